@@ -1,0 +1,145 @@
+"""Numbered records on a Storage: append, head, history. One record a number: history, audit trail and lock at once."""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlopskit.errors import ConflictError
+from mlopskit.runtime import alias as reading
+from mlopskit.runtime import canonical
+from mlopskit.runtime.alias import AliasRecord
+from mlopskit.storage import Storage
+
+RECORD = "record.json"
+
+
+def now() -> str:
+    """Return the present time, UTC, as records hold it. Nothing is ordered by it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def who() -> str:
+    """Return the name of the person or service account at work."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user, as in a container with a bare user id
+        return "unknown"
+
+
+def operation() -> str:
+    """Return a new id that tells this write from anybody else's."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Alias:
+    """One alias of one model below a prefix of a storage."""
+
+    storage: Storage
+    prefix: str
+    name: str
+    alias: str
+
+    def head(self) -> AliasRecord | None:
+        """Return the newest record, None if there is none.
+
+        Raises:
+            RollbackError: it is older than one that this machine saw before.
+            AliasError: the chain of records is broken.
+        """
+        memory = self._memory()
+        newest = reading.head(self._get, self.prefix, name=self.name, alias=self.alias, seen=_remembered(memory))
+        if newest is not None:
+            _remember(memory or self._memory(), newest.seq)
+        return newest
+
+    def history(self) -> list[AliasRecord]:
+        """Return all records, oldest first, every link checked."""
+        return reading.history(self._get, self.prefix, name=self.name, alias=self.alias)
+
+    def append(self, digest: str | None, /, *, after: AliasRecord | None, why: str) -> AliasRecord:
+        """Append the record that moves the alias to a digest; exactly one writer gets each number.
+
+        Raises:
+            ConflictError: somebody else appended after `after`; the error carries the winner's record.
+        """
+        record = AliasRecord(
+            name=self.name,
+            alias=self.alias,
+            seq=(after.seq if after else 0) + 1,
+            digest=digest,
+            previous=None if after is None else canonical.digest_of(after.data()),
+            operation=operation(),
+            who=who(),
+            why=why,
+            when=now(),
+        )
+        key = reading.record_key(self.prefix, self.alias, record.seq)
+        if not self.storage.commit(key.removesuffix(f"/{RECORD}"), {RECORD: record.data()}, last=RECORD):
+            self._settle(key, record)
+        self._hint(record)
+        return record
+
+    def _settle(self, key: str, record: AliasRecord) -> None:
+        """Decide a write that was told the number is taken: by ourselves, when only the answer was lost, or by another."""
+        data = self._get(key)
+        if data == record.data():
+            return
+        winner = None if data is None else reading.parse_record(data, name=self.name, alias=self.alias, seq=record.seq)
+        whose = f"{winner.who} moved it to {winner.digest} at {winner.when}" if winner else "somebody else moved it"
+        raise ConflictError(
+            f"The alias {self.alias!r} of {self.name!r} was moved meanwhile: {whose}.",
+            remedy="Look at 'mlopskit status', then run the command again if it is still wanted.",
+            winner=winner,
+        )
+
+    def _hint(self, record: AliasRecord) -> None:
+        """Write the hint, again if somebody appended meanwhile: it ends as the newest record."""
+        newest: AliasRecord | None = record
+        written = 0
+        while newest is not None and newest.seq > written:
+            self.storage.hint(reading.hint_key(self.prefix, self.alias), newest.data())
+            written = newest.seq
+            newest = reading.head(self._get, self.prefix, name=self.name, alias=self.alias)
+
+    def _get(self, key: str) -> bytes | None:
+        return self.storage.read(key, limit=reading.MAX_RECORD)
+
+    def _memory(self) -> Path | None:
+        """Return where this machine remembers the highest number seen of this chain of records.
+
+        The chain is known by its first record, so that a place that was emptied and begun anew is another chain.
+        """
+        first = self._get(reading.record_key(self.prefix, self.alias, 1))
+        return None if first is None else state_folder() / "seen" / hashlib.sha256(first).hexdigest()
+
+
+def state_folder() -> Path:
+    """Return the folder where this machine keeps what it must remember between runs (XDG state)."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "mlopskit"
+
+
+def _remembered(memory: Path | None) -> int:
+    try:
+        return int(memory.read_text()) if memory else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _remember(memory: Path | None, seq: int) -> None:
+    if memory is None or _remembered(memory) >= seq:
+        return
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        beside = memory.with_name(f"{memory.name}.{os.getpid()}")
+        beside.write_text(str(seq))
+        beside.replace(memory)
+    except OSError:  # a home that cannot be written remembers nothing
+        return

@@ -1,0 +1,1 @@
+"""Built-in plugins; the core imports none of them."""

@@ -1,0 +1,50 @@
+"""What mlopskit itself plugs in, registered by entry point like anyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlopskit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mlopskit.deployer import Deployer
+    from mlopskit.evaluator import Evaluator
+    from mlopskit.format import Format
+    from mlopskit.storage import Storage
+    from mlopskit.trainer import Trainer
+
+
+@hookimpl
+def mlopskit_trainers() -> Sequence[type[Trainer]]:
+    from mlopskit.builtin.scikit_learn import ScikitLearnTrainer
+
+    return [ScikitLearnTrainer]
+
+
+@hookimpl
+def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
+    from mlopskit.builtin.classification import ClassificationEvaluator
+
+    return [ClassificationEvaluator]
+
+
+@hookimpl
+def mlopskit_formats() -> Sequence[type[Format]]:
+    from mlopskit.builtin.skops.format import SkopsFormat
+
+    return [SkopsFormat]
+
+
+@hookimpl
+def mlopskit_storages() -> Sequence[type[Storage]]:
+    from mlopskit.builtin.folder import FolderStorage
+
+    return [FolderStorage]
+
+
+@hookimpl
+def mlopskit_deployers() -> Sequence[type[Deployer]]:
+    from mlopskit.builtin.fileshare import FileShare
+
+    return [FileShare]

@@ -1,0 +1,67 @@
+"""Estimate and Evaluation: what was measured of one model on one dataset, with bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlopskit.tables import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One metric's value with its one-sided 95 % bounds.
+
+    `n` is the metric's own denominator, `method` names how the bounds were computed, `slice` is "" for all rows or
+    "column=value".
+    """
+
+    metric: str
+    value: float
+    lower: float
+    upper: float
+    n: int
+    method: str
+    slice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Estimates and failed behavioural tests of one model on one dataset. Deterministic."""
+
+    dataset: str
+    rows: int
+    estimates: tuple[Estimate, ...]
+    failures: tuple[str, ...] = ()
+
+    def find(self, metric: str, slice: str = "") -> Estimate | None:
+        """Return the estimate of a metric on a slice, None if there is none."""
+        wanted = (metric, slice)
+        return next((one for one in self.estimates if (one.metric, one.slice) == wanted), None)
+
+    def table(self) -> Table:
+        """Return the estimates as a table."""
+        rows = [(one.metric, one.slice or "all", one.value, one.lower, one.upper, one.n) for one in self.estimates]
+        return Table(("metric", "slice", "value", "lower", "upper", "rows"), rows)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the evaluation as a plain table, as it stands in a package."""
+        return {
+            "dataset": self.dataset,
+            "rows": self.rows,
+            "estimates": [dict(vars(one)) for one in self.estimates],
+            "failures": list(self.failures),
+        }
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> Evaluation:
+        """Return the evaluation that a plain table says."""
+        return cls(
+            dataset=table["dataset"],
+            rows=table["rows"],
+            estimates=tuple(Estimate(**one) for one in table["estimates"]),
+            failures=tuple(table["failures"]),
+        )
+
+    def _repr_html_(self) -> str:
+        return self.table().html()

@@ -1,0 +1,121 @@
+"""ModelPackage: an immutable folder whose manifest lists every byte; its identity is the manifest's sha256."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlopskit.evaluation import Evaluation
+from mlopskit.runtime import canonical
+from mlopskit.runtime.package import Package, open_package
+from mlopskit.runtime.schema import Row
+
+MAX_LINE = 4 << 20
+SMALL_FILES = ("manifest.json", "golden.jsonl", "evaluation.json", "requirements.txt", "README.md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """Names and types of inputs and outputs, each a JSON Schema of the closed profile."""
+
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredModel:
+    """One form of a fitted model inside a package: its format, its files, and what scoring it needs.
+
+    `requires` are pinned distributions; `preprocess` are named steps that every runtime implements; `frame` says what
+    the model is given: "arrays", "column" (one column as a sequence), "pandas" or "polars".
+    """
+
+    format: str
+    files: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    preprocess: tuple[str, ...] = ()
+    frame: str = "arrays"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenRow:
+    """A row with its expected outputs."""
+
+    row: Row
+    expected: Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPackage:
+    """A checked package in a folder."""
+
+    folder: Path
+    digest: str
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+    @classmethod
+    def open(cls, folder: str | Path, /, *, digest: str | None = None) -> ModelPackage:
+        """Return the package in a folder, every byte checked (see `mlopskit.runtime.open_package`)."""
+        path = Path(folder)
+        opened: Package = open_package(path, digest=digest, keep=lambda name: name in SMALL_FILES)
+        return cls(folder=path, digest=opened.digest, manifest=opened.manifest, files=opened.files)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.manifest["name"])
+
+    @property
+    def task(self) -> str:
+        """"binary", "multiclass" or "regression"."""
+        return str(self.manifest["task"])
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of its inputs and outputs."""
+        return Schema(**self.manifest["schema"])
+
+    @cached_property
+    def models(self) -> tuple[StoredModel, ...]:
+        """The forms it holds of its model."""
+        return tuple(_stored(model) for model in self.manifest["models"])
+
+    @cached_property
+    def golden(self) -> Sequence[GoldenRow]:
+        """The golden rows; empty if it has none."""
+        lines = self.files.get("golden.jsonl", b"").splitlines()
+        parsed = (canonical.loads(line, what="golden.jsonl", limit=MAX_LINE) for line in lines)
+        return [GoldenRow(row=line["row"], expected=line["expected"]) for line in parsed]
+
+    @property
+    def tolerance(self) -> float:
+        """By how much a number may differ from the golden one: |a - b| <= tolerance * max(scale, |b|)."""
+        return float((self.manifest["golden"] or {}).get("tolerance", 0.0))
+
+    @property
+    def scale(self) -> float:
+        """The scale of the tolerance: 1, for a regression its target's standard deviation."""
+        return float((self.manifest["golden"] or {}).get("scale", 1.0))
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """What was measured of the model on its test data."""
+        data = self.files.get("evaluation.json")
+        return None if data is None else Evaluation.from_table(json.loads(data))
+
+    def paths(self) -> dict[str, Path]:
+        """Return each file of the package, the manifest among them, with its path."""
+        return {path: self.folder / path for path in [*self.manifest["files"], "manifest.json"]}
+
+    def __repr__(self) -> str:
+        return f"ModelPackage({self.name!r}, {self.digest[:19]}…, {str(self.folder)!r})"
+
+
+def _stored(model: Mapping[str, Any]) -> StoredModel:
+    lists = {key: tuple(model[key]) for key in ("files", "requires", "preprocess")}
+    return StoredModel(format=model["format"], frame=model["frame"], **lists)

@@ -1,0 +1,1 @@
+"""The report; it composes the values' tables."""

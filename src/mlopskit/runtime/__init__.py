@@ -1,0 +1,24 @@
+"""What travels to a target: open and check a package, validate rows, load, score, follow an alias.
+
+It needs the standard library alone (a format's loader imports its engine), and it is copied into bundles as
+`_mlopskit_runtime`, where mlopskit is not installed.
+"""
+
+from .alias import AliasRecord, head, history
+from .package import UNPINNED, Package, open_package
+from .scoring import FORMATS, Loader, Loaders, Model, Scorer, load
+
+__all__ = [
+    "FORMATS",
+    "UNPINNED",
+    "AliasRecord",
+    "Loader",
+    "Loaders",
+    "Model",
+    "Package",
+    "Scorer",
+    "head",
+    "history",
+    "load",
+    "open_package",
+]

@@ -1,0 +1,93 @@
+"""Answer rows from a package, with nothing of mlopskit installed.
+
+    python runtime/<sha256> PACKAGE_FOLDER [--digest sha256:...] < requests
+    python runtime/<sha256> MODEL_FOLDER --alias production < requests
+
+Each line of standard input is a request, `{"rows": [{...}, ...]}`; each line of standard output is its answer,
+`{"rows": [...], "digest": "sha256:...", "runtime": {...}}`, or `{"error": "...", "remedy": "...", "kind": "..."}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import alias, canonical, http
+from .errors import AliasError, MlopskitError
+from .names import hex_of
+from .package import Package, open_package
+from .scoring import Loaders, Model, load
+
+_MAX_LINE = 4 << 30
+
+
+def main(arguments: list[str] | None = None, /, *, loaders: Loaders | None = None) -> int:
+    """Answer the requests on standard input; return 0, or 3 if the model could not be loaded."""
+    options = _parser().parse_args(arguments)
+    try:
+        model = load(_package(options), loaders=loaders, format=options.format)
+    except MlopskitError as error:
+        _say(_failure(error))
+        return 3
+    for line in sys.stdin.buffer:
+        _say(_answer(lambda line=line: _reply(model, line)))  # type: ignore[misc]
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="runtime", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--digest", help="the expected digest; without it the folder's name, or the alias, says it")
+    parser.add_argument("--alias", help="answer from the package that this alias of a model's folder names")
+    parser.add_argument("--format", help="take this form of the model")
+    return parser
+
+
+def _package(options: argparse.Namespace) -> Package:
+    if options.alias is None:
+        return open_package(options.folder, digest=options.digest)
+    name = options.folder.resolve().name
+    record = alias.head(_getter(options.folder.resolve().parent), f"{name}/aliases", name=name, alias=options.alias)
+    if record is None or record.digest is None:
+        raise AliasError(
+            f"Nothing is live under the alias {options.alias!r} of {name!r}.", remedy="Deploy a package to it first."
+        )
+    return open_package(options.folder / "packages" / hex_of(record.digest), digest=record.digest)
+
+
+def _getter(root: Path) -> Callable[[str], bytes | None]:
+    def get(key: str) -> bytes | None:
+        try:
+            return (root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    return get
+
+
+def _reply(model: Model, line: bytes) -> dict[str, Any]:
+    return http.reply(model, canonical.parse(line, what="The request", limit=_MAX_LINE))
+
+
+def _answer(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return make()
+    except MlopskitError as error:
+        return _failure(error)
+
+
+def _failure(error: MlopskitError) -> dict[str, Any]:
+    return {"error": error.message, "remedy": error.remedy, "kind": type(error).__name__}
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

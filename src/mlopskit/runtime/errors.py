@@ -1,0 +1,86 @@
+"""Errors of the runtime, the part that travels to a target.
+
+    MlopskitError
+    └── PackageError
+        ├── IntegrityError
+        ├── LimitError
+        ├── ManifestError
+        ├── UnsafeModelError
+        └── UnsafePathError
+    └── UsageError
+        ├── RowError
+        └── UnsafeNameError
+    └── AliasError
+        └── RollbackError
+
+`mlopskit.errors` continues this tree; a travelled copy of the runtime has these alone.
+"""
+
+from __future__ import annotations
+
+
+class MlopskitError(Exception):
+    """Something mlopskit was asked for was not done.
+
+    `remedy` is one imperative sentence or a command. `exit_code` is what the command line ends with:
+    1 refused by a gate or a verification, 2 wrong usage or configuration, 3 could not run.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, remedy: str, **culprits: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.culprits = culprits
+        for name, value in culprits.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+
+class PackageError(MlopskitError):
+    """A package cannot be used."""
+
+
+class IntegrityError(PackageError):
+    """The bytes are not the bytes that the digest names."""
+
+
+class LimitError(PackageError):
+    """Something is larger, deeper or slower than the limit allows."""
+
+
+class ManifestError(PackageError):
+    """A manifest or record is malformed."""
+
+
+class UnsafeModelError(PackageError):
+    """A stored model holds something that must not be loaded."""
+
+
+class UnsafePathError(PackageError):
+    """A path leaves its folder, is not a plain file, or is not portable."""
+
+
+class UsageError(MlopskitError):
+    """What was asked for cannot be meant so."""
+
+    exit_code = 2
+
+
+class RowError(UsageError):
+    """A row does not fit the schema."""
+
+
+class UnsafeNameError(UsageError):
+    """A name, alias or digest is not of the allowed form."""
+
+
+class AliasError(MlopskitError):
+    """An alias cannot be read."""
+
+
+class RollbackError(AliasError):
+    """An alias went back without a new record."""

@@ -1,0 +1,82 @@
+"""Storage: the few operations that the registry and bundle deployers need from a place."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stat:
+    """What a place says of one file: its size in bytes and a tag that changes with its content."""
+
+    size: int
+    etag: str
+
+
+class Storage(ABC):
+    """A place for immutable folders of files. Keys are relative paths joined by `/`.
+
+    A subclass is made from a URI, `Storage(uri)`, and raises `StorageError` where the place fails.
+    """
+
+    schemes: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def __init__(self, uri: str, /) -> None:
+        """Name the place; nothing is opened or made yet."""
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """The place's address, without secrets."""
+
+    @abstractmethod
+    def open(self, key: str, /) -> AbstractContextManager[BinaryIO]:
+        """Open a file for reading.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+    @abstractmethod
+    def stat(self, key: str, /) -> Stat | None:
+        """Return the size and tag of a file, None if there is none."""
+
+    @abstractmethod
+    def local(self, key: str, /) -> Path | None:
+        """Return the real path of a file or folder where there is one, so that nothing is copied needlessly."""
+
+    @abstractmethod
+    def list(self, prefix: str, /) -> Iterator[tuple[str, int]]:
+        """Yield key and size of each file below a prefix; nothing that is still being made."""
+
+    @abstractmethod
+    def commit(self, prefix: str, files: Mapping[str, Path | bytes], /, *, last: str) -> bool:
+        """Make a folder of files appear, whole or not at all, once.
+
+        `last` is the file whose presence means that all are there.
+
+        Returns:
+            False if the folder was there already, whatever is in it; it is left as it is.
+        """
+
+    @abstractmethod
+    def hint(self, key: str, data: bytes, /) -> None:
+        """Write a small file that may be replaced; readers never trust it."""
+
+    @abstractmethod
+    def delete(self, prefix: str, /) -> None:
+        """Remove a committed folder, `last` first; an absent one is no error."""
+
+    def read(self, key: str, /, *, limit: int) -> bytes | None:
+        """Return at most `limit` + 1 bytes of a file, None if there is none."""
+        try:
+            with self.open(key) as opened:
+                return opened.read(limit + 1)
+        except FileNotFoundError:
+            return None

@@ -1,0 +1,22 @@
+"""Trainer: data in, fitted model out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from mlopskit.data import Dataset
+
+
+class Trainer(ABC):
+    """Fits a model. A trainer is a frozen, keyword-only dataclass: it is its options."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def train(self, data: Dataset, /) -> object:
+        """Return a model fitted to the rows of a dataset.
+
+        Raises:
+            TrainingError: it cannot be fitted; the data's and the estimator's fault alike.
+        """
