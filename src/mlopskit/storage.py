@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, NewType
+
+from mlopskit import plugins
+
+# The address of a place: a path, or scheme://...; a relative path counts from the project's folder.
+Place = NewType("Place", str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +85,13 @@ class Storage(ABC):
                 return opened.read(limit + 1)
         except FileNotFoundError:
             return None
+
+
+def storage_at(place: str, /) -> Storage:
+    """Return the storage at a path or URI, by the plugin of its scheme.
+
+    Raises:
+        UnknownNameError: no plugin has this scheme.
+    """
+    scheme = place.partition("://")[0] if "://" in place else "file"
+    return plugins.find("storages", scheme, Storage)(place)  # type: ignore[type-abstract]

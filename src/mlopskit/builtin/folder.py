@@ -18,7 +18,7 @@ from mlopskit.storage import Stat, Storage
 class FolderStorage(Storage):
     """Folders and files below one folder; a committed folder is renamed into place."""
 
-    schemes: ClassVar[tuple[str, ...]] = ("", "file")
+    schemes: ClassVar[tuple[str, ...]] = ("file",)
 
     def __init__(self, uri: str, /, *, disk: disk.Disk = disk.DISK) -> None:
         """Name the folder; it is made when something is first written."""

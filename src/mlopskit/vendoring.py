@@ -1,0 +1,69 @@
+"""The copy of the runtime that travels: its files, and the loaders of the formats it shall read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mlopskit import plugins, runtime
+from mlopskit.errors import PluginError
+from mlopskit.runtime import canonical
+
+PACKAGE = "_mlopskit_runtime"
+MAIN = "__main__.py"
+# No bytecode is written beside the files: a folder of the runtime holds what it was published with, nothing else.
+_MAIN_TEXT = f'''"""Answer rows from a package; see {PACKAGE}/__main__.py."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+from {PACKAGE}.__main__ import main  # noqa: E402
+
+sys.exit(main())
+'''
+
+
+def runtime_files(formats: Iterable[str], /) -> dict[str, bytes]:
+    """Return the files of a runtime that reads these formats: `python FOLDER ...` runs it.
+
+    Raises:
+        UnknownNameError: no plugin has this format.
+    """
+    source = Path(runtime.__path__[0])
+    files = {MAIN: _MAIN_TEXT.encode()}
+    for path in sorted([*source.glob("*.py"), source / "loaders" / "__init__.py"]):
+        files[f"{PACKAGE}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
+    for name in sorted(formats):
+        files[f"{PACKAGE}/loaders/{name}.py"] = loader_source(name).read_bytes()
+    return files
+
+
+def loader_source(name: str, /) -> Path:
+    """Return the file of a format's loader, without importing it."""
+    from mlopskit.format import Format
+
+    module = plugins.find("formats", name, Format).loader  # type: ignore[type-abstract]
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise PluginError(
+            f"The loader {module!r} of the format {name!r} is not there.", remedy=f"Install the format {name!r} again."
+        )
+    return Path(spec.origin)
+
+
+def digest_of_files(files: Mapping[str, bytes], /) -> str:
+    """Return one digest for a set of files: that of the canonical JSON of their paths and sha256 sums."""
+    return canonical.digest_of(
+        canonical.dumps({path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
+    )
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, /) -> None:
+    """Write files into a folder that nobody else uses."""
+    for path, data in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
