@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -181,7 +182,7 @@ class PublishingDeployer(BundleDeployer):
         for path, source in package.paths().items():
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            shutil.copyfile(source, target)
 
     def push(self, bundle: Bundle, /) -> Locator:
         """Commit the package, and the runtime that reads its forms."""

@@ -1,0 +1,111 @@
+"""Compare an answer with the golden rows: numbers within the tolerance, labels equal except at a tie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlopskit.modelpackage import GoldenRow, ModelPackage
+from mlopskit.records import Answer, Mismatch, Receipt
+from mlopskit.runtime.schema import Row
+
+PROBABILITY = "probability."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a comparison found: mismatches, labels that differ at a tie, and the largest difference of numbers."""
+
+    mismatches: tuple[Mismatch, ...]
+    ties: int
+    largest: float
+
+
+def compare(package: ModelPackage, answer: Answer, /) -> Receipt:
+    """Return the receipt of an answer to a package's golden rows."""
+    found = compare_rows(
+        package.golden, answer.rows, labels=package.task != "regression", tolerance=package.tolerance, scale=package.scale
+    )
+    return Receipt(
+        package=answer.digest,
+        place=answer.place,
+        rows=len(package.golden),
+        ties=found.ties,
+        mismatches=found.mismatches,
+        largest_difference=found.largest,
+        runtime=answer.runtime,
+    )
+
+
+def compare_rows(
+    golden: Sequence[GoldenRow], answered: Sequence[Row], /, *, labels: bool, tolerance: float, scale: float = 1.0
+) -> Comparison:
+    """Compare rows of outputs with the expected ones.
+
+    Numbers agree if |a - b| <= tolerance * max(scale, |b|), b being the expected one. `labels` says that predictions
+    are classes: they are equal, except at a tie, where the two largest expected probabilities differ by at most twice
+    the tolerance.
+    """
+    if len(answered) != len(golden):
+        count = Mismatch(row=min(len(answered), len(golden)), output="", expected=len(golden), answered=len(answered))
+        return Comparison(mismatches=(count,), ties=0, largest=0.0)
+    rule = _Rule(labels=labels, tolerance=tolerance, scale=scale)
+    found = [one for number, (row, said) in enumerate(zip(golden, answered, strict=True)) for one in rule.row(number, row, said)]
+    return Comparison(
+        mismatches=tuple(one.mismatch for one in found if one.mismatch),
+        ties=sum(one.tie for one in found),
+        largest=max((one.difference for one in found), default=0.0),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    mismatch: Mismatch | None = None
+    tie: bool = False
+    difference: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    labels: bool
+    tolerance: float
+    scale: float
+
+    def row(self, number: int, golden: GoldenRow, said: Row) -> Iterator[_Found]:
+        for output in dict.fromkeys([*golden.expected, *said]):
+            want, got = golden.expected.get(output), said.get(output)
+            is_label = self.labels and not output.startswith(PROBABILITY)
+            one = self._label(golden, want, got) if is_label else self._number(want, got)
+            if one is None:
+                mismatch = Mismatch(row=number, output=output, expected=want, answered=got)
+                yield _Found(mismatch=mismatch, difference=_difference(want, got))
+            else:
+                yield one
+
+    def _label(self, golden: GoldenRow, want: Any, got: Any) -> _Found | None:
+        if want == got and isinstance(want, bool) == isinstance(got, bool):
+            return _Found()
+        return _Found(tie=True) if got is not None and self._is_tie(golden) else None
+
+    def _is_tie(self, golden: GoldenRow) -> bool:
+        scores = [value for name, value in golden.expected.items() if name.startswith(PROBABILITY)]
+        top = sorted((float(value) for value in scores if isinstance(value, int | float)), reverse=True)[:2]
+        return len(top) > 1 and top[0] - top[1] <= 2 * self.tolerance
+
+    def _number(self, want: Any, got: Any) -> _Found | None:
+        if want is None or got is None:
+            return _Found() if want is got else None
+        if not (_is_number(want) and _is_number(got)):
+            return _Found() if want == got else None
+        difference = _difference(want, got)
+        within = difference <= self.tolerance * max(self.scale, abs(want))
+        return _Found(difference=difference) if within else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _difference(want: Any, got: Any) -> float:
+    return abs(float(got) - float(want)) if _is_number(want) and _is_number(got) else 0.0

@@ -1,0 +1,290 @@
+"""The one deploy loop: verdict, check, build, push, ask, switch, ask again, record. And back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from mlopskit import plugins
+from mlopskit.aliases import now, operation, who
+from mlopskit.bundles import seal
+from mlopskit.comparison import compare
+from mlopskit.deployer import Deployer
+from mlopskit.errors import (
+    ConfigError,
+    DeployError,
+    MlopskitError,
+    NotReadyError,
+    UnknownNameError,
+    VerdictError,
+    VerificationError,
+    VetoError,
+)
+from mlopskit.gates import Verdict
+from mlopskit.modelpackage import ModelPackage, StoredModel
+from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
+from mlopskit.registry import Registry
+from mlopskit.runtime import canonical
+from mlopskit.runtime.names import check_name
+
+DEADLINE = 60.0
+Progress = Callable[[str], None]
+
+
+def quiet(step: str) -> None:
+    """Say nothing of a step."""
+    del step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploying:
+    """One way through the loop: what goes where, and who is told.
+
+    `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict.
+    """
+
+    package: ModelPackage
+    deployer: Deployer
+    registry: Registry
+    endpoint: str
+    why: str = ""
+    override: str | None = None
+    rollback: bool = False
+    deadline: float = DEADLINE
+    progress: Progress = quiet
+
+    def run(self) -> Deployment:
+        """Deploy, verify before and after the switch, and record it.
+
+        Raises:
+            RefusedError: no passing verdict, a veto, or another answer than the golden rows'; nothing is switched, or
+                what was live before is live again.
+            MlopskitError: a step failed; `step` on the error names it.
+        """
+        observers = plugins.observers()
+        try:
+            deployment = self._run(observers)
+        except BaseException as error:
+            plugins.notify(observers, "mlopskit_failed", step=str(getattr(error, "step", "")), error=error)
+            raise
+        plugins.notify(observers, "mlopskit_deployed", deployment=deployment)
+        return deployment
+
+    def _run(self, observers: object) -> Deployment:
+        check_name(self.endpoint, kind="endpoint")
+        with self._step("verdict"):
+            self._check_verdict()
+            self._check_vetoes(observers)
+        with self._step("check"):
+            model = self._model()
+            self._check_rows()
+            self.deployer.check(self.package)
+        with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
+            bundle = self._build(Path(temporary), model)
+            with self._step("push"):
+                at = self.deployer.push(bundle)
+        with self._step("verify before the switch"):
+            self._ask(at)
+        return self._switch(bundle, at)
+
+    def _switch(self, bundle: Bundle, at: Locator) -> Deployment:
+        name = self.package.name
+        with self._step("activate"):
+            before = self.deployer.live(name)
+            if before != at:
+                self.deployer.activate(name, at, instead_of=before, why=self.why)
+        try:
+            with self._step("verify after the switch"):
+                receipt = self._ask(None)
+            deployment = self._record(bundle, at, receipt)
+            with self._step("record"):
+                self.registry.add_deployment(deployment)
+        except BaseException as error:
+            self._undo(before, at, error)
+            raise
+        return deployment
+
+    def _undo(self, before: Locator | None, at: Locator, error: BaseException) -> None:
+        """Make live again what was live before, unless somebody else has deployed since."""
+        if before == at:
+            return
+        try:
+            self.deployer.activate(
+                self.package.name, before, instead_of=at, why=f"undo: {type(error).__name__} after the switch"
+            )
+        except Exception as second:
+            error.add_note(f"What was live before ({before}) could not be made live again: {second}")
+
+    def _check_verdict(self) -> None:
+        name, digest = self.package.name, self.package.digest
+        verdict = self.registry.verdict(name, digest)
+        if self.override:
+            findings = verdict.findings if verdict else ()
+            dataset = verdict.dataset if verdict else ""
+            self.registry.add_verdict(
+                Verdict(name=name, digest=digest, dataset=dataset, findings=findings, override=self.override)
+            )
+        elif verdict is None:
+            raise VerdictError(
+                f"The package {digest} of {name!r} has no verdict in {self.registry.storage.uri!r}.",
+                remedy="Judge it with 'mlopskit run', or say why it shall go on without: --override REASON.",
+                digest=digest,
+            )
+        elif not verdict.passed:
+            failed = [f"{one.gate} ({one.reason})" for one in verdict.findings if not one.passed]
+            raise VerdictError(
+                f"The package {digest} of {name!r} was refused: {'; '.join(failed) or 'no gate judged it'}.",
+                remedy="Mend the model, or say why it shall go on all the same: --override REASON.",
+                verdict=verdict,
+            )
+
+    def _check_vetoes(self, observers: object) -> None:
+        for name, reason in plugins.vetoes(observers, package=self.package, endpoint=self.endpoint):  # type: ignore[arg-type]
+            raise VetoError(
+                f"The plugin {name!r} vetoed the deployment to {self.endpoint!r}: {reason}.",
+                remedy="Do what it asks for, or uninstall it.",
+                plugin=name,
+            )
+
+    def _model(self) -> StoredModel | None:
+        wanted = self.deployer.formats
+        if not wanted:
+            return None
+        held = {model.format: model for model in self.package.models}
+        for format in wanted:
+            if format in held:
+                return held[format]
+        refusals = self.package.manifest["provenance"].get("refusals", {})
+        why = "; ".join(f"{format}: {', '.join(refusals[format])}" for format in wanted if format in refusals)
+        raise DeployError(
+            f"The target {self.deployer.target!r} needs {' or '.join(wanted)}; "
+            f"the package holds {' and '.join(held) or 'no model'}{f' ({why})' if why else ''}.",
+            remedy="Package the model in one of these formats.",
+            formats=wanted,
+        )
+
+    def _check_rows(self) -> None:
+        if not self.package.golden:
+            raise VerificationError(
+                f"The package {self.package.digest} has no golden rows: nothing could be verified.",
+                remedy="Package the model with golden rows.",
+            )
+        source = (self.package.manifest["golden"] or {}).get("from")
+        if self.deployer.public and source == "test" and not getattr(self.deployer, "publish_rows", False):
+            raise ConfigError(
+                f"The target {self.deployer.target!r} is public, and the golden rows were taken from the test data.",
+                remedy="Package with golden rows from a file, or set publish_rows = true on the endpoint.",
+            )
+
+    def _build(self, folder: Path, model: StoredModel | None) -> Bundle:
+        into = folder / "bundle"
+        into.mkdir()
+        with self._step("build"):
+            self.deployer.build(self.package, model, into)
+            return seal(into, self.deployer, self.package, model)
+
+    def _ask(self, at: Locator | None) -> Receipt:
+        return verify(self.package, self.deployer, at, deadline=self.deadline)
+
+    def _record(self, bundle: Bundle, at: Locator, receipt: Receipt) -> Deployment:
+        return Deployment(
+            endpoint=self.endpoint,
+            target=self.deployer.target,
+            name=self.package.name,
+            package=self.package.digest,
+            bundle=bundle.digest,
+            locator=at,
+            receipt=receipt,
+            operation=operation(),
+            who=who(),
+            why=self.why,
+            when=now(),
+            rollback=self.rollback,
+            override=self.override,
+        )
+
+    @contextlib.contextmanager
+    def _step(self, step: str) -> Iterator[None]:
+        self.progress(step)
+        try:
+            yield
+        except MlopskitError as error:
+            error.step = step  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            failed = DeployError(
+                f"The step {step!r} of the target {self.deployer.target!r} failed: {type(error).__name__}: {error}.",
+                remedy="Mend what it names, then deploy again: nothing was switched, or it was switched back.",
+                step=step,
+            )
+            raise failed from error
+
+
+def verify(package: ModelPackage, deployer: Deployer, at: Locator | None, /, *, deadline: float = DEADLINE) -> Receipt:
+    """Ask a deployed thing for the package's golden rows and return the receipt, if it passed.
+
+    With None as its place, what users get now is asked.
+
+    Raises:
+        VerificationError: it answered otherwise, or is another package; the receipt is on the error.
+        NotReadyError: it did not answer until the deadline.
+    """
+    rows = [golden.row for golden in package.golden]
+    answer = _patiently(lambda: deployer.predict(package.name, rows, at), deadline)
+    if answer.digest != package.digest:
+        raise VerificationError(
+            f"The target {deployer.target!r} answers as {answer.digest}, expected {package.digest}.",
+            remedy="Look at 'mlopskit status': something else is deployed there.",
+            answered=answer.digest,
+        )
+    receipt = compare(package, answer)
+    if not receipt.passed:
+        raise VerificationError(
+            f"The target {deployer.target!r} answered {len(receipt.mismatches)} outputs of {receipt.rows} golden rows "
+            f"otherwise, by up to {receipt.largest_difference:.3g}:\n{receipt.table().text(width=100)}\n",
+            remedy="Find out what differs there (versions, processor, changed files); the receipt names the rows.",
+            receipt=receipt,
+        )
+    return receipt
+
+
+def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
+    end, pause = time.monotonic() + deadline, 0.05
+    while True:
+        try:
+            return ask()
+        except NotReadyError:
+            if time.monotonic() + pause > end:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+
+def endpoint_of(deployer: Deployer, /) -> str:
+    """Return the endpoint's name of a deployer that was given without one: its target and its options' digest."""
+    options = {field.name: str(getattr(deployer, field.name)) for field in fields(deployer)}  # type: ignore[arg-type]
+    return f"{deployer.target}-{hashlib.sha256(canonical.dumps(options)).hexdigest()[:8]}"
+
+
+def earlier(deployments: Sequence[Deployment], live: str, /) -> Deployment:
+    """Return the deployment to roll back to: the one before the first that brought what is live.
+
+    A rollback does not count as bringing something, so that rolling back twice goes two steps back.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    brought = [one for one in deployments if not one.rollback]
+    index = max((number for number, one in enumerate(brought) if one.bundle == live), default=len(brought))
+    before = [one for one in brought[:index] if one.bundle != live]
+    if not before:
+        raise UnknownNameError(
+            "There is no earlier deployment to go back to.",
+            remedy="Name a digest to go to: --to DIGEST; 'mlopskit status' lists the packages.",
+        )
+    return before[-1]

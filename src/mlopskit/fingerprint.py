@@ -1,0 +1,154 @@
+"""Find the files that a URI names, and their digests: how a run sees that its data did not change.
+
+Standard library alone, so that a run in which nothing changed imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlopskit.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".tab")
+CACHE = "stat-cache.json"
+_CHUNK = 1 << 20
+# A file written twice within one tick of its file system's clock looks unchanged: recent files are not remembered.
+_SETTLED = 2_000_000_000
+
+
+def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None) -> dict[str, str]:
+    """Return the digest of each file that a URI names, by its path relative to `root`, sorted.
+
+    `cache` is a folder where digests are remembered by path, size, times and inode, so that files which did not
+    change are not read again. What cannot be remembered, or read back, is computed again.
+
+    Raises:
+        DataError: there is no such file, or one cannot be read.
+    """
+    known = _remembered(cache)
+    entries = {path: _entry(file, path, known.get(path)) for path, file in find_files(uri, root).items()}
+    settled = {path: entry for path, entry in entries.items() if entry[0] is not None}
+    if cache is not None and settled != {path: known.get(path) for path in entries}:
+        _remember(cache, {**known, **settled})
+    return {path: entry[1] for path, entry in entries.items()}
+
+
+def find_files(uri: str, root: Path, /) -> dict[str, Path]:
+    """Return the files that a path, a glob or a folder names, by their paths relative to `root`, sorted by these.
+
+    Of a folder these are the .csv, .tsv and .tab files directly in it; hidden files are never taken.
+
+    Raises:
+        DataError: there is none, or the URI is no local path.
+    """
+    if "://" in uri:
+        raise DataError(
+            f"The data {uri!r} is not a local path.", remedy="Copy it to a folder, and give its path.", uri=uri
+        )
+    found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
+    if not found:
+        raise _nothing(uri, root)
+    return dict(sorted(found.items()))
+
+
+def _candidates(path: Path, uri: str, root: Path) -> list[Path]:
+    if path.is_dir():
+        return [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and _usable(file)]
+    if path.exists():
+        return [path]
+    # A pattern may match folders too; without recursion in `glob`, hidden files are left out as a shell does.
+    return [file for match in glob.glob(uri, root_dir=root, recursive=True) if _usable(file := root / match)]
+
+
+def _usable(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".")
+
+
+def _nothing(uri: str, root: Path) -> DataError:
+    path = root / uri
+    what = f"The folder {uri!r} has no {', '.join(SUFFIXES)} file" if path.is_dir() else f"There is no file {uri!r}"
+    return DataError(
+        f"{what} (looked in {str(root.absolute())!r}).",
+        remedy="Put the data there, or correct the path in the configuration.",
+        uri=uri,
+    )
+
+
+def read_bytes(file: Path, path: str) -> bytes:
+    """Return a data file's bytes.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> DataError:
+    return DataError(
+        f"The file {path!r} cannot be read: {error.strerror}.",
+        remedy="Give yourself the right to read it, or leave it out of the data.",
+        file=path,
+    )
+
+
+# An entry is [state of the file or None if it must not be remembered, digest].
+def _entry(file: Path, path: str, known: list[Any] | None) -> list[Any]:
+    try:
+        state = _state(file)
+        if known is not None and known[0] == state:
+            return known
+        begun = time.time_ns()
+        digest = _digest(file)
+        size, modified, inode, changed = state
+        settled = max(modified, changed) < begun - _SETTLED and _state(file) == state
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return [state if settled else None, digest]
+
+
+def _state(file: Path) -> list[int]:
+    info = file.stat()
+    return [info.st_size, info.st_mtime_ns, info.st_ino, info.st_ctime_ns]
+
+
+def _digest(file: Path) -> str:
+    sha256 = hashlib.sha256()
+    with file.open("rb", buffering=0) as opened:
+        while chunk := opened.read(_CHUNK):
+            sha256.update(chunk)
+    return f"sha256:{sha256.hexdigest()}"
+
+
+def _remembered(cache: Path | None) -> dict[str, list[Any]]:
+    if cache is None:
+        return {}
+    try:
+        entries = json.loads((cache / CACHE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {path: entry for path, entry in entries.items() if _well_formed(entry)} if isinstance(entries, dict) else {}
+
+
+def _well_formed(entry: object) -> bool:
+    return isinstance(entry, list) and [type(part) for part in entry] == [list, str]
+
+
+def _remember(cache: Path, entries: Mapping[str, list[Any]]) -> None:
+    # Only a convenience: on a read-only or full disk the next run reads the data again.
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        beside = cache / f"{CACHE}.{uuid.uuid4().hex}"
+        beside.write_text(json.dumps(entries), encoding="utf-8")
+        beside.replace(cache / CACHE)

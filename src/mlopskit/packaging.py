@@ -1,0 +1,280 @@
+"""The act of packaging: save, reopen in a fresh process, evaluate there, golden rows, write. What is judged is what ships."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mlopskit import behaviour, estimators, golden, isolated, plugins
+from mlopskit.comparison import compare_rows
+from mlopskit.data import Dataset
+from mlopskit.errors import DataError, MlopskitError, StoreError
+from mlopskit.evaluation import Evaluation
+from mlopskit.evaluator import Evaluator
+from mlopskit.format import Format
+from mlopskit.modelcard import model_card
+from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
+from mlopskit.runtime import canonical
+from mlopskit.runtime.names import check_name
+from mlopskit.runtime.package import FORMAT_VERSION, MANIFEST
+from mlopskit.runtime.schema import Columns
+from mlopskit.runtime.scoring import rows_of
+
+GOLDEN_ROWS = 200
+TOLERANCE = 1e-6
+# The form that every other is held to.
+REFERENCE = "skops"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenSpec:
+    """Which golden rows a package gets: how many, from "test" or from a dataset of their own, and the tolerance."""
+
+    rows: int = GOLDEN_ROWS
+    source: Dataset | None = None
+    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that a package is made of. The same recipe in the same environment gives the same digest.
+
+    `formats` are the forms to store; None means every installed one that can hold the model exactly. `provenance`
+    holds what is recorded of data, code and settings.
+    """
+
+    name: str
+    model: object
+    schema: Mapping[str, Any]
+    test: Dataset
+    evaluator: Evaluator | None = None
+    formats: Sequence[str] | None = None
+    golden: GoldenSpec = field(default_factory=GoldenSpec)
+    cases: behaviour.Cases | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write(recipe: Recipe, folder: Path, /) -> ModelPackage:
+    """Write the package of a recipe into an empty folder and return it.
+
+    Raises:
+        StoreError: no format can hold the model exactly; it says why for each.
+        DataError: there are no test rows.
+        PackageError: the stored model does not answer in a fresh process as it should.
+    """
+    check_name(recipe.name)
+    if not len(recipe.test):
+        raise DataError("There are no test rows.", remedy="Give test rows; a model that was not tested is not packaged.")
+    return _Packaging(recipe, folder).write()
+
+
+@dataclass(frozen=True)
+class _Packaging:
+    recipe: Recipe
+    folder: Path
+
+    def write(self) -> ModelPackage:
+        task = estimators.task_of(self.recipe.model, self.recipe.test)
+        schema = Schema(inputs=self.recipe.schema, outputs=estimators.output_schema(self.recipe.model))
+        models, refusals = self._save(schema)
+        draft = self._manifest(task, schema, models, {"golden": None, "evaluation": None, "refusals": refusals})
+        outputs, evaluation, rows = self._reopened(self._seal(draft), models, task)
+        models, refusals = self._faithful(models, refusals, draft, outputs, task)
+        (self.folder / "golden.jsonl").write_bytes(golden.dump(rows))
+        (self.folder / "evaluation.json").write_bytes(canonical.dumps(evaluation.as_table()))
+        (self.folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in _pins(models)), encoding="utf-8")
+        about = {"golden": self._golden_entry(rows, task), "evaluation": "evaluation.json", "refusals": refusals}
+        final = self._manifest(task, schema, models, about)
+        (self.folder / "README.md").write_text(model_card(final, evaluation), encoding="utf-8")
+        return ModelPackage.open(self.folder, digest=self._seal({**final, "files": self._files()}))
+
+    def _save(self, schema: Schema) -> tuple[list[StoredModel], dict[str, list[str]]]:
+        frame = estimators.frame_of(self.recipe.model, self.recipe.test)
+        models, refusals = [], {}
+        for name in self.recipe.formats or plugins.names("formats"):
+            format = plugins.find("formats", name, Format)()  # type: ignore[type-abstract]
+            reasons = list(format.refusals(self.recipe.model, schema))
+            if reasons:
+                refusals[name] = reasons
+            else:
+                models.append(format.save(self.recipe.model, schema, frame, self.folder))
+        if self.recipe.formats and refusals:
+            raise _not_storable(refusals)
+        if not any(model.format == REFERENCE for model in models):
+            raise _not_storable(refusals)
+        return models, refusals
+
+    def _reopened(
+        self, digest: str, models: Sequence[StoredModel], task: str
+    ) -> tuple[Columns, Evaluation, list[GoldenRow]]:
+        """Evaluate the reference form and answer the golden rows with it, in one fresh process."""
+        with self._process(digest, models, REFERENCE) as model:
+            inputs = self.recipe.test.input_columns()
+            outputs = model.score(inputs)
+            scorer = _Remembering(model, inputs, outputs)
+            evaluation = self._evaluator(task).evaluate(scorer, self.recipe.test)
+            if self.recipe.cases is not None:
+                evaluation = dataclasses.replace(evaluation, failures=behaviour.run(self.recipe.cases, model))
+            return outputs, evaluation, self._golden(model, outputs)
+
+    def _golden(self, model: isolated.IsolatedModel, outputs: Columns) -> list[GoldenRow]:
+        spec = self.recipe.golden
+        source = spec.source or self.recipe.test
+        rows = list(rows_of(source.input_columns()))
+        answered = list(rows_of(outputs if spec.source is None else model.score(source.input_columns())))
+        chosen = golden.choose(rows, answered, source.labels, count=spec.rows)
+        kept = [golden.read_back(rows[number]) for number in chosen]
+        return [GoldenRow(row=row, expected=said) for row, said in zip(kept, model.ask(kept)["rows"], strict=True)]
+
+    def _faithful(
+        self,
+        models: list[StoredModel],
+        refusals: Mapping[str, list[str]],
+        draft: Mapping[str, Any],
+        outputs: Columns,
+        task: str,
+    ) -> tuple[list[StoredModel], dict[str, list[str]]]:
+        """Leave out each other form that does not answer the whole test set as the reference does."""
+        kept, refused = [], dict(refusals)
+        for stored in models:
+            reason = None if stored.format == REFERENCE else self._unfaithful(stored, models, draft, outputs, task)
+            if reason is None:
+                kept.append(stored)
+                continue
+            if self.recipe.formats:
+                raise _not_storable({stored.format: [reason]})
+            refused[stored.format] = [reason]
+            for path in stored.files:
+                (self.folder / path).unlink()
+        return kept, refused
+
+    def _unfaithful(
+        self, stored: StoredModel, models: Sequence[StoredModel], draft: Mapping[str, Any], outputs: Columns, task: str
+    ) -> str | None:
+        inputs = self.recipe.test.input_columns()
+        expected = [GoldenRow(row=row, expected=out) for row, out in zip(rows_of(inputs), rows_of(outputs), strict=True)]
+        try:
+            with self._process(canonical.digest_of(canonical.dumps(dict(draft))), models, stored.format) as model:
+                answered = list(rows_of(model.score(inputs)))
+        except MlopskitError as error:
+            return error.message
+        labels, tolerance, scale = task != "regression", self.recipe.golden.tolerance, self._scale(task)
+        found = compare_rows(expected, answered, labels=labels, tolerance=tolerance, scale=scale)
+        if not found.mismatches:
+            return None
+        worst = found.mismatches[0]
+        return (
+            f"{len(found.mismatches)} outputs of the test set differ by up to {found.largest:.3g}, for example row "
+            f"{worst.row}, {worst.output}: {worst.answered!r} instead of {worst.expected!r}"
+        )
+
+    def _process(self, digest: str, models: Sequence[StoredModel], format: str) -> Any:
+        formats = [model.format for model in models]
+        return isolated.isolated_model(self.folder, digest=digest, formats=formats, format=format)
+
+    def _evaluator(self, task: str) -> Evaluator:
+        if self.recipe.evaluator is not None:
+            return self.recipe.evaluator
+        return evaluator_for(task)
+
+    def _scale(self, task: str) -> float:
+        return estimators.spread(self.recipe.test.labels) if task == "regression" else 1.0
+
+    def _golden_entry(self, rows: Sequence[GoldenRow], task: str) -> dict[str, Any]:
+        spec = self.recipe.golden
+        source = "test" if spec.source is None else "file"
+        about = {"from": source, "rows": len(rows), "scale": self._scale(task), "tolerance": spec.tolerance}
+        return {"file": "golden.jsonl", **about}
+
+    def _manifest(
+        self, task: str, schema: Schema, models: Sequence[StoredModel], about: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "environment": _environment(models),
+            "evaluation": about["evaluation"],
+            "files": self._files(),
+            "format_version": FORMAT_VERSION,
+            "golden": about["golden"],
+            "models": [_model_entry(model) for model in models],
+            "name": self.recipe.name,
+            "provenance": {**self.recipe.provenance, "refusals": about["refusals"]},
+            "schema": {"inputs": dict(schema.inputs), "outputs": dict(schema.outputs)},
+            "task": task,
+        }
+
+    def _files(self) -> dict[str, dict[str, Any]]:
+        paths = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+        return {path.relative_to(self.folder).as_posix(): _entry(path) for path in paths}
+
+    def _seal(self, manifest: Mapping[str, Any]) -> str:
+        data = canonical.dumps(dict(manifest))
+        (self.folder / MANIFEST).write_bytes(data)
+        return canonical.digest_of(data)
+
+
+@dataclass(frozen=True)
+class _Remembering:
+    """A scorer that does not score the test set again: it was scored once, by what ships."""
+
+    model: isolated.IsolatedModel
+    inputs: Columns
+    outputs: Columns
+
+    def score(self, rows: Columns, /) -> Columns:
+        return self.outputs if rows == self.inputs else self.model.score(rows)
+
+
+def evaluator_for(task: str, /) -> Evaluator:
+    """Return the first installed evaluator for a task, with its defaults.
+
+    Raises:
+        StoreError: no installed one can judge such a model.
+    """
+    for name in plugins.names("evaluators"):
+        found = plugins.find("evaluators", name, Evaluator)  # type: ignore[type-abstract]
+        if task in found.tasks:
+            return found()
+    raise StoreError(
+        f"No installed evaluator judges a {task} model.", remedy="Install one, or give evaluator=... of your own."
+    )
+
+
+def _not_storable(refusals: Mapping[str, Sequence[str]]) -> StoreError:
+    reasons = "; ".join(f"{name}: {', '.join(why)}" for name, why in refusals.items())
+    return StoreError(
+        f"The model cannot be stored exactly and safely. {reasons or 'The skops format is left out'}.",
+        remedy="Change what is named, or choose other formats.",
+        refusals=refusals,
+    )
+
+
+def _model_entry(model: StoredModel) -> dict[str, Any]:
+    lists = {name: list(getattr(model, name)) for name in ("files", "requires", "preprocess")}
+    return {"format": model.format, "frame": model.frame, **lists}
+
+
+def _pins(models: Sequence[StoredModel]) -> list[str]:
+    return sorted({pin for model in models for pin in model.requires})
+
+
+def _environment(models: Sequence[StoredModel]) -> dict[str, Any]:
+    packages = dict(pin.split("==", 1) for pin in _pins(models))
+    return {
+        "implementation": platform.python_implementation(),
+        "machine": platform.machine(),
+        "mlopskit": metadata.version("mlopskit"),
+        "packages": packages,
+        "python": platform.python_version(),
+    }
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    with path.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    return {"sha256": sha256, "size": path.stat().st_size}

@@ -1,0 +1,215 @@
+"""Registry: packages, verdicts, aliases, deployments and runs in a folder or bucket. No server."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlopskit.aliases import RECORD, Alias
+from mlopskit.bundles import check_folder
+from mlopskit.errors import ConflictError, IntegrityError, UnknownNameError, unknown
+from mlopskit.gates import Verdict
+from mlopskit.modelpackage import ModelPackage
+from mlopskit.records import Deployment, Run
+from mlopskit.runtime import canonical
+from mlopskit.runtime.names import check_digest, check_name, hex_of
+from mlopskit.runtime.package import MANIFEST
+from mlopskit.storage import Storage, storage_at
+
+DEFAULT = ".mlopskit/registry"
+MAX_RECORD = 16 << 20
+_SHORTEST = 8
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry at a storage; `Registry.at(path_or_uri)` opens one, and nothing is made until it is written."""
+
+    storage: Storage
+
+    @classmethod
+    def at(cls, place: str | Path = DEFAULT, /) -> Registry:
+        """Return the registry at a path or URI."""
+        return cls(storage_at(str(place)))
+
+    # --- packages ---------------------------------------------------------------------------------------------------
+
+    def add(self, package: ModelPackage, /) -> ModelPackage:
+        """Store a package under its digest, and return it from there; storing it again changes nothing."""
+        prefix = _package_key(package.name, package.digest)
+        if not self.storage.commit(prefix, package.paths(), last=MANIFEST):
+            here = self.storage.local(prefix)
+            if here is not None:
+                check_folder(here, listing=MANIFEST, digest=package.digest)
+        return self.package(package.name, package.digest)
+
+    def package(self, name: str, digest: str, /) -> ModelPackage:
+        """Return a package, every byte checked.
+
+        Raises:
+            UnknownNameError: the registry does not hold it.
+            IntegrityError: it is not the package of this name and digest.
+        """
+        prefix = _package_key(name, digest)
+        if self.storage.stat(f"{prefix}/{MANIFEST}") is None:
+            raise UnknownNameError(
+                f"The registry {self.storage.uri!r} holds no package {digest} of {name!r}.",
+                remedy="Name one that 'mlopskit status' lists, or copy it into the registry.",
+                digest=digest,
+            )
+        opened = ModelPackage.open(self._local(prefix), digest=digest)
+        if opened.name != name:
+            raise IntegrityError(
+                f"The package {digest} is one of {opened.name!r}, not of {name!r}.",
+                remedy="Point the alias or the command at a package of the same model.",
+                digest=digest,
+            )
+        return opened
+
+    def digests(self, name: str, /) -> list[str]:
+        """Return the digests of all packages of a model."""
+        start = f"{check_name(name)}/packages/"
+        keys = (key for key, _ in self.storage.list(start.rstrip("/")) if key.endswith(f"/{MANIFEST}"))
+        return sorted({f"sha256:{key.removeprefix(start).split('/')[0]}" for key in keys})
+
+    def names(self) -> list[str]:
+        """Return the names of all models."""
+        return sorted({key.split("/")[0] for key, _ in self.storage.list("")})
+
+    def resolve(self, reference: str, /, *, name: str | None = None) -> ModelPackage:
+        """Return the package that a reference means: `[name@]` and a digest, the beginning of one, or an alias.
+
+        Raises:
+            UnknownNameError: there is nothing of that name; the nearest is named.
+        """
+        model, _, what = reference.rpartition("@")
+        known = check_name(model or self._default_name(name))
+        return self.package(known, self._digest(known, what))
+
+    def _default_name(self, name: str | None) -> str:
+        if name is not None:
+            return name
+        names = self.names()
+        if len(names) != 1:
+            raise UnknownNameError(
+                f"The registry {self.storage.uri!r} holds {len(names)} models.",
+                remedy=f"Say which: NAME@ALIAS or NAME@DIGEST. Known: {', '.join(names) or 'none'}.",
+            )
+        return names[0]
+
+    def _digest(self, name: str, what: str) -> str:
+        digits = what.removeprefix("sha256:")
+        if what.startswith("sha256:") or (len(digits) >= _SHORTEST and set(digits) <= set("0123456789abcdef")):
+            return self._by_digits(name, digits)
+        head = self.alias(name, what).head()
+        if head is None or head.digest is None:
+            raise unknown("alias", what, self.aliases(name))
+        return head.digest
+
+    def _by_digits(self, name: str, digits: str) -> str:
+        if len(digits) == len(hex_of("sha256:" + "0" * 64)):
+            return check_digest(f"sha256:{digits}")
+        matching = [digest for digest in self.digests(name) if digest.startswith(f"sha256:{digits}")]
+        if len(matching) != 1:
+            raise UnknownNameError(
+                f"{len(matching)} packages of {name!r} have a digest that begins with {digits!r}.",
+                remedy="Give more of the digest; 'mlopskit status' lists them.",
+            )
+        return matching[0]
+
+    def _local(self, prefix: str) -> Path:
+        here = self.storage.local(prefix)
+        if here is not None:
+            return here
+        # A bucket's package is read from a private copy, which stays for as long as this process.
+        folder = Path(tempfile.mkdtemp(prefix="mlopskit-"), prefix.rsplit("/", 1)[1])
+        for key, _ in self.storage.list(prefix):
+            file = folder / key.removeprefix(f"{prefix}/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with self.storage.open(key) as source:
+                file.write_bytes(source.read())
+        return folder
+
+    # --- aliases ----------------------------------------------------------------------------------------------------
+
+    def alias(self, name: str, alias: str, /) -> Alias:
+        """Return an alias of a model; only deploying moves it."""
+        return Alias(self.storage, f"{check_name(name)}/aliases", name, check_name(alias, kind="alias"))
+
+    def aliases(self, name: str, /) -> list[str]:
+        """Return the names of a model's aliases."""
+        return self._below(f"{check_name(name)}/aliases")
+
+    # --- records ----------------------------------------------------------------------------------------------------
+
+    def add_verdict(self, verdict: Verdict, /) -> None:
+        """Append a verdict to those on its digest."""
+        self._append(f"{verdict.name}/verdicts/{hex_of(verdict.digest)}", verdict.as_table())
+
+    def verdict(self, name: str, digest: str, /) -> Verdict | None:
+        """Return the newest verdict on a digest, None if there is none."""
+        newest = None
+        for table in self._records(f"{check_name(name)}/verdicts/{hex_of(digest)}"):
+            newest = Verdict.from_table(table)
+        return newest
+
+    def verdicts_on(self, name: str, dataset: str, /) -> int:
+        """Return how many packages were judged on these test rows before."""
+        prefix = f"{check_name(name)}/verdicts"
+        tables = (table for digits in self._below(prefix) for table in self._records(f"{prefix}/{digits}"))
+        return sum(table["dataset"] == dataset for table in tables)
+
+    def add_deployment(self, deployment: Deployment, /) -> None:
+        """Append a deployment to those of its endpoint."""
+        self._append(f"{deployment.name}/deployments/{deployment.endpoint}", deployment.as_table())
+
+    def deployments(self, name: str, endpoint: str, /) -> list[Deployment]:
+        """Return all deployments to an endpoint, oldest first."""
+        prefix = f"{check_name(name)}/deployments/{check_name(endpoint, kind='endpoint')}"
+        return [Deployment.from_table(table) for table in self._records(prefix)]
+
+    def endpoints(self, name: str, /) -> list[str]:
+        """Return the names of the endpoints that a model was deployed to."""
+        return self._below(f"{check_name(name)}/deployments")
+
+    def add_run(self, run: Run, /) -> None:
+        """Record a run."""
+        files = {RECORD: canonical.dumps(run.as_table())}
+        self.storage.commit(f"{run.name}/runs/{run.id}", files, last=RECORD)
+
+    def runs(self, name: str, /) -> list[Run]:
+        """Return the records of all runs, oldest first."""
+        prefix = f"{check_name(name)}/runs"
+        tables = (self._record(f"{prefix}/{id}/{RECORD}") for id in self._below(prefix))
+        return sorted((Run(**table) for table in tables if table is not None), key=lambda run: (run.when, run.id))
+
+    def _append(self, prefix: str, table: Mapping[str, Any]) -> None:
+        data = canonical.dumps(table)
+        seq = sum(1 for _ in self._records(prefix)) + 1
+        # Whoever comes second takes the next number: these records have an order, but nobody is refused.
+        for number in range(seq, seq + 1000):
+            if self.storage.commit(f"{prefix}/{number}", {RECORD: data}, last=RECORD):
+                return
+        raise ConflictError(f"Too many writers at {prefix!r}.", remedy="Run the command again.")
+
+    def _records(self, prefix: str) -> Iterator[dict[str, Any]]:
+        number = 1
+        while (table := self._record(f"{prefix}/{number}/{RECORD}")) is not None:
+            yield table
+            number += 1
+
+    def _record(self, key: str) -> dict[str, Any] | None:
+        data = self.storage.read(key, limit=MAX_RECORD)
+        return None if data is None else canonical.loads(data, what=key, limit=MAX_RECORD)
+
+    def _below(self, prefix: str) -> list[str]:
+        start = f"{prefix}/"
+        parts = (key.removeprefix(start).split("/") for key, _ in self.storage.list(prefix))
+        return sorted({part[0] for part in parts if len(part) > 1})
+
+
+def _package_key(name: str, digest: str) -> str:
+    return f"{check_name(name)}/packages/{hex_of(digest)}"
