@@ -54,7 +54,10 @@ def find_files(uri: str, root: Path, /) -> dict[str, Path]:
         raise DataError(
             f"The data {uri!r} is not a local path.", remedy="Copy it to a folder, and give its path.", uri=uri
         )
-    found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
+    try:
+        found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
+    except (OSError, ValueError) as error:
+        raise _unreadable(uri, error) from error
     if not found:
         raise _nothing(uri, root)
     return dict(sorted(found.items()))
@@ -65,8 +68,9 @@ def _candidates(path: Path, uri: str, root: Path) -> list[Path]:
         return [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and _usable(file)]
     if path.exists():
         return [path]
-    # A pattern may match folders too; without recursion in `glob`, hidden files are left out as a shell does.
-    return [file for match in glob.glob(uri, root_dir=root, recursive=True) if _usable(file := root / match)]
+    # Not Path.glob: it takes no absolute patterns.
+    matches = glob.glob(uri, root_dir=root, recursive=True)  # noqa: PTH207
+    return [file for match in matches if _usable(file := root / match)]
 
 
 def _usable(file: Path) -> bool:
@@ -95,9 +99,9 @@ def read_bytes(file: Path, path: str) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: str, error: OSError) -> DataError:
+def _unreadable(path: str, error: OSError | ValueError) -> DataError:
     return DataError(
-        f"The file {path!r} cannot be read: {error.strerror}.",
+        f"{path!r} cannot be read: {getattr(error, 'strerror', None) or error}.",
         remedy="Give yourself the right to read it, or leave it out of the data.",
         file=path,
     )
@@ -111,7 +115,7 @@ def _entry(file: Path, path: str, known: list[Any] | None) -> list[Any]:
             return known
         begun = time.time_ns()
         digest = _digest(file)
-        size, modified, inode, changed = state
+        _, modified, _, changed = state
         settled = max(modified, changed) < begun - _SETTLED and _state(file) == state
     except OSError as error:
         raise _unreadable(path, error) from error

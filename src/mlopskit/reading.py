@@ -120,7 +120,9 @@ def _usable_names(header: Sequence[str], target: str, file_column: str | None) -
     for name in header:
         if not name or header.count(name) > 1:
             state = "twice" if name else "without a name"
-            raise DataError(f"There is a column {name!r} {state}.", remedy="Give each column a name of its own.", column=name)
+            raise DataError(
+                f"There is a column {name!r} {state}.", remedy="Give each column a name of its own.", column=name
+            )
     if file_column in header:
         raise ConfigError(
             f"The files have a column {file_column!r} already.",
@@ -137,7 +139,8 @@ def _agreeing(header: Sequence[str], names: Sequence[str], path: str) -> Sequenc
         odd = [name for name in header if name not in names] or [name for name in names if name not in header]
         near = nearest(odd[0], names) if odd else None
         raise DataError(
-            f"The file {path!r} has the columns {', '.join(map(repr, header))}, the first file {', '.join(map(repr, names))}.",
+            f"The file {path!r} has the columns {', '.join(map(repr, header))}, "
+            f"the first file {', '.join(map(repr, names))}.",
             remedy=f"Give all files the same columns{f' (is {odd[0]!r} meant to be {near!r}?)' if near else ''}.",
             file=path,
         )
@@ -166,7 +169,11 @@ def _check_rows(rows: Sequence[tuple[int, list[str]]], path: str, header: list[s
 
 def _typed(texts: list[str]) -> list[Cell]:
     """Return the cells in the narrowest type that holds all of them."""
-    for fits, parse in ((_BOOLEANS.get, _BOOLEANS.__getitem__), (_INTEGER.fullmatch, int), (_NUMBER.fullmatch, _number)):
+    for fits, parse in (
+        (_BOOLEANS.get, _BOOLEANS.__getitem__),
+        (_INTEGER.fullmatch, int),
+        (_NUMBER.fullmatch, _number),
+    ):
         if _all(texts, fits):
             cells: list[Cell] = [parse(text) if text else None for text in texts]
             if parse is not int or _in_64_bits(cells):
