@@ -19,7 +19,7 @@ def columns_of(frame: object) -> dict[str, list[Cell]]:
     """
     import narwhals as nw
 
-    native = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)  # type: ignore[call-overload]
+    native = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)
     if isinstance(native, nw.DataFrame):
         return _frame(native)
     shape = getattr(frame, "shape", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mlopskit.storage import Storage, storage_at
 DEFAULT = ".mlopskit/registry"
 MAX_RECORD = 16 << 20
 _SHORTEST = 8
+_MOST_WRITERS = 1000
 
 
 @dataclass(frozen=True)
@@ -175,25 +176,28 @@ class Registry:
         """Return the names of the endpoints that a model was deployed to."""
         return self._below(f"{check_name(name)}/deployments")
 
-    def add_run(self, run: Run, /) -> None:
-        """Record a run."""
-        files = {RECORD: canonical.dumps(run.as_table())}
-        self.storage.commit(f"{run.name}/runs/{run.id}", files, last=RECORD)
+    def add_run(self, run: Run, /) -> Run:
+        """Record a run under the next number, and return it with that as its id."""
+        prefix = f"{check_name(run.name)}/runs"
+        number = max((int(id) for id in self._below(prefix) if id.isdecimal()), default=0) + 1
+        for id in map(str, range(number, number + _MOST_WRITERS)):
+            numbered = replace(run, id=id)
+            if self.storage.commit(f"{prefix}/{id}", {RECORD: canonical.dumps(numbered.as_table())}, last=RECORD):
+                return numbered
+        raise _too_many(prefix)
 
     def runs(self, name: str, /) -> list[Run]:
         """Return the records of all runs, oldest first."""
-        prefix = f"{check_name(name)}/runs"
-        tables = (self._record(f"{prefix}/{id}/{RECORD}") for id in self._below(prefix))
-        return sorted((Run(**table) for table in tables if table is not None), key=lambda run: (run.when, run.id))
+        return [Run(**table) for table in self._records(f"{check_name(name)}/runs")]
 
     def _append(self, prefix: str, table: Mapping[str, Any]) -> None:
         data = canonical.dumps(table)
         seq = sum(1 for _ in self._records(prefix)) + 1
         # Whoever comes second takes the next number: these records have an order, but nobody is refused.
-        for number in range(seq, seq + 1000):
+        for number in range(seq, seq + _MOST_WRITERS):
             if self.storage.commit(f"{prefix}/{number}", {RECORD: data}, last=RECORD):
                 return
-        raise ConflictError(f"Too many writers at {prefix!r}.", remedy="Run the command again.")
+        raise _too_many(prefix)
 
     def _records(self, prefix: str) -> Iterator[dict[str, Any]]:
         number = 1
@@ -213,3 +217,7 @@ class Registry:
 
 def _package_key(name: str, digest: str) -> str:
     return f"{check_name(name)}/packages/{hex_of(digest)}"
+
+
+def _too_many(prefix: str) -> ConflictError:
+    return ConflictError(f"Too many writers at {prefix!r}.", remedy="Run the command again.")

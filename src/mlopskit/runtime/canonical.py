@@ -12,10 +12,13 @@ import re
 from typing import Any, NoReturn
 
 from .errors import LimitError, ManifestError
+from .names import shown
 
 MAX_DEPTH = 64
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _REMEDY = "Fetch it again from where it was published."
 
 
@@ -28,7 +31,10 @@ def dumps(value: object) -> bytes:
     >>> dumps({"b": 1, "a": [0.1, None]})
     b'{"a":[0.1,null],"b":1}'
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
     return text.encode()
 
 
@@ -55,24 +61,37 @@ def loads(data: bytes, *, what: str, limit: int) -> Any:
 
 
 def parse(data: bytes, *, what: str, limit: int) -> Any:
-    """Return the value of strict JSON bytes: no double keys, NaN, infinity, byte order mark or deep nesting."""
+    """Return the value of strict JSON bytes: no double keys, NaN, infinity, byte order mark or lone surrogates.
+
+    Raises:
+        LimitError: it is longer than the limit or nested deeper than 64.
+        ManifestError: it is not strict JSON.
+    """
     if len(data) > limit:
         raise LimitError(f"{what} has more than {limit:,} bytes.", remedy=_REMEDY, what=what)
-    if _depth(data) > MAX_DEPTH:
+    if _too_deep(data):
         raise LimitError(f"{what} is nested deeper than {MAX_DEPTH}.", remedy=_REMEDY, what=what)
     try:
-        return json.loads(data.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(data.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constant, parse_float=_finite)
+        if _SURROGATE.search(data):
+            dumps(value)  # refuses half a pair, which no text can hold
     except (ValueError, RecursionError) as error:
         raise _malformed(what, str(error)) from error
+    return value
 
 
-def _depth(data: bytes) -> int:
-    # Only brackets outside of strings are walked, so that a text full of brackets is no deep nesting.
-    deepest = depth = 0
-    for byte in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS):
-        depth += 1 if byte in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _too_deep(data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    # Only brackets outside of strings count: a text full of brackets is no deep nesting. Each round takes away the
+    # innermost pairs; what is never empty is unbalanced, and the parser's to refuse.
+    left = _STRING.sub(b"", data).translate(_ONE_KIND, delete=_NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        fewer = left.replace(b"[]", b"")
+        if len(fewer) == len(left):
+            return False
+        left = fewer
+    return bool(left)
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,7 +99,7 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {double!r} stands twice")
+        raise ValueError(f"the key {shown(double)} stands twice")
     return table
 
 
@@ -91,7 +110,7 @@ def _no_constant(text: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text} is too large")
+        raise ValueError(f"the number {shown(text)} is too large")
     return number
 
 

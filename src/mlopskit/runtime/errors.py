@@ -1,15 +1,15 @@
 """Errors of the runtime, the part that travels to a target.
 
     MlopskitError
-    └── PackageError
-        ├── IntegrityError
-        ├── LimitError
-        ├── ManifestError
-        ├── UnsafeModelError
-        └── UnsafePathError
-    └── UsageError
-        ├── RowError
-        └── UnsafeNameError
+    ├── PackageError
+    │   ├── IntegrityError
+    │   ├── LimitError
+    │   ├── ManifestError
+    │   ├── UnsafeModelError
+    │   └── UnsafePathError
+    ├── UsageError
+    │   ├── RowError
+    │   └── UnsafeNameError
     └── AliasError
         └── RollbackError
 
@@ -17,6 +17,9 @@
 """
 
 from __future__ import annotations
+
+import functools
+from typing import Any
 
 
 class MlopskitError(Exception):
@@ -38,6 +41,10 @@ class MlopskitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is rebuilt from its positions alone, so that without this an error would not leave a worker process.
+        return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), ()
 
 
 class PackageError(MlopskitError):

@@ -14,23 +14,24 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 _RESERVED = frozenset(
     ["con", "prn", "aux", "nul"] + [f"{device}{n}" for device in ("com", "lpt") for n in range(10)]
 )
-_MAX_PATH = 200
+MAX_PATH = 200
 
 
 def check_name(value: object, *, kind: str = "name") -> str:
     """Return the name if every file system, URL and shell takes it as it is.
 
     Raises:
-        UnsafeNameError: it is not `[a-z0-9][a-z0-9._-]{0,62}`, or Windows reserves it.
+        UnsafeNameError: it is not `[a-z0-9][a-z0-9._-]{0,62}`, ends with '.' or '.json', or Windows reserves it.
 
     >>> check_name("sentiment")
     'sentiment'
     """
-    if not isinstance(value, str) or not _NAME.fullmatch(value) or _unportable(value):
+    # The folder of an alias 'a.json' would stand where the hint of the alias 'a' does.
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or _unportable(value) or value.endswith(".json"):
         raise UnsafeNameError(
-            f"The {kind} {_shown(value)} is not allowed.",
-            remedy="Use 1 to 63 lower-case letters, digits, '.', '_' or '-', "
-            "beginning with a letter or digit and not ending with a dot.",
+            f"The {kind} {shown(value)} is not allowed.",
+            remedy="Use 1 to 63 lower-case letters, digits, '.', '_' or '-', beginning with a letter or digit, "
+            "not ending with '.' or '.json', and no name that Windows reserves, such as 'con'.",
             value=value,
         )
     return value
@@ -44,7 +45,7 @@ def check_digest(value: object) -> str:
     """
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
         raise UnsafeNameError(
-            f"{_shown(value)} is not a digest.",
+            f"{shown(value)} is not a digest.",
             remedy="Give 'sha256:' and 64 lower-case hex digits.",
             value=value,
         )
@@ -65,9 +66,9 @@ def check_path(value: object) -> str:
     >>> check_path("code/sentiment/model.py")
     'code/sentiment/model.py'
     """
-    if not isinstance(value, str) or len(value) > _MAX_PATH or not all(_plain(part) for part in value.split("/")):
+    if not isinstance(value, str) or len(value) > MAX_PATH or not all(_plain(part) for part in value.split("/")):
         raise UnsafePathError(
-            f"The path {_shown(value)} is not allowed in a package.",
+            f"The path {shown(value)} is not allowed in a package.",
             remedy="Use relative paths of plain ASCII names (letters, digits, '.', '_', '-') joined by '/'.",
             path=value,
         )
@@ -79,13 +80,13 @@ def check_paths(values: Iterable[object]) -> list[str]:
     paths = [check_path(value) for value in values]
     folded: dict[str, str] = {}
     for path in paths:
-        twin = folded.setdefault(path.lower(), path)
-        if twin is not path:
+        if path.lower() in folded:
             raise UnsafePathError(
-                f"The paths {twin!r} and {path!r} are one file on some systems.",
+                f"The paths {folded[path.lower()]!r} and {path!r} are one file on some systems.",
                 remedy="Give each file a name that differs in more than case.",
                 path=path,
             )
+        folded[path.lower()] = path
     for path in paths:
         parts = path.lower().split("/")
         for length in range(1, len(parts)):
@@ -107,6 +108,10 @@ def _unportable(part: str) -> bool:
     return part.endswith(".") or part.split(".")[0].lower() in _RESERVED
 
 
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def shown(value: object, /, *, most: int = 80) -> str:
+    """Return a foreign value as messages show it: plain ASCII, shortened, on one line."""
+    try:
+        text = ascii(value)
+    except ValueError:  # an integer of more digits than Python writes
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= most else f"{text[: most - 3]}..."

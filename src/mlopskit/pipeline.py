@@ -1,0 +1,259 @@
+"""Run: what changed, train, package, gate, register. And the same for a model that is already fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlopskit import behaviour, packaging, plugins
+from mlopskit.aliases import now, who
+from mlopskit.data import Dataset, overlap
+from mlopskit.errors import MlopskitError, VerdictError
+from mlopskit.evaluator import Evaluator
+from mlopskit.gates import Finding, Gate, Verdict, judge
+from mlopskit.modelpackage import ModelPackage
+from mlopskit.packaging import GoldenSpec, Recipe
+from mlopskit.records import Run
+from mlopskit.registry import DEFAULT, Registry
+from mlopskit.trainer import Trainer
+
+Progress = Callable[[str], None]
+
+
+def quiet(step: str) -> None:
+    """Say nothing of a step."""
+    del step
+
+
+def package(
+    model: object,
+    X_test: Any,  # noqa: N803  # scikit-learn's name for it
+    y_test: Any,
+    /,
+    *,
+    name: str,
+    gates: Sequence[str] = (),
+    X_train: Any = None,  # noqa: N803
+    evaluator: Evaluator | None = None,
+    formats: Sequence[str] | None = None,
+    golden: GoldenSpec | None = None,
+    tests: str | Path | None = None,
+    registry: Registry | str | Path = DEFAULT,
+) -> ModelPackage:
+    """Package a fitted model, judge it on its test rows, and register both package and verdict.
+
+    `X_test` is a pandas or polars frame, a 2-D array, a list of row dicts or a sequence of texts; `y_test` has a label
+    for each row. With `X_train`, test rows that stand in the training data are looked for, and fail the verdict.
+
+    Raises:
+        StoreError: no format can hold the model exactly and safely.
+        ConfigError: a gate is malformed.
+    """
+    rules = [Gate.parse(text) for text in gates]
+    test = Dataset.from_frame(X_test, y_test)
+    train = None if X_train is None else Dataset.from_frame(X_train, None)
+    cases = behaviour.read(Path(tests)) if tests else None
+    everything = test if train is None else test.joined(train)
+    recipe = Recipe(
+        name=name,
+        model=model,
+        schema=everything.input_schema(),
+        test=test,
+        evaluator=evaluator,
+        formats=formats,
+        golden=golden or GoldenSpec(),
+        cases=cases,
+        provenance={"data": {"test": test.digest, "train": train.digest if train else None}, "gates": [*map(str, rules)]},
+    )
+    home = registry if isinstance(registry, Registry) else Registry.at(registry)
+    registered, _ = register(recipe, rules, home, train=train)
+    return registered
+
+
+def register(
+    recipe: Recipe, gates: Sequence[Gate], registry: Registry, /, *, train: Dataset | None, progress: Progress = quiet
+) -> tuple[ModelPackage, Verdict]:
+    """Write a recipe's package, judge it, and add package and verdict to the registry."""
+    observers = plugins.observers()
+    with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
+        progress("package")
+        written = packaging.write(recipe, Path(temporary))
+        progress("judge")
+        verdict = _judge(written, recipe, gates, registry, train)
+        plugins.notify(observers, "mlopskit_evaluated", evaluation=written.evaluation, name=recipe.name)
+        progress("register")
+        registered = registry.add(written)
+    registry.add_verdict(verdict)
+    plugins.notify(observers, "mlopskit_packaged", package=registered)
+    return registered, verdict
+
+
+def _judge(
+    written: ModelPackage, recipe: Recipe, gates: Sequence[Gate], registry: Registry, train: Dataset | None
+) -> Verdict:
+    if written.evaluation is None:  # packaging always evaluates
+        raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
+    findings = judge(gates, written.evaluation)
+    checked = "not checked"
+    if train is not None:
+        shared = overlap(train, recipe.test)
+        checked = f"{len(shared)} of {len(recipe.test)} test rows stand in the training data"
+        findings += _leaked(shared, checked)
+    return Verdict(
+        name=recipe.name,
+        digest=written.digest,
+        dataset=written.evaluation.dataset,
+        findings=findings,
+        seen_before=registry.verdicts_on(recipe.name, written.evaluation.dataset),
+        overlap=checked,
+    )
+
+
+def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
+    if not shared:
+        return ()
+    reason = f"{text}, for example row {shared[0]}"
+    return (Finding(gate="test rows apart from training rows", passed=False, reached=None, n=len(shared), reason=reason),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """All that a run needs, as objects. `fingerprint` maps what the run depends on to a digest of it."""
+
+    name: str
+    registry: Registry
+    trainer: Trainer
+    read: Callable[[], tuple[Dataset, Dataset]]
+    fingerprint: Callable[[Run | None], Mapping[str, str]]
+    gates: Sequence[Gate]
+    evaluator: Evaluator | None = None
+    formats: Sequence[str] | None = None
+    golden: Callable[[], GoldenSpec] = GoldenSpec
+    cases: Callable[[], behaviour.Cases | None] = lambda: None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress = quiet
+
+    def run(self, *, force: bool = False) -> Run:
+        """Train, package, judge and register if anything changed since the last run that was judged.
+
+        Returns:
+            The run's record; that of the earlier run, with nothing in `changed`, if nothing changed.
+
+        Raises:
+            MlopskitError: a step failed; the failed run is recorded.
+        """
+        before = self._last()
+        now_is = dict(self.fingerprint(before))
+        changed = changes(before.fingerprint if before else {}, now_is)
+        if before is not None and not changed and not force:
+            return dataclasses.replace(before, changed=())
+        clock = _Clock(self.progress)
+        try:
+            digest, verdict = self._train_and_judge(clock)
+        except BaseException as error:
+            self._fail(clock, now_is, changed, error)
+            raise
+        # Training imported the code: from now on exactly those files are watched.
+        outcome = "passed" if verdict.passed else "refused"
+        return self._record(outcome, digest, changed, dict(self.fingerprint(None)), clock.seconds, None)
+
+    def _train_and_judge(self, clock: _Clock) -> tuple[str, Verdict]:
+        with clock.step("read"):
+            train, test = self.read()
+            schema = train.joined(test).input_schema()
+        with clock.step("train"):
+            model = self.trainer.train(train)
+        plugins.notify(plugins.observers(), "mlopskit_trained", model=model, name=self.name)
+        data = {"test": test.digest, "train": train.digest}
+        recipe = Recipe(
+            name=self.name,
+            model=model,
+            schema=schema,
+            test=test,
+            evaluator=self.evaluator,
+            formats=self.formats,
+            golden=self.golden(),
+            cases=self.cases(),
+            provenance={**self.provenance, "code": self._code(), "data": data},
+        )
+        with clock.step("package and judge"):
+            registered, verdict = register(recipe, self.gates, self.registry, train=train)
+        return registered.digest, verdict
+
+    def _code(self) -> dict[str, str]:
+        return {key.removeprefix("code "): sha for key, sha in self.fingerprint(None).items() if key.startswith("code ")}
+
+    def _last(self) -> Run | None:
+        judged = (run for run in reversed(self.registry.runs(self.name)) if run.outcome != "failed")
+        last = next(judged, None)
+        # A package that is gone was not run: then nothing says what the verdict was about.
+        if last is not None and last.digest and self.registry.verdict(self.name, last.digest) is None:
+            return None
+        return last
+
+    def _fail(self, clock: _Clock, fingerprint: Mapping[str, str], changed: Sequence[str], error: BaseException) -> None:
+        plugins.notify(plugins.observers(), "mlopskit_failed", step=clock.current, error=error)
+        text = error.message if isinstance(error, MlopskitError) else f"{type(error).__name__}: {error}"
+        try:
+            self._record("failed", None, changed, fingerprint, clock.seconds, f"{clock.current}: {text}")
+        except MlopskitError as second:
+            error.add_note(f"The failed run could not be recorded: {second}")
+
+    def _record(
+        self,
+        outcome: str,
+        digest: str | None,
+        changed: Sequence[str],
+        fingerprint: Mapping[str, str],
+        seconds: Mapping[str, float],
+        error: str | None,
+    ) -> Run:
+        run = Run(
+            id="",
+            name=self.name,
+            outcome=outcome,
+            digest=digest,
+            changed=list(changed),
+            fingerprint=dict(fingerprint),
+            seconds=dict(seconds),
+            error=error,
+            who=who(),
+            when=now(),
+        )
+        return self.registry.add_run(run)
+
+
+class _Clock:
+    """Times the steps of a run and says when each begins."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self.current = "start"
+        self._progress = progress
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.current = name
+        self._progress(name)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+def changes(before: Mapping[str, str], now_is: Mapping[str, str], /) -> list[str]:
+    """Return what differs between two fingerprints, in words.
+
+    >>> changes({"data a.tsv": "1", "data b.tsv": "1"}, {"data a.tsv": "2", "data c.tsv": "1"})
+    ['changed: data a.tsv', 'new: data c.tsv', 'gone: data b.tsv']
+    """
+    changed = [f"changed: {key}" for key in now_is if key in before and before[key] != now_is[key]]
+    new = [f"new: {key}" for key in now_is if key not in before]
+    return [*changed, *new, *[f"gone: {key}" for key in before if key not in now_is]]
