@@ -136,21 +136,19 @@ class BundleDeployer(Deployer):
                 remedy="Look at 'mlopskit status', then deploy again if it is still wanted.",
                 winner=head,
             )
-        if at is not None:
-            self._check_complete(name, at)
+        if at is not None and (fault := self.fault(name, at)):
+            raise IntegrityError(fault, remedy="Deploy it again; deploying pushes what is missing.", digest=at["bundle"])
         self._alias(name).append(None if at is None else at["bundle"], after=head, why=why)
 
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove nothing: a bundle under its digest may serve other aliases too."""
 
-    def _check_complete(self, name: str, at: Locator) -> None:
+    def fault(self, name: str, at: Locator, /) -> str | None:
+        """Say whether the bundle is missing: then the alias points to nothing."""
         prefix = f"{self.bundles(name)}/{hex_of(at['bundle'])}"
-        if self._storage().stat(f"{prefix}/{self.listing}") is None:
-            raise IntegrityError(
-                f"There is no complete bundle {at['bundle']} of {name!r} at {self.to!r}.",
-                remedy="Deploy it again; deploying pushes what is missing.",
-                digest=at["bundle"],
-            )
+        if self._storage().stat(f"{prefix}/{self.listing}") is not None:
+            return None
+        return f"There is no complete bundle {at['bundle']} of {name!r} at {self.to!r}."
 
     def _storage(self) -> Storage:
         return storage_at(self.to)

@@ -63,6 +63,11 @@ class Deployer(ABC):
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove what this deployment alone made; what others may use stays. Doing it again is no error."""
 
+    def fault(self, name: str, at: Locator, /) -> str | None:
+        """Return what is plainly wrong with what is live, seen without asking the model; None if nothing is."""
+        del name, at
+        return None
+
     def logs(self, name: str, at: Locator, /, *, lines: int = 100) -> str:
         """Return the last lines that the deployed thing logged, where there are any."""
         del name, at, lines

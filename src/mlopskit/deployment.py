@@ -81,16 +81,23 @@ class Deploying:
             self._check_verdict()
             self._check_vetoes(observers)
         with self._step("check"):
-            model = self._model()
             self._check_rows()
-            self.deployer.check(self.package)
         with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
-            bundle = self._build(Path(temporary), model)
+            bundle = self.build(Path(temporary))
             with self._step("push"):
                 at = self.deployer.push(bundle)
         with self._step("verify before the switch"):
             self._ask(at)
         return self._switch(bundle, at)
+
+    def build(self, into: Path) -> Bundle:
+        """Build the bundle into an empty folder, and push nothing."""
+        with self._step("check"):
+            model = self._model()
+            self.deployer.check(self.package)
+        with self._step("build"):
+            self.deployer.build(self.package, model, into)
+            return seal(into, self.deployer, self.package, model)
 
     def _switch(self, bundle: Bundle, at: Locator) -> Deployment:
         name = self.package.name
@@ -180,13 +187,6 @@ class Deploying:
                 f"The target {self.deployer.target!r} is public, and the golden rows were taken from the test data.",
                 remedy="Package with golden rows from a file, or set publish_rows = true on the endpoint.",
             )
-
-    def _build(self, folder: Path, model: StoredModel | None) -> Bundle:
-        into = folder / "bundle"
-        into.mkdir()
-        with self._step("build"):
-            self.deployer.build(self.package, model, into)
-            return seal(into, self.deployer, self.package, model)
 
     def _ask(self, at: Locator | None) -> Receipt:
         return verify(self.package, self.deployer, at, deadline=self.deadline)

@@ -16,17 +16,19 @@ from mlopskit.config import Config
 from mlopskit.data import Dataset, split
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, quiet, verify
-from mlopskit.errors import ConfigError, RefusedError, unknown
+from mlopskit.errors import ConfigError, MlopskitError, RefusedError, unknown
 from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.gates import Gate, Verdict
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import GoldenSpec
 from mlopskit.pipeline import Pipeline, Progress
-from mlopskit.records import Deployment, Receipt, Run
+from mlopskit.records import Bundle, Deployment, Receipt, Run
 from mlopskit.registry import DEFAULT, Registry
 from mlopskit.runtime import canonical
+from mlopskit.status import PlaceState, Status
 from mlopskit.storage import Place
+from mlopskit.tables import Table
 from mlopskit.trainer import Trainer
 
 CACHE = ".mlopskit/cache"
@@ -122,6 +124,81 @@ class Project:
         endpoint = endpoint_of(deployer)
         package = self.package(reference)
         return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
+
+    def build(self, endpoint: str, into: Path, reference: str | None = None, /) -> Bundle:
+        """Build the bundle of an endpoint into a folder that is not there yet, and push nothing."""
+        try:
+            into.mkdir(parents=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The folder {str(into)!r} cannot be made: {error.strerror}.", remedy="Name one that is not there yet."
+            ) from error
+        package, deployer = self.package(reference), self.deployer(endpoint)
+        return self._deploying(package, deployer, endpoint).build(into)
+
+    def status(self) -> Status:
+        """Return the last run, and what is live where, as the targets say it."""
+        runs = self.registry.runs(self.name)
+        live = [*map(self._alias_state, self.registry.aliases(self.name)), *map(self._endpoint_state, self.config.endpoint)]
+        return Status(name=self.name, run=runs[-1] if runs else None, places=tuple(live))
+
+    def history(self, place: str, /) -> Table:
+        """Return what was live at an endpoint, or under an alias of the registry.
+
+        Raises:
+            UnknownNameError: there is neither an endpoint nor an alias of this name.
+        """
+        known = {*self.config.endpoint, *self.registry.endpoints(self.name)}
+        if place in known:
+            rows = [
+                (one.when, one.package, one.who, one.why, one.rollback, one.receipt.rows, one.override)
+                for one in self.registry.deployments(self.name, place)
+            ]
+            return Table(("when", "package", "who", "why", "rollback", "golden rows", "override"), rows)
+        aliases = self.registry.aliases(self.name)
+        if place not in aliases:
+            raise unknown("endpoint or alias", place, {*known, *aliases})
+        records = self.registry.alias(self.name, place).history()
+        moves = [(one.seq, one.when, one.digest, one.who, one.why) for one in records]
+        return Table(("seq", "when", "package", "who", "why"), moves)
+
+    def _alias_state(self, alias: str) -> PlaceState:
+        kind, command = "alias", f"mlopskit promote {{}} --to {alias}"
+        try:
+            head = self.registry.alias(self.name, alias).head()
+            if head is None or head.digest is None:
+                return PlaceState(place=alias, kind=kind, package=None, state="nothing is live")
+            self.registry.package(self.name, head.digest)
+        except MlopskitError as error:
+            return PlaceState(place=alias, kind=kind, package=None, state=error.message, repair=self._repair(command))
+        return PlaceState(place=alias, kind=kind, package=head.digest, state="live", since=head.when)
+
+    def _endpoint_state(self, endpoint: str) -> PlaceState:
+        kind, command = "endpoint", f"mlopskit deploy {endpoint} {{}}"
+        try:
+            deployer = self.deployer(endpoint)
+            live = deployer.live(self.name)
+            fault = None if live is None else deployer.fault(self.name, live)
+        except MlopskitError as error:
+            return PlaceState(place=endpoint, kind=kind, package=None, state=error.message, repair=error.remedy)
+        if live is None:
+            return PlaceState(place=endpoint, kind=kind, package=None, state="nothing is live")
+        records = [one for one in self.registry.deployments(self.name, endpoint) if one.locator == live]
+        package = records[-1].package if records else None
+        if fault:
+            return PlaceState(place=endpoint, kind=kind, package=package, state=fault, repair=self._repair(command))
+        state = "live" if records else "live, but not deployed from here"
+        return PlaceState(place=endpoint, kind=kind, package=package, state=state, since=records[-1].when if records else None)
+
+    def _repair(self, command: str) -> str:
+        """Return the command that makes a package live that the registry holds whole and that passed."""
+        for run in reversed(self.registry.runs(self.name)):
+            if run.outcome == "passed" and run.digest:
+                try:
+                    return command.format(self.registry.package(self.name, run.digest).digest)
+                except MlopskitError:
+                    continue
+        return "mlopskit run"
 
     def verify(self, endpoint: str, /, *, deadline: float = DEADLINE) -> tuple[ModelPackage, Receipt]:
         """Ask what is live at an endpoint for its golden rows and compare.
@@ -310,15 +387,3 @@ def deploy(
 
 def _home() -> Registry:
     return Project().registry if Path(config.FILE).exists() else Registry.at(DEFAULT)
-
-
-def open_package(reference: str | Path, /, *, digest: str | None = None, registry: str | Path | None = None) -> ModelPackage:
-    """Return the package in a folder, or the one that `NAME@ALIAS` or `NAME@DIGEST` means in a registry.
-
-    A folder opens by its name, the digest's 64 hex digits, by `digest="sha256:..."`, or with `digest="unpinned"`.
-    """
-    text = str(reference)
-    if Path(text).is_dir() or "@" not in text:
-        return ModelPackage.open(text, digest=digest)
-    home = _home() if registry is None else Registry.at(registry)
-    return home.resolve(text)

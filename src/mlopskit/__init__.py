@@ -1,0 +1,97 @@
+"""Take a scikit-learn model to every place where it will be used, and check its answers there.
+
+    import mlopskit as mk
+
+    package = mk.package(model, X_test, y_test, name="sentiment", gates=["accuracy >= 0.75"])
+    mk.deploy(package, mk.FileShare(to="shares/production"))
+    mk.load("shares/production/sentiment", alias="production").predict(rows)
+
+Importing mlopskit loads nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlopskit.builtin.fileshare import FileShare
+    from mlopskit.bundles import BundleDeployer, PublishingDeployer
+    from mlopskit.data import Dataset
+    from mlopskit.deployer import Deployer
+    from mlopskit.evaluation import Estimate, Evaluation
+    from mlopskit.evaluator import Evaluator
+    from mlopskit.format import Format
+    from mlopskit.gates import Finding, Gate, Verdict
+    from mlopskit.hookspecs import hookimpl
+    from mlopskit.loading import LoadedModel, load
+    from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
+    from mlopskit.packaging import GoldenSpec
+    from mlopskit.pipeline import package
+    from mlopskit.project import Project, deploy
+    from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run
+    from mlopskit.registry import Registry
+    from mlopskit.runtime.alias import AliasRecord
+    from mlopskit.runtime.scoring import Scorer
+    from mlopskit.storage import Place, Stat, Storage
+    from mlopskit.tables import Table
+    from mlopskit.trainer import Trainer
+    from mlopskit.vendoring import runtime_files
+
+_HOME = {
+    "AliasRecord": "runtime.alias",
+    "Answer": "records",
+    "Bundle": "records",
+    "BundleDeployer": "bundles",
+    "Dataset": "data",
+    "Deployer": "deployer",
+    "Deployment": "records",
+    "Estimate": "evaluation",
+    "Evaluation": "evaluation",
+    "Evaluator": "evaluator",
+    "FileShare": "builtin.fileshare",
+    "Finding": "gates",
+    "Format": "format",
+    "Gate": "gates",
+    "GoldenRow": "modelpackage",
+    "GoldenSpec": "packaging",
+    "LoadedModel": "loading",
+    "Locator": "records",
+    "Mismatch": "records",
+    "ModelPackage": "modelpackage",
+    "Place": "storage",
+    "Project": "project",
+    "PublishingDeployer": "bundles",
+    "Receipt": "records",
+    "Registry": "registry",
+    "Run": "records",
+    "Schema": "modelpackage",
+    "Scorer": "runtime.scoring",
+    "Stat": "storage",
+    "Storage": "storage",
+    "StoredModel": "modelpackage",
+    "Table": "tables",
+    "Trainer": "trainer",
+    "Verdict": "gates",
+    "deploy": "project",
+    "hookimpl": "hookspecs",
+    "load": "loading",
+    "package": "pipeline",
+    "runtime_files": "vendoring",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  # one list of names, sorted, is easier to keep true than two
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("mlopskit")
+    if name not in _HOME:
+        raise AttributeError(f"module 'mlopskit' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mlopskit.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

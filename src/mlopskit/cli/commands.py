@@ -1,0 +1,185 @@
+"""The verbs. Each is a few lines around `mlopskit.project.Project`."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlopskit.cli.output import progress, show
+
+if TYPE_CHECKING:
+    from mlopskit.project import Project
+    from mlopskit.records import Deployment
+
+_TEMPLATE = Path(__file__).with_name("templates") / "mlopskit.toml"
+_SHORT = 19  # "sha256:" and twelve digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of all commands."""
+
+    debug: bool
+    project: str
+
+
+def _open(context: click.Context) -> Project:
+    from mlopskit.project import Project
+
+    return Project(context.obj.project)
+
+
+def _verb(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[..., int]], click.Command]:
+    """Make a command of a function that takes the context and its options, and returns the exit code."""
+
+    def make(function: Callable[..., int]) -> click.Command:
+        decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+        for option in reversed(options):
+            decorated = option(decorated)
+        return click.command(name)(click.pass_context(decorated))
+
+    return make
+
+
+_WHY = click.option("--why", default="", metavar="TEXT", help="The reason, kept in the record.")
+_OVERRIDE = click.option("--override", metavar="REASON", help="Go on without a passing verdict; the reason is recorded.")
+_ENDPOINT = click.argument("endpoint")
+_REFERENCE = click.argument("reference", required=False)
+
+
+@_verb("init", click.option("--name", default="model", show_default=True, help="The model's name."))
+def init(context: click.Context, *, name: str, as_json: bool) -> int:
+    """Write a mlopskit.toml to begin with."""
+    from mlopskit.errors import ConfigError
+    from mlopskit.runtime.names import check_name
+
+    file = Path(context.obj.project)
+    text = string.Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(name=check_name(name))
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError as error:
+        raise ConfigError(f"{str(file)!r} is there already.", remedy="Edit it, or remove it first.") from error
+    show({"file": str(file)}, f"Wrote {file}. Edit it, then: mlopskit run", as_json=as_json)
+    return 0
+
+
+@_verb("run", click.option("--force", is_flag=True, help="Run although nothing changed."))
+def run(context: click.Context, *, force: bool, as_json: bool) -> int:
+    """Train, package, judge and register, if data, code or settings changed."""
+    project = _open(context)
+    with progress("run") as step:
+        done = project.run(force=force, progress=step)
+    verdict = project.verdict(done.digest) if done.digest else None
+    lines = [f"Nothing changed since run {done.id}."] if not done.changed else [f"Run {done.id}: {_listed(done.changed)}"]
+    if verdict:
+        lines += [verdict.table().text(), f"{done.outcome}: {project.name} {done.digest}"]
+        if verdict.seen_before:
+            lines.append(f"{verdict.seen_before} packages were judged on these test rows before.")
+    show({**done.as_table(), "verdict": verdict.as_table() if verdict else None}, "\n".join(lines), as_json=as_json)
+    return 0 if done.outcome == "passed" else 1
+
+
+def _listed(changed: Any) -> str:
+    most = 5
+    shown = ", ".join(list(changed)[:most])
+    return shown if len(changed) <= most else f"{shown} and {len(changed) - most} more"
+
+
+@_verb("build", _ENDPOINT, _REFERENCE, click.option("--into", required=True, metavar="DIR", help="A folder that is not there yet."))
+def build(context: click.Context, *, endpoint: str, reference: str | None, into: str, as_json: bool) -> int:
+    """Build the bundle of an endpoint into a folder, and push nothing."""
+    bundle = _open(context).build(endpoint, Path(into), reference)
+    about = {"digest": bundle.digest, "package": bundle.package, "folder": into, "files": list(bundle.files)}
+    show(about, f"Built {bundle.digest} in {into} ({len(bundle.files)} files).", as_json=as_json)
+    return 0
+
+
+@_verb("deploy", _ENDPOINT, _REFERENCE, _WHY, _OVERRIDE)
+def deploy(
+    context: click.Context, *, endpoint: str, reference: str | None, why: str, override: str | None, as_json: bool
+) -> int:
+    """Deploy a package (the last run's, or REFERENCE) to an endpoint, verified before and after the switch."""
+    project = _open(context)
+    with progress(f"deploy {endpoint}") as step:
+        deployment = project.deploy(endpoint, reference, why=why, override=override, progress=step)
+    return _show_deployment(deployment, "Deployed", as_json=as_json)
+
+
+@_verb("promote", click.argument("reference"), click.option("--to", required=True, metavar="ALIAS", help="The alias."), _WHY, _OVERRIDE)
+def promote(
+    context: click.Context, *, reference: str, to: str, why: str, override: str | None, as_json: bool
+) -> int:
+    """Move an alias of the registry to a package, verified like every deployment."""
+    project = _open(context)
+    with progress(f"promote to {to}") as step:
+        deployment = project.promote(reference, to=to, why=why, override=override, progress=step)
+    return _show_deployment(deployment, "Promoted", as_json=as_json)
+
+
+@_verb("rollback", _ENDPOINT, click.option("--to", metavar="REFERENCE", help="The package to go back to."), _WHY)
+def rollback(context: click.Context, *, endpoint: str, to: str | None, why: str, as_json: bool) -> int:
+    """Make live again what was live before at an endpoint, verified like every deployment."""
+    project = _open(context)
+    with progress(f"roll back {endpoint}") as step:
+        deployment = project.rollback(endpoint, to=to, why=why or "rollback", progress=step)
+    return _show_deployment(deployment, "Rolled back", as_json=as_json)
+
+
+def _show_deployment(deployment: Deployment, verb: str, *, as_json: bool) -> int:
+    receipt = deployment.receipt
+    engine = receipt.runtime.get("engine", "")
+    text = (
+        f"{verb}: {deployment.name} {deployment.package} to {deployment.endpoint}.\n"
+        f"Receipt: {receipt.rows} golden rows answered by the {receipt.place} ({engine}), {len(receipt.mismatches)} "
+        f"mismatches, {receipt.ties} ties, largest difference {receipt.largest_difference:.3g}."
+    )
+    show(deployment.as_table(), text, as_json=as_json)
+    return 0
+
+
+@_verb("verify", _ENDPOINT)
+def verify(context: click.Context, *, endpoint: str, as_json: bool) -> int:
+    """Ask what is live at an endpoint for its golden rows, and compare."""
+    project = _open(context)
+    with progress(f"verify {endpoint}"):
+        package, receipt = project.verify(endpoint)
+    text = f"{endpoint} answers as {package.digest}: {receipt.rows} golden rows, no mismatch."
+    show(receipt.as_table(), text, as_json=as_json)
+    return 0
+
+
+@_verb("status")
+def status(context: click.Context, *, as_json: bool) -> int:
+    """Show the last run, and what is live where, as the targets say it."""
+    found = _open(context).status()
+    show(found.as_table(), found.text(), as_json=as_json)
+    return 0
+
+
+@_verb("history", click.argument("place", metavar="ENDPOINT|ALIAS"))
+def history(context: click.Context, *, place: str, as_json: bool) -> int:
+    """Show what was live at an endpoint, or under an alias of the registry: since when, by whom, why."""
+    table = _open(context).history(place)
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    show(rows, table.text(), as_json=as_json)
+    return 0
+
+
+@_verb("plugins")
+def plugins(context: click.Context, *, as_json: bool) -> int:
+    """List what is plugged in, and what is broken."""
+    from mlopskit import plugins as found
+
+    del context
+    listing = found.listing()
+    show([vars(one) for one in listing], found.table(listing).text(), as_json=as_json)
+    return 3 if any(one.problem for one in listing) else 0
+
+
+ALL = (init, run, build, deploy, verify, promote, rollback, status, history, plugins)

@@ -1,0 +1,110 @@
+"""Load a package's model into this process: `mk.load(...).predict(rows or frame)`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlopskit import plugins
+from mlopskit.errors import AliasError, UnknownNameError
+from mlopskit.format import Format
+from mlopskit.registry import DEFAULT, Registry
+from mlopskit.runtime.package import open_package
+from mlopskit.runtime.scoring import Loader, Loaders, Model
+from mlopskit.runtime.scoring import load as load_model
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in this process."""
+
+    model: Model
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def digest(self) -> str:
+        """The digest of the package it was loaded from."""
+        return self.model.digest
+
+    def predict(self, data: Any, /) -> Any:
+        """Return the outputs: a list of rows for a list of rows, a frame of the same kind for a frame.
+
+        Raises:
+            RowError: a row does not fit the schema; it names the row, the column and the value.
+        """
+        if isinstance(data, Sequence):
+            return self.model.predict(data)
+        import narwhals as nw
+
+        frame = nw.from_native(data, eager_only=True)
+        columns = {name: frame[name].to_list() for name in frame.columns}
+        answered = self.model.predict_columns(columns)
+        return nw.from_dict(answered, backend=frame.implementation).to_native()
+
+    def __repr__(self) -> str:
+        return f"LoadedModel({self.name!r}, {self.digest[:19]}…, {self.model.format})"
+
+
+def load(
+    reference: str | Path,
+    /,
+    *,
+    digest: str | None = None,
+    alias: str | None = None,
+    registry: Registry | str | Path = DEFAULT,
+) -> LoadedModel:
+    """Load a model from a package's folder, from a file share, or from a registry.
+
+    `NAME@ALIAS` and `NAME@DIGEST` are looked up in the registry. A model's folder on a share opens with `alias`. A
+    package's folder opens by its name (the digest's 64 hex digits), by `digest="sha256:..."`, or unchecked against
+    any digest with `digest="unpinned"`.
+
+    Raises:
+        IntegrityError: the package is not what its digest says.
+        UnsafeModelError: its model holds something that must not be loaded.
+    """
+    text = str(reference)
+    if alias is not None:
+        return _from_share(Path(text), alias)
+    if "@" in text and not Path(text).exists():
+        home = registry if isinstance(registry, Registry) else Registry.at(registry)
+        found = home.resolve(text)
+        return _load(found.folder, found.digest)
+    if not Path(text).is_dir():
+        raise UnknownNameError(
+            f"There is no folder {text!r}.", remedy="Give a package's folder, or NAME@ALIAS or NAME@DIGEST."
+        )
+    return _load(Path(text), digest)
+
+
+def _from_share(folder: Path, alias: str) -> LoadedModel:
+    share = folder.absolute()
+    found = Registry.at(share.parent).alias(share.name, alias).head()
+    if found is None or found.digest is None:
+        raise AliasError(f"Nothing is live under {alias!r} in {str(folder)!r}.", remedy="Deploy a package to it first.")
+    package = Registry.at(share.parent).package(share.name, found.digest)
+    return _load(package.folder, package.digest)
+
+
+def _load(folder: Path, digest: str | None) -> LoadedModel:
+    return LoadedModel(load_model(open_package(folder, digest=digest), loaders=installed_loaders()))
+
+
+def installed_loaders() -> Loaders:
+    """Return the loaders of the installed formats, each imported when it is needed."""
+    return {name: _importer(name) for name in plugins.names("formats")}
+
+
+def _importer(name: str) -> Callable[[], Loader]:
+    def load_loader() -> Loader:
+        module = plugins.find("formats", name, Format).loader  # type: ignore[type-abstract]
+        return importlib.import_module(module)  # type: ignore[return-value]
+
+    return load_loader
