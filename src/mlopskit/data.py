@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlopskit.errors import DataError, unknown
+from mlopskit.cells import check_cells, kind_of
+from mlopskit.errors import ConfigError, DataError, unknown
 from mlopskit.runtime.schema import Cell
-
-_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
-_KINDS: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +42,7 @@ class Dataset:
                 f"The columns have different lengths: {lengths}.", remedy="Give each column one cell a row."
             )
         for name, cells in self.columns.items():
-            _check_cells(name, cells)
+            check_cells(name, cells)
 
     @classmethod
     def read(  # noqa: PLR0913  # they are the keys of [data]
@@ -83,10 +80,11 @@ class Dataset:
 
     @classmethod
     def from_frame(
-        cls, frame: object, labels: object, /, *, target: str | None = None, slices: Sequence[str] = ()
+        cls, frame: object, labels: object = None, /, *, target: str | None = None, slices: Sequence[str] = ()
     ) -> Dataset:
         """Return rows in hand as a dataset.
 
+        Without labels (None), all are missing: such rows can be compared and described, not learned from.
         `frame` is a pandas or polars frame, a list of tables (column → value), a sequence of texts (its column is
         named "text", or as the series is), or a two-dimensional array (columns x0, x1, …). `labels` is a sequence,
         an array or a series; the target is named `target`, or as the series is, or "target".
@@ -96,15 +94,17 @@ class Dataset:
         """
         from mlopskit.frames import columns_of, series_of
 
-        name, cells = series_of(labels, name=target, default="target")
         columns = columns_of(frame)
+        count = len(next(iter(columns.values()), ()))
+        missing = labels is None
+        name, cells = series_of([None] * count if missing else labels, name=target, default="target")
         if name in columns:
             raise DataError(
                 f"The rows have a column {name!r}, which is the target's name.",
                 remedy="Leave the target out of the rows, or name it otherwise with target=….",
                 column=name,
             )
-        if None in cells:
+        if None in cells and not missing:
             raise DataError(
                 f"Row {cells.index(None)} has no {name!r}, which is the target.", remedy="Leave rows without it out."
             )
@@ -138,6 +138,20 @@ class Dataset:
         """Return the input columns, in the order the model wants them."""
         return {name: self.columns[name] for name in self.inputs}
 
+    def input_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the inputs, of the profile of `mlopskit.runtime.schema`.
+
+        Raises:
+            DataError: there is no input column, or one has no cells or cells of several types.
+        """
+        if not self.inputs:
+            raise DataError(
+                f"There are no input columns beside the target {self.target!r} and the slices.",
+                remedy="Give at least one column for the model to learn from.",
+            )
+        properties = {name: {"type": _type_of(name, cells)} for name, cells in self.input_columns().items()}
+        return {"type": "object", "properties": properties, "required": [*self.inputs], "additionalProperties": False}
+
     def rows(self) -> list[dict[str, Cell]]:
         """Return the rows as tables of every column, the target among them."""
         return [dict(zip(self.columns, cells, strict=True)) for cells in zip(*self.columns.values(), strict=True)]
@@ -147,6 +161,22 @@ class Dataset:
         numbers = list(indices)
         return replace(self, columns={name: [cells[at] for at in numbers] for name, cells in self.columns.items()})
 
+    def joined(self, other: Dataset, /) -> Dataset:
+        """Return the rows of both datasets: the inputs, the target, and the slices and weight that both have.
+
+        Raises:
+            UnknownNameError: one has an input column that the other lacks.
+        """
+        for name, known in [(name, other) for name in self.inputs] + [(name, self) for name in other.inputs]:
+            if name not in known.inputs:
+                raise unknown("input column", name, known.inputs)
+        slices = tuple(name for name in self.slices if name in other.slices)
+        weight = self.weight if self.weight == other.weight else None
+        shared = [*self.inputs, *slices, *([weight] if weight else [])]
+        columns = {name: [*self.columns[name], *other.columns[name]] for name in shared}
+        labels = [*self.labels, *other.labels]
+        return Dataset(columns={**columns, self.target: labels}, target=self.target, slices=slices, weight=weight)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -154,69 +184,84 @@ class Dataset:
         return f"Dataset({len(self):,} rows, target {self.target!r}, inputs {', '.join(map(repr, self.inputs))})"
 
 
-def infer_schema(dataset: Dataset, /) -> dict[str, Any]:
-    """Return the JSON Schema of a dataset's inputs, of the profile of `mlopskit.runtime.schema`.
+def split(dataset: Dataset, /, *, share: float = 0.2, by: str = "row") -> tuple[Dataset, Dataset]:
+    """Return the rows to train on and the rows to test on.
+
+    By "row", rows with equal inputs stay together, whatever their labels; by "group:COLUMN", rows with an equal cell
+    there. Each row or group is placed by the sha256 of its content, so that new, removed or reordered rows never
+    move others; `share` is therefore met on average, not exactly.
 
     Raises:
-        DataError: there is no input column, or one has no cells or cells of several types.
+        ConfigError: `share` is not between 0 and 1, or `by` is none of the ways.
+        DataError: one side would be empty, or a row has no group.
     """
-    if not dataset.inputs:
-        raise DataError(
-            f"There are no input columns beside the target {dataset.target!r} and the slices.",
-            remedy="Give at least one column for the model to learn from.",
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"The share of test rows is {share!r}, expected a number between 0 and 1.",
+            remedy="Write for example test = { share = 0.2 }.",
+            key="share",
         )
-    properties = {name: {"type": _type_of(name, cells)} for name, cells in dataset.input_columns().items()}
-    return {"type": "object", "properties": properties, "required": [*dataset.inputs], "additionalProperties": False}
+    keys = list(zip(*(dataset.columns[name] for name in _names(dataset, by)), strict=True))
+    tested = [place(key) < share for key in keys]
+    if all(tested) or not any(tested):
+        side = "test" if not any(tested) else "train"
+        raise DataError(
+            f"Of {len(dataset):,} rows, split by {by!r} with the share {share}, none is left to {side} on.",
+            remedy="Give more rows or groups, another share, or test data of their own.",
+        )
+    return (
+        dataset.take(row for row, test in enumerate(tested) if not test),
+        dataset.take(row for row, test in enumerate(tested) if test),
+    )
 
 
-def kind_of(name: str, cells: Sequence[Any], /) -> str:
-    """Return the JSON type of a column's cells, whether or not some are missing: "number" for integers with numbers.
+def place(key: Sequence[Any]) -> float:
+    """Return where a row or group stands between 0 and 1, by the sha256 of its cells."""
+    import msgspec
+
+    digest = hashlib.sha256(msgspec.msgpack.encode([_text(cell) for cell in key])).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def overlap(train: Dataset, test: Dataset, /) -> list[int]:
+    """Return the numbers of the test rows whose inputs also stand in the training rows.
 
     Raises:
-        DataError: all are missing, or they are of several types.
+        UnknownNameError: the test rows lack an input column of the training rows.
     """
-    kinds = {_KINDS[kind] for kind in set(map(type, cells)) - {type(None)}}
-    if kinds == {"integer", "number"}:
-        return "number"
-    if len(kinds) != 1:
-        what = f"cells of several types: {', '.join(sorted(kinds))}" if kinds else "no cell that is not missing"
+    for name in train.inputs:
+        if name not in test.columns:
+            raise unknown("column", name, test.columns)
+    known = set(zip(*train.input_columns().values(), strict=True))
+    rows = zip(*(test.columns[name] for name in train.inputs), strict=True)
+    return [number for number, row in enumerate(rows) if row in known]
+
+
+def _names(dataset: Dataset, by: str) -> tuple[str, ...]:
+    way, colon, column = by.partition(":")
+    if by == "row":
+        return dataset.inputs
+    if way != "group" or not colon:
+        raise ConfigError(f"{by!r} is no way to split.", remedy="Write 'row' or 'group:COLUMN'.", key="by")
+    if column not in dataset.columns:
+        raise unknown("column", column, dataset.columns)
+    if None in dataset.columns[column]:
+        row = dataset.columns[column].index(None)
         raise DataError(
-            f"The column {name!r} has {what}.", remedy="Give it one type, or leave the column out.", column=name
+            f"Row {row} has no {column!r}, by which the rows are split.", remedy="Fill it in, or leave that row out."
         )
-    return kinds.pop()
+    return (column,)
+
+
+def _text(cell: Any) -> str | None:
+    # More rows may widen a column's type; 1 and 1.0, True and "true" must then stay where they were.
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return str(int(cell)) if cell == int(cell) else repr(cell)
 
 
 def _type_of(name: str, cells: Sequence[Any]) -> str | list[str]:
     kind = kind_of(name, cells)
     return [kind, "null"] if None in cells else kind
-
-
-def _check_cells(name: str, cells: Sequence[Any]) -> None:
-    for kind in set(map(type, cells)) - {type(None)}:
-        if kind not in _KINDS:
-            raise _wrong_cell(name, cells, lambda cell, kind=kind: type(cell) is kind, f"of the type {kind.__name__}")
-    if not all(math.isfinite(cell) for cell in cells if type(cell) is float):
-        raise _wrong_cell(name, cells, lambda cell: type(cell) is float and not math.isfinite(cell), "not finite")
-    if not all(_MIN_INTEGER <= cell <= _MAX_INTEGER for cell in cells if type(cell) is int):
-        raise _wrong_cell(name, cells, lambda cell: not _in_64_bits(cell), "beyond 64 bits")
-    if not all(_is_unicode(cell) for cell in cells if type(cell) is str):
-        raise _wrong_cell(name, cells, lambda cell: type(cell) is str and not _is_unicode(cell), "not Unicode")
-
-
-def _in_64_bits(cell: object) -> bool:
-    return type(cell) is not int or _MIN_INTEGER <= cell <= _MAX_INTEGER
-
-
-def _is_unicode(text: str) -> bool:
-    """Say whether a text has no half of a surrogate pair: such a text has no bytes."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _wrong_cell(name: str, cells: Sequence[Any], wrong: Any, what: str) -> DataError:
-    row = next(number for number, cell in enumerate(cells) if wrong(cell))
-    return DataError(
-        f"Row {row}, column {name!r}: {ascii(cells[row])[:60]} is {what}.",
-        remedy="Give text, finite numbers, booleans, or None for what is missing.",
-        row=row,
-        column=name,
-    )

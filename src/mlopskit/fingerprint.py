@@ -10,6 +10,7 @@ import glob
 import hashlib
 import json
 import os
+import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -61,6 +62,24 @@ def find_files(uri: str, root: Path, /) -> dict[str, Path]:
     if not found:
         raise _nothing(uri, root)
     return dict(sorted(found.items()))
+
+
+def code_files(root: Path, /) -> list[str]:
+    """Return the paths relative to `root` of the modules that this process imported from there, sorted.
+
+    These are the modules whose dotted name is their path: not what is installed below `root`, nor the main script.
+    """
+    origins = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    base = root.absolute()
+    return sorted(
+        {path.relative_to(base).as_posix() for name, file in origins.items() if (path := _own(name, file, base))}
+    )
+
+
+def _own(name: str, file: str | None, base: Path) -> Path | None:
+    stem = base.joinpath(*name.split("."))
+    own = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")
+    return next((path for path in own if str(path) == file), None)
 
 
 def _candidates(path: Path, uri: str, root: Path) -> list[Path]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlopskit.cells import plain_cells
 from mlopskit.errors import DataError
 from mlopskit.runtime.schema import Cell
-
-_PLAIN = {str, int, bool, type(None)}
 
 
 def columns_of(frame: object) -> dict[str, list[Cell]]:
@@ -30,7 +29,7 @@ def columns_of(frame: object) -> dict[str, list[Cell]]:
         return _tables(cells)
     if cells and all(isinstance(cell, list | tuple) for cell in cells):
         return _lists(cells)
-    return {name: plain(name, cells)}
+    return {name: plain_cells(name, cells)}
 
 
 def series_of(series: object, *, name: str | None, default: str, plain: bool = True) -> tuple[str, list[Any]]:
@@ -42,36 +41,7 @@ def series_of(series: object, *, name: str | None, default: str, plain: bool = T
     if len(getattr(series, "shape", (0,))) != 1:
         raise _unusable(f"{type(series).__name__} of the shape {series.shape}")  # type: ignore[attr-defined]
     cells = series.tolist() if hasattr(series, "tolist") else list(series)
-    return title, _plain_cells(title, cells) if plain else cells
-
-
-def plain(name: str, cells: Sequence[Any]) -> list[Cell]:
-    """Return cells with the scalars of numpy and pandas turned into plain ones, NaN and the like into None."""
-    return _plain_cells(name, cells)
-
-
-def _plain_cells(name: str, cells: Sequence[Any]) -> list[Cell]:
-    if set(map(type, cells)) <= _PLAIN:
-        return [*cells]
-    return [_plain_cell(name, row, cell) for row, cell in enumerate(cells)]
-
-
-def _plain_cell(name: str, row: int, cell: Any) -> Cell:
-    # numpy's scalars are of this module; some of them are also Python's float or str, by inheritance.
-    value = cell.item() if type(cell).__module__ == "numpy" and hasattr(cell, "item") else cell
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, float):
-        return float(value) if value == value else None  # noqa: PLR0124  # NaN alone differs from itself
-    for kind in (bool, int, str):
-        if isinstance(value, kind):
-            return kind(value)
-    raise DataError(
-        f"Row {row}, column {name!r}: {ascii(value)[:60]} is of the type {type(value).__name__}.",
-        remedy="Turn the column into text, numbers or booleans first.",
-        row=row,
-        column=name,
-    )
+    return title, plain_cells(title, cells) if plain else cells
 
 
 def _frame(frame: Any) -> dict[str, list[Cell]]:
@@ -82,14 +52,16 @@ def _frame(frame: Any) -> dict[str, list[Cell]]:
         titles = names
     if not all(isinstance(title, str) for title in titles) or len(set(titles)) != len(titles):
         raise DataError(f"The columns are named {names!r}.", remedy="Give each column a text of its own as its name.")
-    return {title: plain(title, series.to_list()) for title, series in zip(titles, frame.iter_columns(), strict=True)}
+    return {
+        title: plain_cells(title, series.to_list()) for title, series in zip(titles, frame.iter_columns(), strict=True)
+    }
 
 
 def _array(array: Any, dimensions: int) -> dict[str, list[Cell]]:
     if dimensions != 2 or not hasattr(array, "tolist"):  # noqa: PLR2004  # rows and columns; sparse ones have no list
         raise _unusable(f"{type(array).__name__} of the shape {array.shape}")
     names = [f"x{number}" for number in range(array.shape[1])]
-    return {name: plain(name, array[:, number].tolist()) for number, name in enumerate(names)}
+    return {name: plain_cells(name, array[:, number].tolist()) for number, name in enumerate(names)}
 
 
 def _tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cell]]:
@@ -101,13 +73,13 @@ def _tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cell]]:
                 remedy="Give all rows the same columns; None stands for a missing cell.",
                 row=number,
             )
-    return {name: plain(name, [row[name] for row in rows]) for name in names}
+    return {name: plain_cells(name, [row[name] for row in rows]) for name in names}
 
 
 def _lists(rows: Sequence[Sequence[Any]]) -> dict[str, list[Cell]]:
     if len({len(row) for row in rows}) != 1:
         raise DataError("The rows have different lengths.", remedy="Give all rows the same number of cells.")
-    return {f"x{number}": plain(f"x{number}", cells) for number, cells in enumerate(zip(*rows, strict=True))}
+    return {f"x{number}": plain_cells(f"x{number}", cells) for number, cells in enumerate(zip(*rows, strict=True))}
 
 
 def _unusable(what: str) -> DataError:

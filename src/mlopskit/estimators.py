@@ -1,0 +1,195 @@
+"""What the core must know of an estimator: its task, what it is fed, and what it answers.
+
+Only what scikit-learn documents for every estimator is asked: its tags, parameters and fitted attributes.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mlopskit.cells import plain_cells
+from mlopskit.data import Dataset
+from mlopskit.errors import DataError, StoreError
+
+_NUMERIC = {"integer", "number", "boolean", "null"}
+_CLASSES = 2
+
+
+def task_of(model: object, data: Dataset, /) -> str:
+    """Return what a model does: "binary", "multiclass" or "regression".
+
+    Raises:
+        StoreError: it is neither classifier nor regressor, or has several targets.
+    """
+    from sklearn.base import is_classifier, is_regressor
+
+    if is_classifier(model):
+        count = len(classes_of(model) if hasattr(model, "classes_") else set(data.labels))
+        return "binary" if count <= _CLASSES else "multiclass"
+    if not is_regressor(model):
+        raise StoreError(
+            f"{type(model).__name__} is neither a classifier nor a regressor.",
+            remedy="Give a model that predicts labels or numbers, or a pipeline that ends with one.",
+        )
+    return "regression"
+
+
+def classes_of(model: object, /) -> list[Any]:
+    """Return a fitted classifier's classes as plain cells, in its own order.
+
+    Raises:
+        StoreError: it has several targets.
+    """
+    classes = model.classes_  # type: ignore[attr-defined]
+    if isinstance(classes, list) and any(hasattr(one, "__len__") and not isinstance(one, str) for one in classes):
+        raise StoreError(f"{type(model).__name__} has {len(classes)} targets.", remedy="Give a model with one target.")
+    return plain_cells("prediction", list(classes))
+
+
+def output_schema(model: object, /) -> dict[str, Any]:
+    """Return the JSON Schema of a fitted model's outputs.
+
+    These are `prediction` and, of a classifier with probabilities, `probability.<label>` in class order.
+
+    Raises:
+        StoreError: it has several targets.
+    """
+    from sklearn.base import is_classifier
+
+    properties: dict[str, Any] = {"prediction": {"type": "number"}}
+    if is_classifier(model):
+        classes = classes_of(model)
+        properties = {"prediction": {"type": _kind(classes), "enum": classes}}
+        if hasattr(model, "predict_proba"):
+            properties |= {f"probability.{label}": {"type": "number"} for label in classes}
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _kind(classes: Sequence[Any]) -> str:
+    from mlopskit.cells import kind_of
+
+    return kind_of("prediction", classes)
+
+
+def spread(labels: Sequence[Any], /) -> float:
+    """Return the standard deviation of a regression's target, by which its tolerance is scaled; 1 if it is 0."""
+    return statistics.pstdev(map(float, labels)) or 1.0
+
+
+def frame_of(estimator: object, data: Dataset, /) -> str:
+    """Return what an estimator, fitted or not, is fed: "column", "arrays", "polars" or "pandas".
+
+    A text vectorizer in front of all takes one column of texts. What selects columns by name, was fitted to names or
+    takes texts among others, gets a frame; all else arrays. Of frames it is polars, unless a column of text may be
+    missing (scikit-learn finds missing text in pandas frames only) or columns are selected by their pandas type.
+
+    Raises:
+        DataError: a text vectorizer in front has more than one column, or one that is not text.
+    """
+    schema = data.input_schema()["properties"]
+    if _reads_texts(estimator):
+        if [spec["type"] for spec in schema.values()] != ["string"]:
+            raise _not_texts(schema)
+        return "column"
+    selectors = list(_selectors(estimator))
+    names = hasattr(estimator, "feature_names_in_") or any(map(_is_name, selectors))
+    if not names and (_all_numeric(schema) or hasattr(estimator, "n_features_in_")):
+        return "arrays"
+    by_type = any(callable(selector) for selector in selectors)
+    return "pandas" if by_type or ["string", "null"] in [spec["type"] for spec in schema.values()] else "polars"
+
+
+def as_input(frame: str, columns: Mapping[str, Sequence[Any]], schema: Mapping[str, Any], /) -> Any:
+    """Return columns as what a model is fed (see `frame_of`); `schema` is that of the inputs.
+
+    "column": a list of texts. "arrays": float64 with NaN for what is missing, of the shape (rows, columns), if all
+    columns are numeric, else objects. Frames: strings, int64, float64 and booleans; a numeric or boolean column that
+    may be missing is float64 in every batch, whether or not a cell is missing in this one.
+    """
+    import numpy as np
+
+    cells = [columns[name] for name in schema["required"]]
+    if frame == "column":
+        return list(cells[0])
+    if frame == "arrays":
+        dtype = float if _all_numeric(schema["properties"]) else object
+        return np.array(list(zip(*cells, strict=True)), dtype=dtype).reshape(-1, len(cells))
+    types = [_types(schema["properties"][name]) for name in schema["required"]]
+    named = zip(schema["required"], cells, types, strict=True)
+    if frame == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.Series(*_series(cell, kind)) for name, cell, kind in named})
+    import polars as pl
+
+    dtypes = {"string": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
+    return pl.DataFrame([pl.Series(name, cell, dtype=dtypes[_dtype(kind)], strict=False) for name, cell, kind in named])
+
+
+def _series(cells: Sequence[Any], types: Sequence[str]) -> tuple[list[Any], Any]:
+    dtypes = {"string": None, "integer": "int64", "number": "float64", "boolean": "bool"}
+    return [float("nan") if cell is None else cell for cell in cells], dtypes[_dtype(types)]
+
+
+def _dtype(types: Sequence[str]) -> str:
+    kind = next(kind for kind in types if kind != "null")
+    return "number" if "null" in types and kind != "string" else kind
+
+
+def _types(spec: Mapping[str, Any]) -> list[str]:
+    return [spec["type"]] if isinstance(spec["type"], str) else list(spec["type"])
+
+
+def _all_numeric(properties: Mapping[str, Any]) -> bool:
+    return all(set(_types(spec)) <= _NUMERIC for spec in properties.values())
+
+
+def _reads_texts(estimator: object) -> bool:
+    from sklearn.utils import get_tags
+
+    leaf = _first(estimator)
+    if not hasattr(leaf, "__sklearn_tags__"):
+        return False
+    tags = get_tags(leaf).input_tags
+    return bool(tags.string and not tags.two_d_array)
+
+
+def _first(estimator: Any) -> Any:
+    """Return the leaf that sees the input first, in pipelines, unions and estimators around another."""
+    for attribute in ("steps", "transformer_list", "estimators"):
+        parts = getattr(estimator, attribute, None)
+        if isinstance(parts, list) and parts and isinstance(parts[0], tuple):
+            return next((_first(one[1]) for one in parts if hasattr(one[1], "get_params")), None)
+    for attribute in ("estimator", "regressor"):
+        inner = getattr(estimator, attribute, None)
+        if hasattr(inner, "get_params"):
+            return _first(inner)
+    return estimator
+
+
+def _selectors(estimator: Any) -> Iterator[Any]:
+    """Yield how each ColumnTransformer in an estimator selects its columns."""
+    from sklearn.compose import ColumnTransformer
+
+    parameters = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else []
+    for part in [estimator, *parameters]:
+        if isinstance(part, ColumnTransformer):
+            for _, _, columns in part.transformers:
+                yield columns
+
+
+def _is_name(selector: Any) -> bool:
+    if isinstance(selector, str) or callable(selector):
+        return True
+    return isinstance(selector, list | tuple) and any(isinstance(one, str) for one in selector)
+
+
+def _not_texts(schema: Mapping[str, Any]) -> DataError:
+    found = ", ".join(f"{name!r} ({' or '.join(_types(spec))})" for name, spec in schema.items())
+    return DataError(
+        f"The model reads one column of texts, the data have {found}.",
+        remedy="Leave the other columns out (or name them as slices), fill in missing texts, "
+        "or put the text vectorizer into a ColumnTransformer.",
+    )
