@@ -80,7 +80,47 @@ _HOME = {
     "runtime_files": "vendoring",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605  # one list of names, sorted, is easier to keep true than two
+__all__ = [
+    "AliasRecord",
+    "Answer",
+    "Bundle",
+    "BundleDeployer",
+    "Dataset",
+    "Deployer",
+    "Deployment",
+    "Estimate",
+    "Evaluation",
+    "Evaluator",
+    "FileShare",
+    "Finding",
+    "Format",
+    "Gate",
+    "GoldenRow",
+    "GoldenSpec",
+    "LoadedModel",
+    "Locator",
+    "Mismatch",
+    "ModelPackage",
+    "Place",
+    "Project",
+    "PublishingDeployer",
+    "Receipt",
+    "Registry",
+    "Run",
+    "Schema",
+    "Scorer",
+    "Stat",
+    "Storage",
+    "StoredModel",
+    "Table",
+    "Trainer",
+    "Verdict",
+    "deploy",
+    "hookimpl",
+    "load",
+    "package",
+    "runtime_files",
+]
 
 
 def __getattr__(name: str) -> Any:

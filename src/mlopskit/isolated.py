@@ -118,8 +118,8 @@ class IsolatedModel:
 
 
 def _error(answer: Mapping[str, str]) -> errors.MlopskitError:
-    kind = getattr(errors, answer["kind"], PackageError)
-    return kind(answer["error"], remedy=answer["remedy"])  # type: ignore[no-any-return]
+    kind: type[errors.MlopskitError] = getattr(errors, answer["kind"], PackageError)
+    return kind(answer["error"], remedy=answer["remedy"])
 
 
 @contextlib.contextmanager

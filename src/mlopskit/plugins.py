@@ -58,7 +58,7 @@ def find(kind: str, name: str, base: type[T], /) -> type[T]:
     if not (isinstance(found, type) and issubclass(found, base)):
         raise _broken(entry, f"what it offers is no {base.__name__}")
     if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise _broken(entry, f"its class {found.__name__} lacks {missing}")
     return found
 

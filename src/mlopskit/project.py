@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -252,9 +252,9 @@ class Project:
 
     def _trainer(self) -> Trainer:
         table = self.config.train
-        trainer = plugins.find("trainers", table.trainer, Trainer)  # type: ignore[type-abstract]
-        given: dict[str, Any] = {"estimator": table.estimator, "parameters": table.parameters, "root": self.root}
-        return trainer(**given, seed=table.seed, threads=table.threads)
+        trainer: Callable[..., Trainer] = plugins.find("trainers", table.trainer, Trainer)  # type: ignore[type-abstract]
+        code = {"estimator": table.estimator, "parameters": table.parameters, "root": self.root}
+        return trainer(**code, seed=table.seed, threads=table.threads)
 
     def _evaluator(self) -> Evaluator | None:
         name = self.config.evaluate.evaluator

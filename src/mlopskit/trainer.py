@@ -9,7 +9,11 @@ from mlopskit.data import Dataset
 
 
 class Trainer(ABC):
-    """Fits a model. A trainer is a frozen, keyword-only dataclass: it is its options."""
+    """Fits a model. A trainer is a frozen, keyword-only dataclass: it is its options.
+
+    One that mlopskit.toml names is made with the keys of its `[train]`: `estimator`, `parameters`, `seed`, `threads`,
+    and with `root`, the project's folder.
+    """
 
     name: ClassVar[str]
 
