@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run
     from mlopskit.registry import Registry
     from mlopskit.runtime.alias import AliasRecord
+    from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
@@ -43,6 +44,7 @@ _HOME = {
     "Answer": "records",
     "Bundle": "records",
     "BundleDeployer": "bundles",
+    "Columns": "runtime.schema",
     "Dataset": "data",
     "Deployer": "deployer",
     "Deployment": "records",
@@ -64,6 +66,7 @@ _HOME = {
     "PublishingDeployer": "bundles",
     "Receipt": "records",
     "Registry": "registry",
+    "Row": "runtime.schema",
     "Run": "records",
     "Schema": "modelpackage",
     "Scorer": "runtime.scoring",
@@ -85,6 +88,7 @@ __all__ = [
     "Answer",
     "Bundle",
     "BundleDeployer",
+    "Columns",
     "Dataset",
     "Deployer",
     "Deployment",
@@ -106,6 +110,7 @@ __all__ = [
     "PublishingDeployer",
     "Receipt",
     "Registry",
+    "Row",
     "Run",
     "Schema",
     "Scorer",

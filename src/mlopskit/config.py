@@ -156,9 +156,9 @@ def check_keys(table: Mapping[str, Any], kind: type, /, *, where: str) -> None:
         needed = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if needed and key not in table:
             raise ConfigError(f"{where} lacks the key {key!r}.", remedy=f"Add {key} = ... to it.", key=key)
-    for key, inner, one in _inner(table, kind):
+    for key, inner, inner_kind in _inner(table, kind):
         if isinstance(inner, Mapping):
-            check_keys(inner, one, where=f"{where} [{key}]")
+            check_keys(inner, inner_kind, where=f"{where} [{key}]")
 
 
 def _inner(table: Mapping[str, Any], kind: type) -> list[tuple[str, Any, type]]:

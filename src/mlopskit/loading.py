@@ -105,7 +105,7 @@ def installed_loaders() -> Loaders:
 def _importer(name: str) -> Callable[[], Loader]:
     def load_loader() -> Loader:
         module = plugins.find("formats", name, Format).loader  # type: ignore[type-abstract]
-        loader: Loader = importlib.import_module(module)  # type: ignore[assignment]
+        loader: Loader = importlib.import_module(module)
         return loader
 
     return load_loader

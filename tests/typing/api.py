@@ -20,7 +20,7 @@ class Parrot(mk.BundleDeployer):
     def build(self, package: mk.ModelPackage, model: mk.StoredModel | None, into: Path, /) -> None:
         (into / "name.txt").write_text(f"{package.name} {model.format if model else ''}")
 
-    def ask(self, bundle: Path, rows: Sequence[dict[str, str | int | float | bool | None]], /) -> mk.Answer:
+    def ask(self, bundle: Path, rows: Sequence[mk.Row], /) -> mk.Answer:
         return mk.Answer(rows=rows, digest=bundle.name, runtime={})
 
 
