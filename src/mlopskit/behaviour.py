@@ -104,20 +104,6 @@ class Directional:
 
 Cases = Sequence[Case | Invariance | Directional]
 _KINDS: Mapping[str, type[Any]] = {kind.table: kind for kind in (Case, Invariance, Directional)}
-# What each key must be, and how that is said.
-_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (lambda value: isinstance(value, str) and bool(value), "a text"),
-    "row": (lambda value: _is_row(value), "a table of cells"),
-    "before": (lambda value: _is_row(value), "a table of cells"),
-    "after": (lambda value: _is_row(value), "a table of cells"),
-    "rows": (
-        lambda value: isinstance(value, list) and len(value) > 1 and all(map(_is_row, value)),
-        "two tables or more",
-    ),
-    "prediction": (lambda value: isinstance(value, str | int | float), "a text, a number or a boolean"),
-    "output": (lambda value: isinstance(value, str), "the name of an output"),
-    "change": (lambda value: value in ("up", "down"), '"up" or "down"'),
-}
 
 
 def read(path: Path, /) -> Cases:
@@ -207,9 +193,26 @@ def _is_row(value: object) -> bool:
     )
 
 
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(map(_is_row, value))
+
+
+# What each key must be, and how that is said.
+_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (lambda value: isinstance(value, str) and bool(value), "a text"),
+    "row": (_is_row, "a table of cells"),
+    "before": (_is_row, "a table of cells"),
+    "after": (_is_row, "a table of cells"),
+    "rows": (_are_rows, "a list of at least two tables"),
+    "prediction": (lambda value: isinstance(value, str | int | float), "a text, a number or a boolean"),
+    "output": (lambda value: isinstance(value, str), "the name of an output"),
+    "change": (lambda value: value in ("up", "down"), '"up" or "down"'),
+}
+
+
 def _unknown_key(key: str, known: Iterable[str], *, where: str, kind: str = "key") -> ConfigError:
     near = nearest(key, known)
     hint = f"Did you mean {near!r}? " if near else ""
     return ConfigError(
-        f"{where} has the unknown {kind} {ascii(key)}.", remedy=f"{hint}Known: {', '.join(sorted(known))}.", key=key
+        f"{where} has the unknown {kind} {key!a}.", remedy=f"{hint}Known: {', '.join(sorted(known))}.", key=key
     )

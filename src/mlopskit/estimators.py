@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit.cells import plain_cells
+from mlopskit.cells import kind_of, plain_cells
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError, StoreError
 
@@ -61,16 +61,10 @@ def output_schema(model: object, /) -> dict[str, Any]:
     properties: dict[str, Any] = {"prediction": {"type": "number"}}
     if is_classifier(model):
         classes = classes_of(model)
-        properties = {"prediction": {"type": _kind(classes), "enum": classes}}
+        properties = {"prediction": {"type": kind_of("prediction", classes), "enum": classes}}
         if hasattr(model, "predict_proba"):
             properties |= {f"probability.{label}": {"type": "number"} for label in classes}
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
-
-
-def _kind(classes: Sequence[Any]) -> str:
-    from mlopskit.cells import kind_of
-
-    return kind_of("prediction", classes)
 
 
 def spread(labels: Sequence[Any], /) -> float:

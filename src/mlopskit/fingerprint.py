@@ -85,7 +85,7 @@ def _own(name: str, file: str | None, base: Path) -> Path | None:
 def _candidates(path: Path, uri: str, root: Path) -> list[Path]:
     if path.is_dir():
         return [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and _usable(file)]
-    if path.exists():
+    if path.is_file():
         return [path]
     # Not Path.glob: it takes no absolute patterns.
     matches = glob.glob(uri, root_dir=root, recursive=True)  # noqa: PTH207

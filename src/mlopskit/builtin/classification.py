@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mlopskit.data import Dataset, kind_of
+from mlopskit.cells import kind_of
+from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.evaluator import Evaluator
@@ -19,9 +20,9 @@ _TWO = 2
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationEvaluator(Evaluator):
-    """Measures accuracy and, of two classes, precision and recall of the positive one.
+    """Measures accuracy, and precision and recall of the positive class.
 
-    `positive` is the positive class, by default the last in sorted order. `confidence` is that of each one-sided
+    `positive` is that class; by default it is, of two, the last in sorted order, and of more there is none. `confidence` is that of each one-sided
     bound. Each metric is a proportion of its own rows: accuracy of all, precision of those predicted positive,
     recall of those labelled so. A proportion of no rows is not defined: its `n` is 0 and its bounds are [0, 1], so
     that no gate on it passes.
@@ -63,11 +64,11 @@ class ClassificationEvaluator(Evaluator):
         return Evaluation(dataset=data.digest, rows=len(labels), estimates=tuple(estimates))
 
     def _positive(self, classes: Sequence[str]) -> str | None:
-        if self.positive is not None and self.positive not in classes:
+        if self.positive is None:
+            return classes[-1] if len(classes) == _TWO else None
+        if self.positive not in classes:
             raise unknown("class", self.positive, classes)
-        if len(classes) > _TWO or not classes:
-            return None
-        return classes[-1] if self.positive is None else self.positive
+        return self.positive
 
     def _estimates(
         self, slice: str, labels: Sequence[Any], predictions: Sequence[Any], positive: str | None

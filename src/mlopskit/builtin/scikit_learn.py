@@ -7,8 +7,8 @@ import inspect
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +21,8 @@ from mlopskit.trainer import Trainer
 
 _LOG = logging.getLogger("mlopskit")
 _SEED = "random_state"
+# Modules that are never imported afresh, whatever a project calls its own.
+_KEPT = frozenset({*sys.stdlib_module_names, "__main__", "mlopskit"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +62,11 @@ class ScikitLearnTrainer(Trainer):
             try:
                 return model.fit(inputs, np.asarray(data.labels))
             except Exception as error:
+                name = type(model).__name__
                 raise TrainingError(
-                    f"{type(model).__name__} could not be fitted to {len(data):,} rows: {type(error).__name__}: {error}",
+                    f"{name} could not be fitted to {len(data):,} rows: {type(error).__name__}: {error}",
                     remedy="Correct the estimator, its parameters, or the data.",
-                    estimator=type(model).__name__,
+                    estimator=name,
                 ) from error
 
     def unfitted(self) -> Any:
@@ -119,8 +122,16 @@ def _warnings_logged() -> Iterator[None]:
 def _copied(estimator: Any, parameters: Mapping[str, Any]) -> Any:
     from sklearn.base import clone
 
-    _check_known(parameters, estimator.get_params(deep=True), of=type(estimator).__name__)
-    return clone(estimator).set_params(**parameters)
+    name = type(estimator).__name__
+    _check_known(parameters, estimator.get_params(deep=True), of=name)
+    try:
+        return clone(estimator).set_params(**parameters)
+    except Exception as error:
+        raise ConfigError(
+            f"{name} cannot be copied: {error}",
+            remedy="Give a function that returns the estimator, instead of the estimator.",
+            key="estimator",
+        ) from error
 
 
 def _returned(function: Any, parameters: Mapping[str, Any]) -> Any:
@@ -224,14 +235,15 @@ def _importable_from(root: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(root))
+        with suppress(ValueError):  # the module may have changed sys.path itself
+            sys.path.remove(str(root))
         sys.dont_write_bytecode = written
 
 
 def _is_of(root: Path, name: str, module: object) -> bool:
     """Say whether a folder provides a module that was imported, from there or from a folder of the same layout."""
     file = getattr(module, "__file__", None)
-    if file is None or "site-packages" in file or name.partition(".")[0] in {*sys.stdlib_module_names, "mlopskit"}:
+    if file is None or "site-packages" in file or name.partition(".")[0] in _KEPT:
         return False
     stem = root.joinpath(*name.split("."))
     return stem.with_name(f"{stem.name}.py").is_file() or (stem / "__init__.py").is_file()
