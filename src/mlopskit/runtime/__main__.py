@@ -26,15 +26,15 @@ _MAX_LINE = 4 << 30
 
 
 def main(arguments: list[str] | None = None, /, *, loaders: Loaders | None = None) -> int:
-    """Answer the requests on standard input; return 0, or 3 if the model could not be loaded."""
+    """Answer the requests on standard input; return 0, or the error's exit code if the model could not be loaded."""
     options = _parser().parse_args(arguments)
     try:
         model = load(_package(options), loaders=loaders, format=options.format)
     except MlopskitError as error:
         _say(_failure(error))
-        return 3
+        return error.exit_code
     for line in sys.stdin.buffer:
-        _say(_answer(lambda line=line: _reply(model, line)))  # type: ignore[misc]
+        _say(_answer(model, line))
     return 0
 
 
@@ -50,32 +50,35 @@ def _parser() -> argparse.ArgumentParser:
 def _package(options: argparse.Namespace) -> Package:
     if options.alias is None:
         return open_package(options.folder, digest=options.digest)
-    name = options.folder.resolve().name
-    record = alias.head(_getter(options.folder.resolve().parent), f"{name}/aliases", name=name, alias=options.alias)
+    folder = options.folder.resolve()
+    record = alias.head(_getter(folder.parent), f"{folder.name}/aliases", name=folder.name, alias=options.alias)
     if record is None or record.digest is None:
         raise AliasError(
-            f"Nothing is live under the alias {options.alias!r} of {name!r}.", remedy="Deploy a package to it first."
+            f"Nothing is live under the alias {options.alias!r} of {folder.name!r}.",
+            remedy="Deploy a package to it first.",
         )
-    return open_package(options.folder / "packages" / hex_of(record.digest), digest=record.digest)
+    return open_package(folder / "packages" / hex_of(record.digest), digest=record.digest)
 
 
 def _getter(root: Path) -> Callable[[str], bytes | None]:
     def get(key: str) -> bytes | None:
         try:
-            return (root / key).read_bytes()
+            with (root / key).open("rb") as opened:
+                return opened.read(alias.MAX_RECORD + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise AliasError(
+                f"{str(root / key)!r} cannot be read: {error.strerror}.",
+                remedy="Mount the place, or get the right to read it.",
+            ) from error
 
     return get
 
 
-def _reply(model: Model, line: bytes) -> dict[str, Any]:
-    return http.reply(model, canonical.parse(line, what="The request", limit=_MAX_LINE))
-
-
-def _answer(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _answer(model: Model, line: bytes) -> dict[str, Any]:
     try:
-        return make()
+        return http.reply(model, canonical.parse(line, what="The request", limit=_MAX_LINE))
     except MlopskitError as error:
         return _failure(error)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from . import canonical
-from .errors import AliasError, ManifestError, MlopskitError, RollbackError
+from .errors import AliasError, ManifestError, MlopskitError, RollbackError, UnsafeNameError
+from .manifest import check_fields
 from .names import check_digest, check_name
-from .package import check_fields
 
 MAX_RECORD = 64 << 10
+_RESTORE = "Restore the registry from its backup; records are never edited."
 _FIELDS = {
     "alias": str,
     "digest": str | None,
@@ -57,20 +57,26 @@ def parse_record(data: bytes, /, *, name: str, alias: str, seq: int | None) -> A
 
     Raises:
         ManifestError: it is malformed, or of another model, alias or number.
+        LimitError: it is longer than a record may be.
     """
-    what = f"record {seq or ''} of the alias {alias!r} of {name!r}"
-    fields = check_fields(canonical.loads(data, what=what, limit=MAX_RECORD), _FIELDS, what=what)
-    for field, want in {"name": name, "alias": alias, "seq": seq or fields["seq"]}.items():
+    what = f"record {'' if seq is None else f'{seq} '}of the alias {alias!r} of {name!r}"
+    fields = check_fields(canonical.loads(data, what=f"The {what}", limit=MAX_RECORD), _FIELDS, what=f"the {what}")
+    for field, want in {"name": name, "alias": alias, "seq": fields["seq"] if seq is None else seq}.items():
         if fields[field] != want:
             raise ManifestError(
-                f"The {what} has {field} {fields[field]!r}, expected {want!r}.",
-                remedy="Restore the registry from its backup; records are never edited.",
-                field=field,
+                f"The {what} has {field} {fields[field]!r}, expected {want!r}.", remedy=_RESTORE, field=field
             )
     for field in ("digest", "previous"):
-        if fields[field] is not None:
-            check_digest(fields[field])
+        _check_digest(fields[field], field, what)
     return AliasRecord(**fields)
+
+
+def _check_digest(value: str | None, field: str, what: str) -> None:
+    try:
+        if value is not None:
+            check_digest(value)
+    except UnsafeNameError as error:
+        raise ManifestError(f"The field {field!r} of the {what} is no digest.", remedy=_RESTORE, field=field) from error
 
 
 def record_key(prefix: str, alias: str, seq: int) -> str:
@@ -91,17 +97,17 @@ def head(get: Get, prefix: str, /, *, name: str, alias: str, seen: int = 0) -> A
     Raises:
         RollbackError: the newest record is older than `seen`.
         AliasError: the chain of records is broken.
+        ManifestError: a record is malformed.
     """
-    check_name(name)
-    check_name(alias, kind="alias")
-    reader = _Reader(get, prefix, name, alias)
+    reader = _reader(get, prefix, name, alias)
     newest = reader.start()
     while following := reader.read((newest.seq if newest else 0) + 1):
         reader.check_link(newest, following)
         newest = following
-    if (newest.seq if newest else 0) < seen:
+    reached = newest.seq if newest else 0
+    if reached < seen:
         raise RollbackError(
-            f"The alias {alias!r} of {name!r} went back to record {newest.seq if newest else 0}; {seen} was seen before.",
+            f"The alias {alias!r} of {name!r} went back to record {reached}; {seen} was seen before.",
             remedy="Restore the records; to go back to an earlier model, use 'mlopskit rollback'.",
             seen=seen,
         )
@@ -109,13 +115,25 @@ def head(get: Get, prefix: str, /, *, name: str, alias: str, seen: int = 0) -> A
 
 
 def history(get: Get, prefix: str, /, *, name: str, alias: str) -> list[AliasRecord]:
-    """Return all records of an alias, oldest first, with every link of the chain checked."""
-    reader = _Reader(get, prefix, name, alias)
+    """Return all records of an alias, oldest first, with every link of the chain checked.
+
+    Raises:
+        AliasError: the chain is broken, or a record in the middle is missing.
+        ManifestError: a record is malformed.
+    """
+    reader = _reader(get, prefix, name, alias)
     records: list[AliasRecord] = []
     while record := reader.read(len(records) + 1):
         reader.check_link(records[-1] if records else None, record)
         records.append(record)
+    newest = reader.start()
+    if newest and newest.seq > len(records):
+        raise reader.broken(len(records) + 1, "is missing, while later ones are there")
     return records
+
+
+def _reader(get: Get, prefix: str, name: str, alias: str) -> _Reader:
+    return _Reader(get, prefix, check_name(name), check_name(alias, kind="alias"))
 
 
 @dataclass(frozen=True)
@@ -138,18 +156,19 @@ class _Reader:
             hint = parse_record(data, name=self.name, alias=self.alias, seq=None)
         except MlopskitError:
             return None
-        return self.read(hint.seq) if 0 < hint.seq < 1 << 53 else None
+        # Beyond 2^53 readers in other languages lose count.
+        record = self.read(hint.seq) if 0 < hint.seq < 1 << 53 else None
+        if record is not None:
+            # A number is reached from the one before: a record far ahead of the others is not the newest, but forged.
+            self.check_link(self.read(record.seq - 1) if record.seq > 1 else None, record)
+        return record
 
     def check_link(self, before: AliasRecord | None, record: AliasRecord) -> None:
         want = None if before is None else canonical.digest_of(before.data())
-        if record.previous != want:
-            raise AliasError(
-                f"Record {record.seq} of the alias {self.alias!r} of {self.name!r} does not follow the record before it.",
-                remedy="Restore the registry from its backup; records are never edited.",
-                seq=record.seq,
-            )
+        if record.previous != want or (before is None and record.seq > 1):
+            raise self.broken(record.seq, "does not follow the record before it")
 
-
-def as_table(record: AliasRecord) -> dict[str, Any]:
-    """Return the record as a plain table."""
-    return dict(vars(record))
+    def broken(self, seq: int, reason: str) -> AliasError:
+        return AliasError(
+            f"Record {seq} of the alias {self.alias!r} of {self.name!r} {reason}.", remedy=_RESTORE, seq=seq
+        )

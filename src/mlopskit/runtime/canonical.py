@@ -72,7 +72,8 @@ def parse(data: bytes, *, what: str, limit: int) -> Any:
     if _too_deep(data):
         raise LimitError(f"{what} is nested deeper than {MAX_DEPTH}.", remedy=_REMEDY, what=what)
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constant, parse_float=_finite)
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_no_doubles, parse_constant=_no_constant, parse_float=_finite)
         if _SURROGATE.search(data):
             dumps(value)  # refuses half a pair, which no text can hold
     except (ValueError, RecursionError) as error:

@@ -43,7 +43,7 @@ class MlopskitError(Exception):
         return f"{self.message} {self.remedy}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is rebuilt from its positions alone, so that without this an error would not leave a worker process.
+        # Without this an error would not leave a worker process: exceptions are rebuilt from their positions alone.
         return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), ()
 
 

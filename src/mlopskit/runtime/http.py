@@ -33,7 +33,9 @@ def answer(model: Model, body: bytes, /, *, limit: int = MAX_BODY) -> tuple[int,
 def reply(model: Model, request: Any, /) -> dict[str, Any]:
     """Return the answer to a parsed request: the rows, the digest that answered, and what ran it."""
     if not isinstance(request, dict) or request.keys() != {"rows"} or not isinstance(request["rows"], list):
-        raise UsageError("The request is not of the known form.", remedy='Send {"rows": [{"column": value, ...}, ...]}.')
+        raise UsageError(
+            "The request is not of the known form.", remedy='Send {"rows": [{"column": value, ...}, ...]}.'
+        )
     return {"rows": model.predict(request["rows"]), "digest": model.digest, "runtime": model.runtime()}
 
 

@@ -11,9 +11,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Windows opens a device for these names, whatever follows the first dot.
-_RESERVED = frozenset(
-    ["con", "prn", "aux", "nul"] + [f"{device}{n}" for device in ("com", "lpt") for n in range(10)]
-)
+_RESERVED = frozenset(["con", "prn", "aux", "nul"] + [f"{device}{n}" for device in ("com", "lpt") for n in range(10)])
 MAX_PATH = 200
 
 
@@ -105,7 +103,7 @@ def _plain(part: str) -> bool:
 
 
 def _unportable(part: str) -> bool:
-    return part.endswith(".") or part.split(".")[0].lower() in _RESERVED
+    return part.endswith(".") or part.partition(".")[0].lower() in _RESERVED
 
 
 def shown(value: object, /, *, most: int = 80) -> str:

@@ -181,7 +181,9 @@ def _checked(file: Path, path: str, entry: Mapping[str, Any], *, keep: bool) -> 
         if keep:
             kept.append(chunk)
     if digest.hexdigest() != entry["sha256"]:
-        raise IntegrityError(f"The file {path!r} was changed: its sha256 is not the listed one.", remedy=FETCH, file=path)
+        raise IntegrityError(
+            f"The file {path!r} was changed: its sha256 is not the listed one.", remedy=FETCH, file=path
+        )
     return b"".join(kept) if keep else None
 
 
@@ -207,6 +209,4 @@ def _check_size(path: str, found: int, listed: int | None) -> None:
     if listed is None and found > MAX_MANIFEST:
         raise LimitError(f"{path} has {found:,} bytes, at most {MAX_MANIFEST:,} are read.", remedy=FETCH, file=path)
     if listed is not None and found != listed:
-        raise IntegrityError(
-            f"The file {path!r} has {found:,} bytes, {listed:,} are listed.", remedy=FETCH, file=path
-        )
+        raise IntegrityError(f"The file {path!r} has {found:,} bytes, {listed:,} are listed.", remedy=FETCH, file=path)

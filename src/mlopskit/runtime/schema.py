@@ -25,7 +25,13 @@ Columns = Mapping[str, Any]
 _OBJECT_KEYS = {"type", "properties", "required", "additionalProperties"}
 _PROPERTY_KEYS = {"type", "enum", "minimum", "maximum", "maxLength"}
 _NONE = type(None)
-_KINDS = {"string": {str}, "integer": {int, float}, "number": {int, float}, "boolean": {bool}, "null": {_NONE}}
+_KINDS: dict[str, set[type]] = {
+    "string": {str},
+    "integer": {int, float},
+    "number": {int, float},
+    "boolean": {bool},
+    "null": {_NONE},
+}
 _WORDS = {
     "string": "a string",
     "integer": "an integer",
@@ -208,9 +214,11 @@ class _Column:
 
     @cached_property
     def _known(self) -> frozenset[Cell] | None:
-        """The enum as a set, if there is one that can be looked up so: a set takes true for 1."""
-        known = self.spec.get("enum", [])
-        return frozenset(known) if known and not any(isinstance(cell, bool) for cell in known) else None
+        """What fits of the enum, as a set; None where that cannot be looked up so: a set takes true for 1."""
+        known = self.spec["enum"]
+        if any(isinstance(cell, bool) for cell in known):
+            return None
+        return frozenset(cell for cell in known if _misfit(cell, self.spec) is None)
 
     def check(self, cells: list[Any]) -> list[Cell]:
         """Return the cells, NaN as None; raise RowError at the first that does not fit."""
@@ -289,7 +297,7 @@ def _same_kind(one: object, other: object) -> bool:
 
 def _is(cell: object, kind: str) -> bool:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return kind != "integer" and type(cell) in _KINDS[kind]
+        return kind not in ("integer", "number") and isinstance(cell, tuple(_KINDS[kind]))
     if kind == "integer":
         return -_INT64 <= cell < _INT64 and float(cell).is_integer()
     try:

@@ -7,11 +7,12 @@ import importlib.util
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from .errors import PackageError, RowError, UnsafeModelError
 from .package import Package
-from .schema import Columns, Row, check_columns, check_schema, to_columns
+from .schema import Checker, Columns, Row
 
 # The order in which a reader prefers the forms of one model.
 FORMATS = ("portable", "onnx", "skops")
@@ -55,12 +56,12 @@ class Model:
             RowError: a row does not fit the input schema.
             PackageError: the model failed, or its answer does not fit the output schema.
         """
-        columns = to_columns(self.schema["inputs"], rows)
-        return [dict(row) for row in rows_of(self._answer(columns))]
+        return list(rows_of(self._answer(self._inputs.rows(rows), len(rows))))
 
     def predict_columns(self, columns: Columns, /) -> dict[str, list[Any]]:
         """Return the outputs for whole columns."""
-        return self._answer(check_columns(self.schema["inputs"], columns))
+        checked = self._inputs.columns(columns)
+        return self._answer(checked, len(next(iter(checked.values()))))
 
     def score(self, rows: Columns, /) -> Columns:
         """Return the outputs for whole columns: a model is a scorer."""
@@ -71,8 +72,15 @@ class Model:
         engine = getattr(self.scorer, "engine", self.format)
         return {"engine": engine, "python": platform.python_version(), "machine": platform.machine()}
 
-    def _answer(self, columns: Mapping[str, Any]) -> dict[str, list[Any]]:
-        count = len(next(iter(columns.values())))
+    @cached_property
+    def _inputs(self) -> Checker:
+        return Checker.of(self.schema["inputs"])
+
+    @cached_property
+    def _outputs(self) -> Checker:
+        return Checker.of(self.schema["outputs"])
+
+    def _answer(self, columns: Columns, count: int) -> dict[str, list[Any]]:
         try:
             outputs = self.scorer.score(columns)
         except Exception as error:
@@ -81,7 +89,7 @@ class Model:
                 remedy="Check the rows against the model's training data.",
             ) from error
         try:
-            checked = check_columns(self.schema["outputs"], outputs)
+            checked = self._outputs.columns(outputs)
         except RowError as error:
             raise PackageError(
                 f"The model {self.name!r} answered something else than its schema says: {error.message}",
@@ -107,48 +115,62 @@ def load(package: Package, /, *, loaders: Loaders | None = None, format: str | N
 
     Raises:
         UnsafeModelError: the stored model holds something that must not be loaded.
-        PackageError: no form of it can be loaded here.
+        PackageError: no form of it can be loaded here; the message says what each lacks.
     """
     known = own_loaders() if loaders is None else loaders
-    manifest = package.manifest
-    for part in ("inputs", "outputs"):
-        check_schema(manifest["schema"].get(part))
-    missing = []
-    for stored in sorted(manifest["models"], key=lambda model: _rank(model["format"])):
+    lacking = []
+    for stored in sorted(package.manifest["models"], key=lambda model: _rank(model["format"])):
         name = stored["format"]
-        if name in known and format in (None, name):
+        if format not in (None, name):
+            lacking.append(f"{name} was not asked for")
+        elif name not in known:
+            lacking.append(f"{name} has no loader here")
+        else:
             try:
-                return _load(package, stored, known[name]())
-            except ImportError as error:
-                missing.append(f"{name} needs {error.name!r}")
-    forms = ", ".join(model["format"] for model in manifest["models"]) or "none"
+                return _load(package, stored, known[name])
+            except _AbsentError as error:
+                lacking.append(f"{name} needs {' '.join(stored['requires']) or error} ({error})")
     raise PackageError(
-        f"No form of the model can be loaded here (it has: {forms}{''.join(f'; {text}' for text in missing)}).",
-        remedy="Install what requirements.txt in the package names.",
+        f"No form of the model {package.manifest['name']!r} can be loaded here"
+        f"{'' if format is None else f' as {format!r}'}: {'; '.join(lacking) or 'it holds none'}.",
+        remedy="Install what requirements.txt in the package names, or take another form.",
     )
+
+
+class _AbsentError(Exception):
+    """An engine is not installed, or broken."""
 
 
 def _rank(name: str) -> int:
     return FORMATS.index(name) if name in FORMATS else len(FORMATS)
 
 
-def _load(package: Package, stored: Mapping[str, Any], loader: Loader) -> Model:
+def _load(package: Package, stored: Mapping[str, Any], loader: Callable[[], Loader]) -> Model:
     manifest = package.manifest
     files = {path: package.files[path] for path in stored["files"]}
     spec = {"schema": manifest["schema"], "task": manifest["task"], "frame": stored["frame"]}
     try:
-        scorer = loader.load(files, spec)
-    except ImportError:
+        scorer = _engine(loader).load(files, spec)
+    except _AbsentError:
         raise
+    except ImportError as error:  # a loader imports its engine where it uses it
+        raise _AbsentError(str(error)) from error
     except Exception as error:
         # Whatever a parser says of hostile bytes, to the reader it is one thing: not loaded.
         raise UnsafeModelError(
-            f"The {stored['format']} model of {manifest['name']!r} was not loaded: {error}",
+            f"The {stored['format']} model of {manifest['name']!r} was not loaded: {type(error).__name__}: {error}",
             remedy="Use a package that you or someone you trust wrote with mlopskit.",
         ) from error
     return Model(
         name=manifest["name"], digest=package.digest, format=stored["format"], schema=manifest["schema"], scorer=scorer
     )
+
+
+def _engine(loader: Callable[[], Loader]) -> Loader:
+    try:
+        return loader()
+    except Exception as error:  # nothing of the package was looked at yet: an engine that cannot even be imported
+        raise _AbsentError(f"{type(error).__name__}: {error}") from error
 
 
 def own_loaders() -> Loaders:
@@ -160,4 +182,4 @@ def own_loaders() -> Loaders:
 
 
 def _importer(name: str) -> Callable[[], Loader]:
-    return lambda: importlib.import_module(f".loaders.{name}", __package__)  # type: ignore[return-value]
+    return lambda: importlib.import_module(f".loaders.{name}", __package__)
