@@ -72,8 +72,8 @@ def spread(labels: Sequence[Any], /) -> float:
     return statistics.pstdev(map(float, labels)) or 1.0
 
 
-def frame_of(estimator: object, data: Dataset, /) -> str:
-    """Return what an estimator, fitted or not, is fed: "column", "arrays", "polars" or "pandas".
+def frame_of(estimator: object, inputs: Mapping[str, Any], /) -> str:
+    """Return what an estimator, fitted or not, is fed with such inputs: "column", "arrays", "polars" or "pandas".
 
     A text vectorizer in front of all takes one column of texts. What selects columns by name, was fitted to names or
     takes texts among others, gets a frame; all else arrays. Of frames it is polars, unless a column of text may be
@@ -82,7 +82,7 @@ def frame_of(estimator: object, data: Dataset, /) -> str:
     Raises:
         DataError: a text vectorizer in front has more than one column, or one that is not text.
     """
-    schema = data.input_schema()["properties"]
+    schema = inputs["properties"]
     if _reads_texts(estimator):
         if [spec["type"] for spec in schema.values()] != ["string"]:
             raise _not_texts(schema)
@@ -93,43 +93,6 @@ def frame_of(estimator: object, data: Dataset, /) -> str:
         return "arrays"
     by_type = any(callable(selector) for selector in selectors)
     return "pandas" if by_type or ["string", "null"] in [spec["type"] for spec in schema.values()] else "polars"
-
-
-def as_input(frame: str, columns: Mapping[str, Sequence[Any]], schema: Mapping[str, Any], /) -> Any:
-    """Return columns as what a model is fed (see `frame_of`); `schema` is that of the inputs.
-
-    "column": a list of texts. "arrays": float64 with NaN for what is missing, of the shape (rows, columns), if all
-    columns are numeric, else objects. Frames: strings, int64, float64 and booleans; a numeric or boolean column that
-    may be missing is float64 in every batch, whether or not a cell is missing in this one.
-    """
-    import numpy as np
-
-    cells = [columns[name] for name in schema["required"]]
-    if frame == "column":
-        return list(cells[0])
-    if frame == "arrays":
-        dtype = float if _all_numeric(schema["properties"]) else object
-        return np.array(list(zip(*cells, strict=True)), dtype=dtype).reshape(-1, len(cells))
-    types = [_types(schema["properties"][name]) for name in schema["required"]]
-    named = zip(schema["required"], cells, types, strict=True)
-    if frame == "pandas":
-        import pandas as pd
-
-        return pd.DataFrame({name: pd.Series(*_series(cell, kind)) for name, cell, kind in named})
-    import polars as pl
-
-    dtypes = {"string": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
-    return pl.DataFrame([pl.Series(name, cell, dtype=dtypes[_dtype(kind)], strict=False) for name, cell, kind in named])
-
-
-def _series(cells: Sequence[Any], types: Sequence[str]) -> tuple[list[Any], Any]:
-    dtypes = {"string": None, "integer": "int64", "number": "float64", "boolean": "bool"}
-    return [float("nan") if cell is None else cell for cell in cells], dtypes[_dtype(types)]
-
-
-def _dtype(types: Sequence[str]) -> str:
-    kind = next(kind for kind in types if kind != "null")
-    return "number" if "null" in types and kind != "string" else kind
 
 
 def _types(spec: Mapping[str, Any]) -> list[str]:

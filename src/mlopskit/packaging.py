@@ -95,7 +95,7 @@ class _Packaging:
         return ModelPackage.open(self.folder, digest=self._seal({**final, "files": self._files()}))
 
     def _save(self, schema: Schema) -> tuple[list[StoredModel], dict[str, list[str]]]:
-        frame = estimators.frame_of(self.recipe.model, self.recipe.test)
+        frame = estimators.frame_of(self.recipe.model, schema.inputs)
         models, refusals = [], {}
         for name in self.recipe.formats or plugins.names("formats"):
             format = plugins.find("formats", name, Format)()  # type: ignore[type-abstract]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, TrainingError, nearest
-from mlopskit.estimators import as_input, frame_of
+from mlopskit.estimators import frame_of
 from mlopskit.trainer import Trainer
 
 _LOG = logging.getLogger("mlopskit")
@@ -54,10 +54,13 @@ class ScikitLearnTrainer(Trainer):
         import numpy as np
         import threadpoolctl
 
+        from mlopskit.builtin.skops.loader import to_frame
+
         model = self.unfitted()
         _check_labels(model, data)
         schema = data.input_schema()
-        inputs = as_input(frame_of(model, data), data.input_columns(), schema)
+        # As the stored model will be fed: one function for both.
+        inputs = to_frame(data.input_columns(), schema, frame_of(model, schema))
         with threadpoolctl.threadpool_limits(limits=self.threads), _warnings_logged():
             try:
                 return model.fit(inputs, np.asarray(data.labels))
