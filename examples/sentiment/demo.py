@@ -2,13 +2,12 @@
 
     python demo.py
 
-Works on a copy of this folder in build/demo, made afresh each time, and calls what a user would type there. It ends with
-an error as soon as anything is not as told.
+Works on a copy of this folder in build/demo, made afresh each time, and calls what a user would type there. It ends
+with an error as soon as anything is not as told.
 """
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import re
@@ -180,7 +179,7 @@ def call(*command: str, expect: int = 0, stdin: str = "") -> str:
 
 def expanded(word: str) -> list[str]:
     """Return a word with its `*` expanded as a shell does."""
-    return sorted(glob.glob(word, root_dir=DEMO)) if "*" in word else [word]
+    return sorted(str(path.relative_to(DEMO)) for path in DEMO.glob(word)) if "*" in word else [word]
 
 
 def swap(path: Path) -> None:
