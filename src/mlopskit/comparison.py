@@ -84,7 +84,7 @@ class _Rule:
                 yield one
 
     def _label(self, golden: GoldenRow, want: Any, got: Any) -> _Found | None:
-        if want == got and isinstance(want, bool) == isinstance(got, bool):
+        if _same(want, got):
             return _Found()
         return _Found(tie=True) if got is not None and self._is_tie(golden) else None
 
@@ -97,10 +97,15 @@ class _Rule:
         if want is None or got is None:
             return _Found() if want is got else None
         if not (_is_number(want) and _is_number(got)):
-            return _Found() if want == got else None
+            return _Found() if _same(want, got) else None
         difference = _difference(want, got)
         within = difference <= self.tolerance * max(self.scale, abs(want))
         return _Found(difference=difference) if within else None
+
+
+def _same(want: object, got: object) -> bool:
+    # True equals 1 in Python, and is another answer in JSON.
+    return want == got and isinstance(want, bool) == isinstance(got, bool)
 
 
 def _is_number(value: object) -> bool:

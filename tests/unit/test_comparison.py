@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlopskit.comparison import Comparison, compare_rows
+from mlopskit.modelpackage import GoldenRow
+
+LABELS = {"prediction": "b", "probability.a": 0.25, "probability.b": 0.75}
+TIE = {"prediction": "b", "probability.a": 0.5, "probability.b": 0.5}
+
+
+def compared(expected: dict, answered: dict, *, labels: bool = True, tolerance: float = 1e-6, scale: float = 1.0) -> Comparison:
+    golden = [GoldenRow(row={"x": 1}, expected=expected)]
+    return compare_rows(golden, [answered], labels=labels, tolerance=tolerance, scale=scale)
+
+
+def test_equal_rows_agree() -> None:
+    assert compared(LABELS, dict(LABELS)) == Comparison(mismatches=(), ties=0, largest=0.0)
+
+
+@pytest.mark.parametrize("by", [0.9e-6, -0.9e-6])
+def test_a_number_may_differ_within_the_tolerance(by: float) -> None:
+    found = compared(LABELS, LABELS | {"probability.a": 0.25 + by})
+    assert found.mismatches == ()
+    assert found.largest == pytest.approx(0.9e-6)
+
+
+@pytest.mark.parametrize("by", [1.1e-6, -1.1e-6, float("inf")])
+def test_a_number_beyond_the_tolerance_is_a_mismatch(by: float) -> None:
+    found = compared(LABELS, LABELS | {"probability.a": 0.25 + by})
+    assert [(one.row, one.output) for one in found.mismatches] == [(0, "probability.a")]
+    assert found.largest == pytest.approx(abs(by))
+
+
+def test_the_tolerance_grows_with_large_expected_numbers_and_with_the_scale() -> None:
+    assert not compared({"prediction": 1e6}, {"prediction": 1e6 + 0.9}, labels=False).mismatches
+    assert compared({"prediction": 1e6}, {"prediction": 1e6 + 1.1}, labels=False).mismatches
+    assert not compared({"prediction": 1.0}, {"prediction": 1.00005}, labels=False, scale=100).mismatches
+
+
+@pytest.mark.parametrize("answered", ["a", None, "B", 1])
+def test_another_label_is_a_mismatch(answered: object) -> None:
+    assert compared(LABELS, LABELS | {"prediction": answered}).mismatches[0].answered == answered
+
+
+def test_a_label_may_differ_at_a_tie_and_is_counted() -> None:
+    found = compared(TIE, TIE | {"prediction": "a"})
+    assert (found.mismatches, found.ties) == ((), 1)
+
+
+def test_no_label_at_a_tie_is_a_mismatch() -> None:
+    assert compared(TIE, TIE | {"prediction": None}).mismatches
+
+
+def test_a_margin_of_more_than_twice_the_tolerance_is_no_tie() -> None:
+    expected = {"prediction": "b", "probability.a": 0.5 - 1.1e-6, "probability.b": 0.5 + 1.1e-6}
+    assert compared(expected, expected | {"prediction": "a"}).mismatches
+
+
+def test_true_is_not_one() -> None:
+    assert compared({"prediction": 1}, {"prediction": True}).mismatches
+    assert compared({"prediction": 1.0}, {"prediction": True}, labels=False).mismatches
+
+
+def test_a_whole_number_written_without_a_point_is_the_same_label() -> None:
+    assert not compared({"prediction": 1.0}, {"prediction": 1}).mismatches
+
+
+@pytest.mark.parametrize("answered", [{}, {"prediction": "b"}, LABELS | {"more": 1}])
+def test_missing_and_extra_outputs_are_mismatches(answered: dict) -> None:
+    assert compared(LABELS, answered).mismatches
+
+
+def test_nothing_where_a_number_is_expected_is_a_mismatch() -> None:
+    assert compared({"prediction": 1.0}, {"prediction": None}, labels=False).mismatches
+    assert not compared({"prediction": None}, {"prediction": None}, labels=False).mismatches
+    assert compared({"prediction": 1.0}, {"prediction": "1.0"}, labels=False).mismatches
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_another_number_of_rows_is_a_mismatch(count: int) -> None:
+    golden = [GoldenRow(row={"x": 1}, expected=LABELS)]
+    found = compare_rows(golden, [LABELS] * count, labels=True, tolerance=1e-6)
+    assert (found.mismatches[0].expected, found.mismatches[0].answered) == (1, count)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False), st.floats(1e-12, 1e-2))
+def test_numbers_agree_exactly_by_the_rule(expected: float, answered: float, tolerance: float) -> None:
+    found = compared({"prediction": expected}, {"prediction": answered}, labels=False, tolerance=tolerance)
+    within = abs(answered - expected) <= tolerance * max(1.0, abs(expected))
+    assert bool(found.mismatches) is not within
