@@ -23,17 +23,24 @@ def task_of(model: object, data: Dataset, /) -> str:
     Raises:
         StoreError: it is neither classifier nor regressor, or has several targets.
     """
-    from sklearn.base import is_classifier, is_regressor
+    from sklearn.base import is_regressor
 
     if is_classifier(model):
         count = len(classes_of(model) if hasattr(model, "classes_") else set(data.labels))
         return "binary" if count <= _CLASSES else "multiclass"
-    if not is_regressor(model):
+    if not hasattr(model, "__sklearn_tags__") or not is_regressor(model):
         raise StoreError(
             f"{type(model).__name__} is neither a classifier nor a regressor.",
             remedy="Give a model that predicts labels or numbers, or a pipeline that ends with one.",
         )
     return "regression"
+
+
+def is_classifier(model: object, /) -> bool:
+    """Say whether a model is a classifier by scikit-learn's tags; what has none is not."""
+    from sklearn import base
+
+    return hasattr(model, "__sklearn_tags__") and bool(base.is_classifier(model))
 
 
 def classes_of(model: object, /) -> list[Any]:
@@ -56,8 +63,6 @@ def output_schema(model: object, /) -> dict[str, Any]:
     Raises:
         StoreError: it has several targets.
     """
-    from sklearn.base import is_classifier
-
     properties: dict[str, Any] = {"prediction": {"type": "number"}}
     if is_classifier(model):
         classes = classes_of(model)

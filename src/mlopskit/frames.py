@@ -18,7 +18,10 @@ def columns_of(frame: object) -> dict[str, list[Cell]]:
     """
     import narwhals as nw
 
-    native = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)
+    try:
+        native = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        raise _unnamed(list(frame.columns)) from error  # type: ignore[attr-defined]
     if isinstance(native, nw.DataFrame):
         return _frame(native)
     shape = getattr(frame, "shape", None)
@@ -50,8 +53,8 @@ def _frame(frame: Any) -> dict[str, list[Cell]]:
         titles = [f"x{number}" for number in range(len(names))]
     else:
         titles = names
-    if not all(isinstance(title, str) for title in titles) or len(set(titles)) != len(titles):
-        raise DataError(f"The columns are named {names!r}.", remedy="Give each column a text of its own as its name.")
+    if not all(isinstance(title, str) for title in titles):
+        raise _unnamed(names)
     return {
         title: plain_cells(title, series.to_list()) for title, series in zip(titles, frame.iter_columns(), strict=True)
     }
@@ -80,6 +83,10 @@ def _lists(rows: Sequence[Sequence[Any]]) -> dict[str, list[Cell]]:
     if len({len(row) for row in rows}) != 1:
         raise DataError("The rows have different lengths.", remedy="Give all rows the same number of cells.")
     return {f"x{number}": plain_cells(f"x{number}", cells) for number, cells in enumerate(zip(*rows, strict=True))}
+
+
+def _unnamed(names: Sequence[Any]) -> DataError:
+    return DataError(f"The columns are named {names!r}.", remedy="Give each column a text of its own as its name.")
 
 
 def _unusable(what: str) -> DataError:

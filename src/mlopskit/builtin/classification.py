@@ -23,9 +23,9 @@ class ClassificationEvaluator(Evaluator):
     """Measures accuracy, and precision and recall of the positive class.
 
     `positive` is that class; by default it is, of two, the last in sorted order, and of more there is none.
-    `confidence` is that of each one-sided bound. Each metric is a proportion of its own rows: accuracy of all, precision of those predicted positive,
-    recall of those labelled so. A proportion of no rows is not defined: its `n` is 0 and its bounds are [0, 1], so
-    that no gate on it passes.
+    `confidence` is that of each one-sided bound. Each metric is a proportion of its own rows: accuracy of all,
+    precision of those predicted positive, recall of those labelled so. A proportion of no rows is not defined: its
+    `n` is 0 and its bounds are [0, 1], so that no gate on it passes.
     """
 
     name: ClassVar[str] = "classification"

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, TrainingError, nearest
-from mlopskit.estimators import frame_of
+from mlopskit.estimators import frame_of, is_classifier
 from mlopskit.trainer import Trainer
 
 _LOG = logging.getLogger("mlopskit")
@@ -95,8 +95,6 @@ def _is_unset(name: str, value: object) -> bool:
 
 
 def _check_labels(model: object, data: Dataset) -> None:
-    from sklearn.base import is_classifier
-
     if data.weight is not None:
         raise DataError("This trainer knows no weights.", remedy="Leave `weight` away.", column=data.weight)
     if not len(data):
@@ -184,7 +182,7 @@ def _imported(path: str, root: Path) -> Any:
         raise ConfigError(
             f"{path!r} is no import path.", remedy="Write 'package.module:attribute'.", key="estimator", path=path
         )
-    with _importable_from(root.absolute()):
+    with _importable_from(root.absolute(), module_name.partition(".")[0]):
         module = _import_module(module_name, path, root)
     found = module
     for name in attribute.split("."):
@@ -226,9 +224,10 @@ def _import_module(name: str, path: str, root: Path) -> Any:
 
 
 @contextmanager
-def _importable_from(root: Path) -> Iterator[None]:
+def _importable_from(root: Path, package: str) -> Iterator[None]:
     """Let modules be imported from a folder, afresh: what the process imported of them before may be outdated."""
-    for name in [name for name, module in sys.modules.items() if _is_of(root, name, module)]:
+    before = {name: module for name, module in sys.modules.items() if _is_of(root, name, module)}
+    for name in before:
         del sys.modules[name]
     importlib.invalidate_caches()
     written = sys.dont_write_bytecode
@@ -241,12 +240,15 @@ def _importable_from(root: Path) -> Iterator[None]:
         with suppress(ValueError):  # the module may have changed sys.path itself
             sys.path.remove(str(root))
         sys.dont_write_bytecode = written
+        # What has nothing to do with the estimator, a test's own module for instance, is left as it was.
+        for name, module in before.items():
+            if name.partition(".")[0] != package:
+                sys.modules.setdefault(name, module)
 
 
 def _is_of(root: Path, name: str, module: object) -> bool:
-    """Say whether a folder provides a module that was imported, from there or from a folder of the same layout."""
-    file = getattr(module, "__file__", None)
-    if file is None or "site-packages" in file or name.partition(".")[0] in _KEPT:
+    """Say whether a module was imported from a folder, or from another that has a package of that name too."""
+    top = name.partition(".")[0]
+    if top in _KEPT or "site-packages" in (getattr(module, "__file__", None) or ""):
         return False
-    stem = root.joinpath(*name.split("."))
-    return stem.with_name(f"{stem.name}.py").is_file() or (stem / "__init__.py").is_file()
+    return (root / f"{top}.py").is_file() or (root / top).is_dir()

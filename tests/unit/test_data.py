@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import hashlib
+import random
+import string
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mlopskit.data import Dataset, overlap, place, split
+from mlopskit.errors import ConfigError, DataError, UnknownNameError
+from mlopskit.runtime.schema import check_columns, check_schema
+
+CELLS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+)
+
+
+def texts(rows: list[str], **columns: list) -> Dataset:
+    return Dataset(
+        columns={"text": rows, **columns, "y": [n % 2 for n in range(len(rows))]}, target="y", slices=tuple(columns)
+    )
+
+
+def spelled(columns: dict) -> list:
+    """The content of columns with the types of cells, in a form that `==` compares."""
+    return [(name, [(type(cell), repr(cell)) for cell in cells]) for name, cells in columns.items()]
+
+
+def tables() -> st.SearchStrategy[dict]:
+    def of(names: list[str], size: int):
+        cells = st.lists(CELLS, min_size=size, max_size=size)
+        return st.fixed_dictionaries(dict.fromkeys(names, cells))
+
+    names = st.lists(st.text(string.ascii_letters, min_size=1, max_size=3), min_size=1, max_size=3, unique=True)
+    return st.tuples(names, st.integers(0, 4)).flatmap(lambda shape: of(*shape))
+
+
+# --- the value ----------------------------------------------------------------------------------------------------
+
+
+def test_a_dataset_knows_its_parts():
+    data = Dataset(
+        columns={"b": [1, 2], "y": ["p", "n"], "a": [None, "x"], "s": ["u", "v"], "w": [1.0, 2.0]},
+        target="y",
+        slices=("s",),
+        weight="w",
+    )
+    assert len(data) == 2
+    assert data.inputs == ("b", "a")
+    assert data.input_columns() == {"b": [1, 2], "a": [None, "x"]}
+    assert data.labels == ["p", "n"]
+    assert data.rows()[1] == {"b": 2, "y": "n", "a": "x", "s": "v", "w": 2.0}
+    assert data.take([1, 1, 0]).columns["b"] == [2, 2, 1]
+    assert (data.take([0]).target, data.take([0]).slices, data.take([0]).weight) == ("y", ("s",), "w")
+    assert repr(data) == "Dataset(2 rows, target 'y', inputs 'b', 'a')"
+
+
+def test_a_dataset_that_cannot_be_is_refused():
+    with pytest.raises(DataError, match="different lengths"):
+        Dataset(columns={"a": [1], "y": [1, 2]}, target="y")
+    with pytest.raises(DataError, match="Row 0, column 'a'"):
+        Dataset(columns={"a": [float("nan")], "y": [1]}, target="y")
+
+
+@pytest.mark.parametrize("parts", [{"target": "lable"}, {"slices": ("lable",)}, {"weight": "lable"}])
+def test_an_unknown_column_is_named_with_the_nearest(parts):
+    with pytest.raises(UnknownNameError, match="Did you mean 'label'"):
+        Dataset(**{"columns": {"a": [1], "label": [1]}, "target": "label", **parts})
+
+
+# --- digest -------------------------------------------------------------------------------------------------------
+
+
+@given(tables(), tables())
+def test_digests_are_equal_exactly_where_the_content_is(one, other):
+    first, second = Dataset(columns=one, target=next(iter(one))), Dataset(columns=other, target=next(iter(other)))
+    assert (first.digest == second.digest) == (spelled(one) == spelled(other))
+
+
+@given(tables())
+def test_a_copy_has_the_same_digest(columns):
+    target = next(iter(columns))
+    copy = {name: [*cells] for name, cells in columns.items()}
+    assert Dataset(columns=columns, target=target).digest == Dataset(columns=copy, target=target).digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"a": [1.0, 2], "y": [1, 2]},
+        {"a": [True, 2], "y": [1, 2]},
+        {"a": ["1", 2], "y": [1, 2]},
+        {"a": [2, 1], "y": [2, 1]},
+        {"y": [1, 2], "a": [1, 2]},
+        {"b": [1, 2], "y": [1, 2]},
+        {"a": [1, None], "y": [1, 2]},
+        {"a": [1], "y": [1]},
+    ],
+)
+def test_the_digest_tells_types_names_and_order_apart(other):
+    digest = Dataset(columns={"a": [1, 2], "y": [1, 2]}, target="y").digest
+    assert digest != Dataset(columns=other, target="y").digest
+
+
+def test_the_digest_of_known_content_never_changes():
+    data = Dataset(columns={"a": ["é", None], "y": [1, 2.5]}, target="y")
+    written = (
+        b"\x92\xa1a\x92\xa2\xc3\xa9\xc0" + b"\x92\xa1y\x92\x01\xcb\x40\x04\x00\x00\x00\x00\x00\x00"
+    )  # MessagePack by hand
+    assert data.digest == f"sha256:{hashlib.sha256(written).hexdigest()}"
+
+
+def test_the_digest_is_quick():
+    data = texts([f"{'some words of a sentence ' * 4}{n}" for n in range(20_000)])
+    begun = time.process_time()
+    assert data.digest
+    assert time.process_time() - begun < 0.1
+
+
+# --- schema and joining -------------------------------------------------------------------------------------------
+
+
+def test_the_schema_holds_the_inputs_in_order():
+    columns = {
+        "b": ["x", None],
+        "a": [1, 2],
+        "f": [1, 2.5],
+        "t": [True, False],
+        "n": [None, 1],
+        "s": ["u", "v"],
+        "y": [0, 1],
+    }
+    schema = Dataset(columns=columns, target="y", slices=("s",)).input_schema()
+    assert schema == {
+        "type": "object",
+        "properties": {
+            "b": {"type": ["string", "null"]},
+            "a": {"type": "integer"},
+            "f": {"type": "number"},
+            "t": {"type": "boolean"},
+            "n": {"type": ["integer", "null"]},
+        },
+        "required": ["b", "a", "f", "t", "n"],
+        "additionalProperties": False,
+    }
+
+
+@given(
+    st.lists(
+        st.sampled_from([st.text(), st.booleans(), st.integers(-9, 9), st.floats(-9, 9)]).flatmap(
+            lambda cells: st.lists(st.none() | cells, min_size=3, max_size=3).filter(any_present)
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_data_fit_the_schema_inferred_from_them(columns):
+    data = Dataset(columns={**{f"c{n}": cells for n, cells in enumerate(columns)}, "y": [0, 1, 0]}, target="y")
+    schema = data.input_schema()
+    check_schema(schema)
+    assert check_columns(schema, data.input_columns()) == data.input_columns()
+
+
+def any_present(cells: list) -> bool:
+    return any(cell is not None for cell in cells)
+
+
+def test_columns_without_a_type_have_no_schema():
+    with pytest.raises(DataError, match="'a' has cells of several types: integer, string"):
+        Dataset(columns={"a": ["x", 1], "y": [0, 1]}, target="y").input_schema()
+    with pytest.raises(DataError, match="no input columns"):
+        Dataset(columns={"s": ["x"], "y": [0]}, target="y", slices=("s",)).input_schema()
+
+
+def test_joined_rows_have_the_schema_of_both():
+    one = Dataset(columns={"a": [1], "s": ["u"], "y": ["p"]}, target="y", slices=("s",))
+    other = Dataset(columns={"label": ["n"], "a": [None]}, target="label")
+    both = one.joined(other)
+    assert both == Dataset(columns={"a": [1, None], "y": ["p", "n"]}, target="y")
+    assert both.input_schema()["properties"] == {"a": {"type": ["integer", "null"]}}
+    assert one.joined(one).slices == ("s",)
+    weighted = Dataset(columns={"a": [1], "w": [2.0], "y": [1]}, target="y", weight="w")
+    assert weighted.joined(weighted).columns["w"] == [2.0, 2.0]
+
+
+def test_rows_with_other_inputs_cannot_be_joined():
+    one = Dataset(columns={"amount": [1], "y": [1]}, target="y")
+    other = Dataset(columns={"amuont": [1], "y": [1]}, target="y")
+    for first, second in ((one, other), (other, one)):
+        with pytest.raises(UnknownNameError, match="Did you mean 'am"):
+            first.joined(second)
+
+
+# --- in hand ------------------------------------------------------------------------------------------------------
+
+
+def test_rows_in_hand_become_a_dataset():
+    data = Dataset.from_frame(
+        pd.DataFrame({"a": [1.0, np.nan], "s": ["u", "v"]}), pd.Series([0, 1], name="y"), slices=["s"]
+    )
+    assert data == Dataset(columns={"a": [1.0, None], "s": ["u", "v"], "y": [0, 1]}, target="y", slices=("s",))
+    assert Dataset.from_frame(["a", "b"], [True, False]).columns == {"text": ["a", "b"], "target": [True, False]}
+    assert Dataset.from_frame(["a"], [1], target="label").target == "label"
+
+
+def test_rows_in_hand_may_have_no_labels():
+    data = Dataset.from_frame(["a", "b"])
+    assert (len(data), data.labels) == (2, [None, None])
+    assert len(Dataset.from_frame([])) == 0
+
+
+def test_rows_in_hand_that_do_not_fit_together_are_refused():
+    with pytest.raises(DataError, match="different lengths"):
+        Dataset.from_frame(["a", "b"], [1])
+    with pytest.raises(DataError, match="Row 1 has no 'target'"):
+        Dataset.from_frame(["a", "b"], [1, None])
+    with pytest.raises(DataError, match="have a column 'y', which is the target's name"):
+        Dataset.from_frame(pd.DataFrame({"y": [1]}), [1], target="y")
+
+
+# --- splitting ----------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(), min_size=30, max_size=60, unique=True), st.lists(st.text(), max_size=30), st.randoms())
+def test_new_and_reordered_rows_never_move_old_ones(rows, new, shuffle):
+    rows = [*rows, "in", "out"]  # so that neither side is ever empty
+    more = [*rows, *new]
+    shuffle.shuffle(more)
+    train, test = split(texts(rows), share=0.5)
+    train_after, test_after = split(texts(more), share=0.5)
+    assert set(train.columns["text"]) <= set(train_after.columns["text"])
+    assert set(test.columns["text"]) <= set(test_after.columns["text"])
+    assert not overlap(train_after, test_after)
+    assert len(train_after) + len(test_after) == len(more)
+
+
+@given(st.dictionaries(st.text(), st.integers(1, 4), min_size=20), st.floats(0.2, 0.8))
+def test_a_group_is_never_torn_apart(sizes, share):
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    data = texts([str(n) for n in range(len(groups))], group=groups)
+    assume(0 < sum(place((group,)) < share for group in sizes) < len(sizes))
+    train, test = split(data, share=share, by="group:group")
+    assert not set(train.columns["group"]) & set(test.columns["group"])
+    assert sorted(train.columns["text"] + test.columns["text"]) == sorted(data.columns["text"])
+
+
+def test_rows_with_equal_inputs_stay_together_whatever_their_labels():
+    rows = [str(n // 3) for n in range(300)]
+    train, test = split(texts(rows))
+    assert not set(train.columns["text"]) & set(test.columns["text"])
+
+
+def test_rows_keep_their_order_and_the_share_is_met_on_average():
+    rows = [f"{n:05}" for n in range(10_000)]
+    train, test = split(texts(rows), share=0.2)
+    assert sorted(train.columns["text"]) == train.columns["text"]
+    assert sorted(test.columns["text"]) == test.columns["text"]
+    assert len(test) == pytest.approx(2_000, abs=160)  # four standard deviations
+
+
+def test_a_row_stays_where_it_was_when_more_rows_widen_its_type():
+    assert place([1]) == place([1.0]) == place(["1"])
+    assert place([True]) == place(["true"])
+    assert len({place([None]), place([""]), place([0]), place([1.5]), place([-1])}) == 5
+    assert place(["ab", "c"]) != place(["a", "bc"])
+
+
+def test_the_place_of_known_content_never_changes():
+    written = b"\x91\xb2The steak was bad!"  # MessagePack by hand
+    assert place(["The steak was bad!"]) == int(hashlib.sha256(written).hexdigest()[:16], 16) / 2**64
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
+def test_a_share_outside_of_0_to_1_is_refused(share):
+    with pytest.raises(ConfigError, match="share of test rows"):
+        split(texts(["a", "b"]), share=share)
+
+
+@pytest.mark.parametrize("by", ["", "rows", "group", "time:date"])
+def test_an_unknown_way_to_split_is_refused_with_the_known(by):
+    with pytest.raises(ConfigError, match="'row' or 'group:COLUMN'"):
+        split(texts(["a", "b"]), by=by)
+
+
+def test_a_group_column_must_be_there_and_filled():
+    with pytest.raises(UnknownNameError, match="Did you mean 'group'"):
+        split(texts(["a"], group=["g"]), by="group:gruop")
+    with pytest.raises(DataError, match="Row 1 has no 'group'"):
+        split(texts(["a", "b"], group=["g", None]), by="group:group")
+
+
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_no_side_of_a_split_is_empty(side):
+    rows = [text for n in range(99) if (place([text := str(n)]) < 0.5) == (side == "train")]
+    with pytest.raises(DataError, match=f"none is left to {side} on"):
+        split(texts(rows), share=0.5)
+    with pytest.raises(DataError, match="Of 0 rows"):
+        split(texts([]))
+
+
+# --- overlap ------------------------------------------------------------------------------------------------------
+
+
+def test_test_rows_that_stand_in_the_training_rows_are_found_by_their_inputs():
+    train = Dataset(columns={"a": [1, None, 3], "b": ["x", "x", "z"], "y": [0, 1, 0]}, target="y")
+    test = Dataset(columns={"b": ["x", "x", "x", "z"], "a": [1.0, 2, None, 1], "label": [1, 1, 1, 1]}, target="label")
+    assert overlap(train, test) == [0, 2]
+
+
+def test_overlap_needs_the_same_inputs():
+    with pytest.raises(UnknownNameError, match="Did you mean 'texts'"):
+        overlap(texts(["a"]), Dataset(columns={"texts": ["a"], "y": [1]}, target="y"))
+
+
+@given(st.lists(st.integers(0, 20)), st.lists(st.integers(0, 20)))
+def test_overlap_is_what_comparing_each_with_each_finds(train, test):
+    def of(cells):
+        return Dataset(columns={"a": cells, "y": cells}, target="y")
+
+    assert overlap(of(train), of(test)) == [n for n, cell in enumerate(test) if any(cell == other for other in train)]
+
+
+def test_random_is_not_used():
+    rows = [str(n) for n in range(50)]
+    random.seed(1)
+    first = split(texts(rows))
+    random.seed(2)
+    assert split(texts(rows)) == first
