@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
+import datetime as dt
 import getpass
 import hashlib
 import os
@@ -10,10 +11,11 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlopskit.errors import ConflictError
+from mlopskit.errors import ConflictError, LimitError, MlopskitError, UsageError
 from mlopskit.runtime import alias as reading
 from mlopskit.runtime import canonical
 from mlopskit.runtime.alias import AliasRecord
+from mlopskit.runtime.names import check_digest, check_name
 from mlopskit.storage import Storage
 
 RECORD = "record.json"
@@ -21,14 +23,14 @@ RECORD = "record.json"
 
 def now() -> str:
     """Return the present time, UTC, as records hold it. Nothing is ordered by it."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def who() -> str:
     """Return the name of the person or service account at work."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # no such user, as in a container with a bare user id
+    except (OSError, KeyError, ImportError):  # no such user, as in a container with a bare user id
         return "unknown"
 
 
@@ -46,6 +48,10 @@ class Alias:
     name: str
     alias: str
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_name(self.alias, kind="alias")
+
     def head(self) -> AliasRecord | None:
         """Return the newest record, None if there is none.
 
@@ -54,9 +60,9 @@ class Alias:
             AliasError: the chain of records is broken.
         """
         memory = self._memory()
-        newest = reading.head(self._get, self.prefix, name=self.name, alias=self.alias, seen=_remembered(memory))
+        newest = self._read_head(seen=_remembered(memory))
         if newest is not None:
-            _remember(memory or self._memory(), newest.seq)
+            _remember(memory, newest.seq)
         return newest
 
     def history(self) -> list[AliasRecord]:
@@ -68,26 +74,35 @@ class Alias:
 
         Raises:
             ConflictError: somebody else appended after `after`; the error carries the winner's record.
+            UsageError: the reason is too long, or no text.
         """
         record = AliasRecord(
             name=self.name,
             alias=self.alias,
             seq=(after.seq if after else 0) + 1,
-            digest=digest,
+            digest=None if digest is None else check_digest(digest),
             previous=None if after is None else canonical.digest_of(after.data()),
             operation=operation(),
             who=who(),
             why=why,
             when=now(),
         )
+        data = _written(record)
         key = reading.record_key(self.prefix, self.alias, record.seq)
-        if not self.storage.commit(key.removesuffix(f"/{RECORD}"), {RECORD: record.data()}, last=RECORD):
+        if not self.storage.commit(key.removesuffix(f"/{RECORD}"), {RECORD: data}, last=RECORD):
             self._settle(key, record)
         self._hint(record)
+        _remember(self._memory(), record.seq)
         return record
 
+    def refresh(self) -> None:
+        """Write the hint again where a writer that died has left it behind the records."""
+        newest = self.head()
+        if newest is not None and self._get(reading.hint_key(self.prefix, self.alias)) != newest.data():
+            self._hint(newest)
+
     def _settle(self, key: str, record: AliasRecord) -> None:
-        """Decide a write that was told the number is taken: by ourselves, when only the answer was lost, or by another."""
+        """Decide a write that was told the number is taken: by ourselves, if the answer was lost, or by another."""
         data = self._get(key)
         if data == record.data():
             return
@@ -100,13 +115,21 @@ class Alias:
         )
 
     def _hint(self, record: AliasRecord) -> None:
-        """Write the hint, again if somebody appended meanwhile: it ends as the newest record."""
+        """Write the hint, again if somebody appended meanwhile: it ends as the newest record.
+
+        The alias has moved by now. That the hint could not be written must not pass for "it has not moved": readers
+        find the newest record all the same, and the next writer writes the hint.
+        """
         newest: AliasRecord | None = record
         written = 0
-        while newest is not None and newest.seq > written:
-            self.storage.hint(reading.hint_key(self.prefix, self.alias), newest.data())
-            written = newest.seq
-            newest = reading.head(self._get, self.prefix, name=self.name, alias=self.alias)
+        with contextlib.suppress(MlopskitError):
+            while newest is not None and newest.seq > written:
+                self.storage.hint(reading.hint_key(self.prefix, self.alias), newest.data())
+                written = newest.seq
+                newest = self._read_head()
+
+    def _read_head(self, *, seen: int = 0) -> AliasRecord | None:
+        return reading.head(self._get, self.prefix, name=self.name, alias=self.alias, seen=seen)
 
     def _get(self, key: str) -> bytes | None:
         return self.storage.read(key, limit=reading.MAX_RECORD)
@@ -117,7 +140,24 @@ class Alias:
         The chain is known by its first record, so that a place that was emptied and begun anew is another chain.
         """
         first = self._get(reading.record_key(self.prefix, self.alias, 1))
-        return None if first is None else state_folder() / "seen" / hashlib.sha256(first).hexdigest()
+        if first is None:
+            return None
+        try:
+            return state_folder() / "seen" / hashlib.sha256(first).hexdigest()
+        except RuntimeError:  # a user without a home remembers nothing
+            return None
+
+
+def _written(record: AliasRecord) -> bytes:
+    """Return the record's bytes, if readers will take them: one that they refuse would end the alias for ever."""
+    try:
+        data = record.data()
+        reading.parse_record(data, name=record.name, alias=record.alias, seq=record.seq)
+    except (LimitError, ValueError) as error:
+        raise UsageError(
+            f"The reason, with all else, does not fit into a record: {error}", remedy="Give a shorter, plain text."
+        ) from error
+    return data
 
 
 def state_folder() -> Path:
@@ -126,9 +166,15 @@ def state_folder() -> Path:
     return Path(home) / "mlopskit"
 
 
+# What was seen is a folder of empty files named by numbers: to add one is a single step, which nobody can undo
+# by writing an older number at the same time.
+
+
 def _remembered(memory: Path | None) -> int:
+    if memory is None:
+        return 0
     try:
-        return int(memory.read_text()) if memory else 0
+        return max((int(seen.name) for seen in memory.iterdir()), default=0)
     except (OSError, ValueError):
         return 0
 
@@ -136,10 +182,9 @@ def _remembered(memory: Path | None) -> int:
 def _remember(memory: Path | None, seq: int) -> None:
     if memory is None or _remembered(memory) >= seq:
         return
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        beside = memory.with_name(f"{memory.name}.{os.getpid()}")
-        beside.write_text(str(seq))
-        beside.replace(memory)
-    except OSError:  # a home that cannot be written remembers nothing
-        return
+    with contextlib.suppress(OSError, ValueError):  # a home that cannot be written remembers nothing
+        memory.mkdir(parents=True, exist_ok=True)
+        (memory / str(seq)).touch()
+        for older in memory.iterdir():
+            if int(older.name) < seq:
+                older.unlink(missing_ok=True)

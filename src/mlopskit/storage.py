@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, NewType
 
 from mlopskit import plugins
+from mlopskit.errors import StorageError
 
 # The address of a place: a path, or scheme://...; a relative path counts from the project's folder.
 Place = NewType("Place", str)
@@ -85,6 +86,11 @@ class Storage(ABC):
                 return opened.read(limit + 1)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StorageError(
+                f"{key!r} in {self.uri!r} cannot be read: {error.strerror or error}.",
+                remedy="Mount the place, or get the right to read it; then run the same command again.",
+            ) from error
 
 
 def storage_at(place: str, /) -> Storage:

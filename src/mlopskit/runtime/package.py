@@ -109,10 +109,16 @@ def read_files(
     Each file is read once: the bytes handed out are the bytes that were hashed.
     """
     missing = {listing, *listed}
-    for path in walk(folder):
-        if path not in missing:
-            raise _unlisted(path, folder)
-        missing.remove(path)
+    try:
+        for path in walk(folder):
+            if path not in missing:
+                raise _unlisted(path, folder)
+            missing.remove(path)
+    except IntegrityError:
+        # A folder may be empty because its file is gone: that is what must be said.
+        missing = {path for path in missing if not os.path.lexists(folder / path)}
+        if not missing:
+            raise
     if missing:
         path = min(missing)
         raise IntegrityError(f"The file {path!r} is missing in {str(folder)!r}.", remedy=FETCH, file=path)
