@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import mlopskit as mk
+from mlopskit.deployment import Deploying, earlier, endpoint_of, verify
+from mlopskit.errors import (
+    ConfigError,
+    ConflictError,
+    DeployError,
+    NotReadyError,
+    UnknownNameError,
+    UnsafeNameError,
+    VerdictError,
+    VerificationError,
+    VetoError,
+)
+from mlopskit.records import Receipt
+from mlopskit.storage import Place
+
+
+@dataclass
+class Target:
+    """What a scripted deployer deploys to: it keeps what was pushed, and can be told to fail."""
+
+    pushed: dict[str, mk.ModelPackage] = field(default_factory=dict)
+    live: dict[str, str] | None = None
+    calls: list[str] = field(default_factory=list)
+    failing: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def call(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.failing:
+            self.failing[name]()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripted(mk.Deployer):
+    target: ClassVar[str] = "scripted"
+    at: Target
+    package: mk.ModelPackage | None = None
+
+    def check(self, package: mk.ModelPackage, /) -> None:
+        self.at.call("check")
+
+    def build(self, package: mk.ModelPackage, model: mk.StoredModel | None, into: Path, /) -> None:
+        self.at.call("build")
+        (into / "digest").write_text(package.digest)
+
+    def push(self, bundle: mk.Bundle, /) -> mk.Locator:
+        self.at.call("push")
+        digest = (bundle.folder / "digest").read_text()
+        return {"digest": digest}
+
+    def predict(self, name: str, rows: Sequence[mk.Row], at: mk.Locator | None, /) -> mk.Answer:
+        moment = "predict live" if at is None else "predict beside"
+        self.at.call(moment)
+        place = self.at.live if at is None else at
+        assert self.package is not None
+        assert place is not None
+        answered = [dict(golden.expected) for golden in self.package.golden]
+        answer = mk.Answer(rows=answered, digest=place["digest"], runtime={"engine": "scripted"})
+        change = self.at.failing.get(f"{moment} change")
+        return change(answer) if change else answer  # type: ignore[call-arg]
+
+    def live(self, name: str, /) -> mk.Locator | None:
+        self.at.call("live")
+        return self.at.live
+
+    def activate(self, name: str, at: mk.Locator | None, /, *, instead_of: mk.Locator | None, why: str) -> None:
+        self.at.call(f"activate {at and at['digest'][-4:]}")
+        if self.at.live != instead_of:
+            raise ConflictError("Somebody else was faster.", remedy="Look.")
+        self.at.live = at  # type: ignore[assignment]
+
+    def remove(self, name: str, at: mk.Locator, /) -> None:
+        self.at.call("remove")
+
+
+def fail(error: BaseException) -> Callable[[], None]:
+    def raise_it() -> None:
+        raise error
+
+    return raise_it
+
+
+def deploying(package: mk.ModelPackage, registry: mk.Registry, target: Target, **options: Any) -> Deploying:
+    deployer = Scripted(at=target, package=package)
+    return Deploying(package=package, deployer=deployer, registry=registry, endpoint="production", deadline=0.2, **options)
+
+
+def old_live() -> Target:
+    return Target(live={"digest": "sha256:" + "0" * 64})
+
+
+def test_the_loop_in_its_order(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target, steps = Target(), []
+    deployment = deploying(package, registry, target, why="first", progress=steps.append).run()
+    end = package.digest[-4:]
+    assert target.calls == ["check", "build", "push", "predict beside", "live", f"activate {end}", "predict live"]
+    assert steps == ["verdict", "check", "check", "build", "push", "verify before the switch", "activate"] + [
+        "verify after the switch",
+        "record",
+    ]
+    assert target.live == {"digest": package.digest}
+    assert deployment.receipt.passed
+    assert (deployment.why, deployment.package) == ("first", package.digest)
+    assert registry.deployments(package.name, "production") == [deployment]
+
+
+def test_what_is_live_already_is_not_switched_again(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target = Target(live={"digest": package.digest})
+    deploying(package, registry, target).run()
+    assert not [call for call in target.calls if call.startswith("activate")]
+
+
+@pytest.mark.parametrize("step", ["check", "build", "push", "predict beside", "live"])
+@pytest.mark.parametrize("error", [OSError("cut off"), KeyboardInterrupt(), ConfigError("No.", remedy="Mend it.")])
+def test_a_failure_before_the_switch_leaves_what_was_live(
+    package: mk.ModelPackage, registry: mk.Registry, step: str, error: BaseException
+) -> None:
+    target = old_live()
+    target.failing[step] = fail(error)
+    with pytest.raises((DeployError, ConfigError, KeyboardInterrupt)) as caught:
+        deploying(package, registry, target).run()
+    assert target.live == old_live().live
+    assert not [call for call in target.calls if call.startswith("activate")]
+    assert registry.deployments(package.name, "production") == []
+    if isinstance(error, OSError):
+        assert "OSError: cut off" in str(caught.value)
+        assert caught.value.step  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("before", [None, {"digest": "sha256:" + "0" * 64}])
+@pytest.mark.parametrize("error", [OSError("cut off"), KeyboardInterrupt()])
+def test_a_failure_after_the_switch_is_undone(
+    package: mk.ModelPackage, registry: mk.Registry, before: Any, error: BaseException
+) -> None:
+    target = Target(live=before)
+    target.failing["predict live"] = fail(error)
+    with pytest.raises((DeployError, KeyboardInterrupt)):
+        deploying(package, registry, target).run()
+    assert target.live == before
+    assert registry.deployments(package.name, "production") == []
+
+
+def test_a_record_that_cannot_be_written_undoes_the_switch(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target = old_live()
+    folder = registry.storage.local(f"{package.name}/deployments")
+    assert folder
+    folder.write_text("a file where the records' folder should be")
+    with pytest.raises(mk_error()):
+        deploying(package, registry, target).run()
+    assert target.live == old_live().live
+
+
+def mk_error() -> type[Exception]:
+    from mlopskit.errors import MlopskitError
+
+    return MlopskitError
+
+
+def test_the_undo_leaves_a_later_success_of_somebody_else(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target, theirs = old_live(), {"digest": "sha256:" + "9" * 64}
+
+    def taken_over() -> None:
+        target.live = theirs
+        raise OSError("cut off")
+
+    target.failing["predict live"] = taken_over
+    with pytest.raises(DeployError) as caught:
+        deploying(package, registry, target).run()
+    assert target.live == theirs
+    assert "could not be made live again" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("moment", ["predict beside", "predict live"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda answer: replace(answer, digest="sha256:" + "5" * 64), "answers as sha256:555"),
+        (lambda answer: replace(answer, rows=answer.rows[1:]), "otherwise"),
+        (lambda answer: replace(answer, rows=[]), "otherwise"),
+        (lambda answer: replace(answer, rows=[{**row, "probability.Positive": 0.123} for row in answer.rows]), "by up to"),
+        (lambda answer: replace(answer, rows=[{**row, "prediction": "?"} for row in answer.rows]), "prediction"),
+    ],
+)
+def test_another_answer_is_refused(
+    package: mk.ModelPackage, registry: mk.Registry, moment: str, change: Any, message: str
+) -> None:
+    target = old_live()
+    target.failing[f"{moment} change"] = change
+    with pytest.raises(VerificationError, match=message):
+        deploying(package, registry, target).run()
+    assert target.live == old_live().live
+
+
+def test_a_target_that_is_not_ready_is_asked_again_until_the_deadline(
+    package: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    target, left = Target(), [2]
+
+    def not_yet() -> None:
+        if left[0]:
+            left[0] -= 1
+            raise NotReadyError("Not yet.", remedy="Wait.")
+
+    target.failing["predict beside"] = not_yet
+    deploying(package, registry, target).run()
+    assert target.calls.count("predict beside") == 3
+    target.failing["predict live"] = fail(NotReadyError("Never.", remedy="Wait."))
+    with pytest.raises(NotReadyError):
+        verify(package, Scripted(at=target, package=package), None, deadline=0.2)
+
+
+def test_a_package_without_a_verdict_is_refused(package: mk.ModelPackage, tmp_path: Path) -> None:
+    target, empty = Target(), mk.Registry.at(tmp_path / "empty")
+    with pytest.raises(VerdictError, match="has no verdict"):
+        deploying(package, empty, target).run()
+    assert target.calls == []
+
+
+def test_a_package_with_a_failed_verdict_is_refused_with_the_reason(
+    package: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    finding = mk.Finding(gate="accuracy >= 0.75", passed=False, reached=0.549, n=5, reason="the 95 % lower bound 0.549")
+    registry.add_verdict(mk.Verdict(name=package.name, digest=package.digest, dataset="d", findings=(finding,)))
+    with pytest.raises(VerdictError, match=r"accuracy >= 0.75 \(the 95 % lower bound 0.549\)"):
+        deploying(package, registry, Target()).run()
+
+
+def test_a_verdict_without_findings_is_refused(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    registry.add_verdict(mk.Verdict(name=package.name, digest=package.digest, dataset="d", findings=()))
+    with pytest.raises(VerdictError, match="no gate judged it"):
+        deploying(package, registry, Target()).run()
+
+
+def test_an_override_is_recorded_with_its_reason(package: mk.ModelPackage, tmp_path: Path) -> None:
+    empty = mk.Registry.at(tmp_path / "empty")
+    deployment = deploying(package, empty, Target(), override="the shop opens today").run()
+    verdict = empty.verdict(package.name, package.digest)
+    assert deployment.override == "the shop opens today"
+    assert verdict
+    assert (verdict.override, verdict.passed, verdict.deployable) == ("the shop opens today", False, True)
+
+
+def test_an_empty_override_is_none(package: mk.ModelPackage, tmp_path: Path) -> None:
+    with pytest.raises(VerdictError):
+        deploying(package, mk.Registry.at(tmp_path / "empty"), Target(), override="").run()
+
+
+def test_an_override_does_not_carry_over_to_the_next_deployment(package: mk.ModelPackage, tmp_path: Path) -> None:
+    empty = mk.Registry.at(tmp_path / "empty")
+    deploying(package, empty, Target(), override="once").run()
+    with pytest.raises(VerdictError):
+        deploying(package, empty, Target()).run()
+
+
+def test_a_veto_stops_it_before_anything_is_done(
+    package: mk.ModelPackage, registry: mk.Registry, install: Callable[..., None]
+) -> None:
+    code = "from mlopskit import hookimpl\nseen = []\n@hookimpl\ndef mlopskit_before_deploy(package, endpoint):\n    return 'not on Fridays'\n@hookimpl\ndef mlopskit_failed(step, error):\n    seen.append(step)"
+    install("parrot", code, observers="parrot")
+    target = Target()
+    with pytest.raises(VetoError, match="'parrot' vetoed the deployment to 'production': not on Fridays"):
+        deploying(package, registry, target).run()
+    assert target.calls == []
+    import parrot  # type: ignore[import-not-found]
+
+    assert parrot.seen == ["verdict"]
+
+
+def test_observers_hear_of_a_deployment(
+    package: mk.ModelPackage, registry: mk.Registry, install: Callable[..., None]
+) -> None:
+    code = "from mlopskit import hookimpl\nseen = []\n@hookimpl\ndef mlopskit_deployed(deployment):\n    seen.append(deployment)\n    raise OSError('changes nothing')"
+    install("parrot", code, observers="parrot")
+    deployment = deploying(package, registry, Target()).run()
+    import parrot
+
+    assert parrot.seen == [deployment]
+
+
+def test_golden_rows_from_data_do_not_go_to_a_public_target(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    class Public(Scripted):
+        public: ClassVar[bool] = True
+
+    class Publishing(Public):
+        publish_rows = True
+
+    one = deploying(package, registry, Target())
+    with pytest.raises(ConfigError, match="is public"):
+        replace(one, deployer=Public(at=Target(), package=package)).run()
+    assert replace(one, deployer=Publishing(at=Target(), package=package)).run().receipt.passed
+
+
+def test_a_form_that_the_package_lacks_is_named(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    class Browser(Scripted):
+        formats: ClassVar[tuple[str, ...]] = ("onnx",)
+
+    class Needless(Scripted):
+        formats: ClassVar[tuple[str, ...]] = ()
+
+    one = deploying(package, registry, Target())
+    with pytest.raises(DeployError, match="needs onnx; the package holds skops"):
+        replace(one, deployer=Browser(at=Target(), package=package)).run()
+    assert replace(one, deployer=Needless(at=Target(), package=package)).run().receipt.passed
+
+
+def test_a_package_without_golden_rows_is_refused(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    files = {name: data for name, data in package.files.items() if name != "golden.jsonl"}
+    with pytest.raises(VerificationError, match="no golden rows"):
+        deploying(replace(package, files=files), registry, Target()).run()
+
+
+@pytest.mark.parametrize("endpoint", ["", "..", "a/b", "Production", "a\0"])
+def test_an_endpoint_has_a_plain_name(package: mk.ModelPackage, registry: mk.Registry, endpoint: str) -> None:
+    with pytest.raises(UnsafeNameError):
+        replace(deploying(package, registry, Target()), endpoint=endpoint).run()
+
+
+def test_an_endpoint_without_a_name_is_named_by_its_options() -> None:
+    names = {endpoint_of(mk.FileShare(to=Place(place), alias=alias)) for place in "ab" for alias in ("x", "y")}
+    assert len(names) == 4
+    assert all(name.startswith("fileshare-") and len(name) == len("fileshare-") + 8 for name in names)
+    assert endpoint_of(mk.FileShare(to=Place("a"))) == endpoint_of(mk.FileShare(to=Place("a")))
+
+
+def record(bundle: str, *, rollback: bool = False) -> mk.Deployment:
+    receipt = Receipt(package="p", place="target", rows=1, ties=0, mismatches=(), largest_difference=0, runtime={})
+    return mk.Deployment(
+        endpoint="e", target="t", name="m", package=bundle, bundle=bundle, locator={}, receipt=receipt,
+        operation="o", who="w", why="", when="", rollback=rollback,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("history", "live", "expected"),
+    [
+        ("AB", "B", "A"),
+        ("ABC", "C", "B"),
+        ("ABCb", "B", "A"),
+        ("ABB", "B", "A"),
+        ("ABAB", "B", "A"),
+        ("ABa", "Z", "B"),
+        ("ABCbD", "D", "C"),
+    ],
+)
+def test_rolling_back_goes_one_deployment_further_back_each_time(history: str, live: str, expected: str) -> None:
+    records = [record(letter.upper(), rollback=letter.islower()) for letter in history]
+    assert earlier(records, live).bundle == expected
+
+
+@pytest.mark.parametrize(("history", "live"), [("", "A"), ("A", "A"), ("AA", "A"), ("ABa", "A")])
+def test_there_may_be_nothing_to_go_back_to(history: str, live: str) -> None:
+    with pytest.raises(UnknownNameError, match="no earlier deployment"):
+        earlier([record(letter.upper(), rollback=letter.islower()) for letter in history], live)
