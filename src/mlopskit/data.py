@@ -45,7 +45,7 @@ class Dataset:
             check_cells(name, cells)
 
     @classmethod
-    def read(  # noqa: PLR0913  # they are the keys of [data]
+    def read(  # they are the keys of [data]
         cls,
         uri: str,
         /,

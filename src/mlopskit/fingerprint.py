@@ -135,7 +135,7 @@ def _entry(file: Path, path: str, known: list[Any] | None) -> list[Any]:
         begun = time.time_ns()
         digest = _digest(file)
         _, modified, _, changed = state
-        settled = max(modified, changed) < begun - _SETTLED and _state(file) == state
+        settled = max(modified, changed) < begun - _SETTLED
     except OSError as error:
         raise _unreadable(path, error) from error
     return [state if settled else None, digest]

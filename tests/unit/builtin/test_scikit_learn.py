@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -216,12 +217,14 @@ def project(tmp_path, request):
         del sys.modules[module]
 
 
-def test_an_import_path_is_imported_from_the_root_alone(project):
+def test_an_import_path_is_imported_from_the_root_alone(project, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = list(sys.path)
     model = trained(f"{project.name}.model:pipeline", root=project.parent, parameters={"C": 2.0})
     assert model.C == 2.0
     assert sys.path == path
     assert not list(project.rglob("*.pyc"))
+    assert not sys.dont_write_bytecode
 
 
 def test_the_import_path_may_name_a_class_an_estimator_or_an_attribute_of_one():
@@ -242,7 +245,16 @@ def test_code_is_read_afresh_at_each_training(project):
     (project / "model.py").write_text("import helper_of_tests\n" + MODULE.replace("{C}", "helper_of_tests.C"))
     for text in ("2.0", "3.0"):
         (project.parent / "helper_of_tests.py").write_text(f"C = {text}\n")
-        assert trainer.unfitted().C == float(text)
+        found = trainer.unfitted().C
+        assert found == float(text)
+
+
+def test_a_module_made_since_the_last_training_is_found(project):
+    ScikitLearnTrainer(estimator=f"{project.name}.model:pipeline", root=project.parent).unfitted()
+    before = project.stat()
+    (project / "newer.py").write_text(MODULE.replace("{C}", "6.0"))
+    os.utime(project, ns=(before.st_atime_ns, before.st_mtime_ns))  # as on a file system with a coarse clock
+    assert ScikitLearnTrainer(estimator=f"{project.name}.newer:pipeline", root=project.parent).unfitted().C == 6.0
 
 
 def test_projects_of_the_same_layout_do_not_mix(project, tmp_path_factory):
