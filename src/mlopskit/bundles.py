@@ -137,7 +137,9 @@ class BundleDeployer(Deployer):
                 winner=head,
             )
         if at is not None and (fault := self.fault(name, at)):
-            raise IntegrityError(fault, remedy="Deploy it again; deploying pushes what is missing.", digest=at["bundle"])
+            raise IntegrityError(
+                fault, remedy="Deploy it again; deploying pushes what is missing.", digest=at["bundle"]
+            )
         self._alias(name).append(None if at is None else at["bundle"], after=head, why=why)
 
     def remove(self, name: str, at: Locator, /) -> None:

@@ -25,7 +25,11 @@ class Comparison:
 def compare(package: ModelPackage, answer: Answer, /) -> Receipt:
     """Return the receipt of an answer to a package's golden rows."""
     found = compare_rows(
-        package.golden, answer.rows, labels=package.task != "regression", tolerance=package.tolerance, scale=package.scale
+        package.golden,
+        answer.rows,
+        labels=package.task != "regression",
+        tolerance=package.tolerance,
+        scale=package.scale,
     )
     return Receipt(
         package=answer.digest,
@@ -51,7 +55,11 @@ def compare_rows(
         count = Mismatch(row=min(len(answered), len(golden)), output="", expected=len(golden), answered=len(answered))
         return Comparison(mismatches=(count,), ties=0, largest=0.0)
     rule = _Rule(labels=labels, tolerance=tolerance, scale=scale)
-    found = [one for number, (row, said) in enumerate(zip(golden, answered, strict=True)) for one in rule.row(number, row, said)]
+    found = [
+        one
+        for number, (row, said) in enumerate(zip(golden, answered, strict=True))
+        for one in rule.row(number, row, said)
+    ]
     return Comparison(
         mismatches=tuple(one.mismatch for one in found if one.mismatch),
         ties=sum(one.tie for one in found),

@@ -115,7 +115,9 @@ def _tables(path: Path) -> dict[str, Any]:
             f"There is no {path.name} in {str(path.parent)!r}.", remedy="Make one with 'mlopskit init'.", file=str(path)
         ) from error
     except OSError as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror}.", remedy="Get the right to read it.") from error
+        raise ConfigError(
+            f"{str(path)!r} cannot be read: {error.strerror}.", remedy="Get the right to read it."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} is no TOML: {error}.", remedy="Correct that place.", file=str(path)) from error
 

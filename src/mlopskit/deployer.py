@@ -28,7 +28,7 @@ class Deployer(ABC):
     #: The file of a bundle that lists the others; the core writes it if `build` did not.
     listing: ClassVar[str] = "bundle.json"
 
-    def check(self, package: ModelPackage, /) -> None:
+    def check(self, package: ModelPackage, /) -> None:  # noqa: B027  # most targets take every package
         """Raise if this package cannot be deployed here; called before anything is done."""
 
     @abstractmethod

@@ -41,7 +41,7 @@ class Gate:
         """Return the gate that a text says.
 
         Raises:
-            ConfigError: it is not `metric >= number` or `metric <= number`, with `.value` or `[column=value]` if need be.
+            ConfigError: it is not `metric >= number` or `<=`, with `.value` or `[column=value]` if need be.
         """
         match = _RULE.fullmatch(text.strip())
         limit = _number(match["limit"]) if match else math.nan
@@ -70,7 +70,9 @@ class Gate:
             reason = f"{self.metric} is not defined on {estimate.n} rows"
             return Finding(gate=str(self), passed=False, reached=None, n=estimate.n, reason=reason)
         passed = reached >= self.limit if self.op == ">=" else reached <= self.limit
-        return Finding(gate=str(self), passed=passed, reached=reached, n=estimate.n, reason=self._reason(estimate, reached))
+        return Finding(
+            gate=str(self), passed=passed, reached=reached, n=estimate.n, reason=self._reason(estimate, reached)
+        )
 
     def _reached(self, estimate: Estimate) -> float:
         if self.at == "value":

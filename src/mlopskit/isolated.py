@@ -1,4 +1,4 @@
-"""Score rows in a fresh process that has the runtime and the model's engine, and no mlopskit: as a user's target has."""
+"""Score rows in a fresh process with the runtime and the model's engine, and no mlopskit: as at a user's target."""
 
 from __future__ import annotations
 
@@ -23,8 +23,19 @@ DEADLINE = 300.0
 MEMORY = 8 << 30
 _CHILD = Path(__file__).with_name("isolated_child.py")
 # What a process needs to start; everything else of our surroundings, secrets among it, stays here.
-_KEPT = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_CONFIG")
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_KEPT = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "LANG",
+    "LC_ALL",
+    "COVERAGE_PROCESS_CONFIG",
+)
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class IsolatedModel:
@@ -141,9 +152,7 @@ def isolated_model(
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         runtime = Path(temporary, "runtime")
         vendoring.write_files(vendoring.runtime_files(formats), runtime)
-        model = IsolatedModel(
-            arguments, runtime, deadline=deadline, memory=memory, log=Path(temporary, "stderr")
-        )
+        model = IsolatedModel(arguments, runtime, deadline=deadline, memory=memory, log=Path(temporary, "stderr"))
         try:
             yield model
         except BaseException:

@@ -70,7 +70,9 @@ def write(recipe: Recipe, folder: Path, /) -> ModelPackage:
     """
     check_name(recipe.name)
     if not len(recipe.test):
-        raise DataError("There are no test rows.", remedy="Give test rows; a model that was not tested is not packaged.")
+        raise DataError(
+            "There are no test rows.", remedy="Give test rows; a model that was not tested is not packaged."
+        )
     return _Packaging(recipe, folder).write()
 
 
@@ -158,7 +160,9 @@ class _Packaging:
         self, stored: StoredModel, models: Sequence[StoredModel], draft: Mapping[str, Any], outputs: Columns, task: str
     ) -> str | None:
         inputs = self.recipe.test.input_columns()
-        expected = [GoldenRow(row=row, expected=out) for row, out in zip(rows_of(inputs), rows_of(outputs), strict=True)]
+        expected = [
+            GoldenRow(row=row, expected=out) for row, out in zip(rows_of(inputs), rows_of(outputs), strict=True)
+        ]
         try:
             with self._process(canonical.digest_of(canonical.dumps(dict(draft))), models, stored.format) as model:
                 answered = list(rows_of(model.score(inputs)))

@@ -69,7 +69,10 @@ def package(
         formats=formats,
         golden=golden or GoldenSpec(),
         cases=cases,
-        provenance={"data": {"test": test.digest, "train": train.digest if train else None}, "gates": [*map(str, rules)]},
+        provenance={
+            "data": {"test": test.digest, "train": train.digest if train else None},
+            "gates": [*map(str, rules)],
+        },
     )
     home = registry if isinstance(registry, Registry) else Registry.at(registry)
     registered, _ = register(recipe, rules, home, train=train)
@@ -119,7 +122,9 @@ def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
     if not shared:
         return ()
     reason = f"{text}, for example row {shared[0]}"
-    return (Finding(gate="test rows apart from training rows", passed=False, reached=None, n=len(shared), reason=reason),)
+    return (
+        Finding(gate="test rows apart from training rows", passed=False, reached=None, n=len(shared), reason=reason),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +192,9 @@ class Pipeline:
         return registered.digest, verdict
 
     def _code(self) -> dict[str, str]:
-        return {key.removeprefix("code "): sha for key, sha in self.fingerprint(None).items() if key.startswith("code ")}
+        return {
+            key.removeprefix("code "): sha for key, sha in self.fingerprint(None).items() if key.startswith("code ")
+        }
 
     def _last(self) -> Run | None:
         judged = (run for run in reversed(self.registry.runs(self.name)) if run.outcome != "failed")
@@ -197,7 +204,9 @@ class Pipeline:
             return None
         return last
 
-    def _fail(self, clock: _Clock, fingerprint: Mapping[str, str], changed: Sequence[str], error: BaseException) -> None:
+    def _fail(
+        self, clock: _Clock, fingerprint: Mapping[str, str], changed: Sequence[str], error: BaseException
+    ) -> None:
         plugins.notify(plugins.observers(), "mlopskit_failed", step=clock.current, error=error)
         text = error.message if isinstance(error, MlopskitError) else f"{type(error).__name__}: {error}"
         try:

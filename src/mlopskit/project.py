@@ -139,7 +139,10 @@ class Project:
     def status(self) -> Status:
         """Return the last run, and what is live where, as the targets say it."""
         runs = self.registry.runs(self.name)
-        live = [*map(self._alias_state, self.registry.aliases(self.name)), *map(self._endpoint_state, self.config.endpoint)]
+        live = [
+            *map(self._alias_state, self.registry.aliases(self.name)),
+            *map(self._endpoint_state, self.config.endpoint),
+        ]
         return Status(name=self.name, run=runs[-1] if runs else None, places=tuple(live))
 
     def history(self, place: str, /) -> Table:
@@ -188,7 +191,9 @@ class Project:
         if fault:
             return PlaceState(place=endpoint, kind=kind, package=package, state=fault, repair=self._repair(command))
         state = "live" if records else "live, but not deployed from here"
-        return PlaceState(place=endpoint, kind=kind, package=package, state=state, since=records[-1].when if records else None)
+        return PlaceState(
+            place=endpoint, kind=kind, package=package, state=state, since=records[-1].when if records else None
+        )
 
     def _repair(self, command: str) -> str:
         """Return the command that makes a package live that the registry holds whole and that passed."""
@@ -300,7 +305,9 @@ class Project:
         watched = code_files(self.root) if before is None else _code_of(before)
         code = {path: sha for path, sha in _hashed(self.root, watched, cache).items()}
         tables = dataclasses.asdict(self.config)
-        settings = canonical.digest_of(canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry")}))
+        settings = canonical.digest_of(
+            canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry")})
+        )
         return {
             **{f"data {path}": sha for path, sha in data.items()},
             **{f"code {path}": sha for path, sha in code.items()},
@@ -326,7 +333,12 @@ def _code_of(run: Run) -> list[str]:
 
 
 def _hashed(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
-    return {key: sha for path in paths if (root / path).is_file() for key, sha in fingerprint(path, root, cache=cache).items()}
+    return {
+        key: sha
+        for path in paths
+        if (root / path).is_file()
+        for key, sha in fingerprint(path, root, cache=cache).items()
+    }
 
 
 def _environment() -> dict[str, str]:

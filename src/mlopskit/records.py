@@ -101,8 +101,18 @@ class Deployment:
     def table(self) -> Table:
         """Return the deployment as a table of one line."""
         receipt = self.receipt
-        row = (self.endpoint, self.target, self.name, self.package[:19], receipt.rows, len(receipt.mismatches), receipt.largest_difference)
-        return Table(("endpoint", "target", "model", "package", "golden rows", "mismatches", "largest difference"), [row])
+        row = (
+            self.endpoint,
+            self.target,
+            self.name,
+            self.package[:19],
+            receipt.rows,
+            len(receipt.mismatches),
+            receipt.largest_difference,
+        )
+        return Table(
+            ("endpoint", "target", "model", "package", "golden rows", "mismatches", "largest difference"), [row]
+        )
 
     def as_table(self) -> dict[str, Any]:
         """Return the deployment as a plain table, as it stands in the registry."""

@@ -28,7 +28,10 @@ class Table:
         """Return the table as aligned text of at most `width` characters a line (the terminal's by default)."""
         cells = [[*self.columns], *[[plain(cell) for cell in row] for row in self.rows]]
         widths = _fit([max(map(len, column)) for column in zip(*cells, strict=True)], _width(width))
-        lines = ["  ".join(_cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in cells]
+        lines = [
+            "  ".join(_cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
         return "\n".join([self.title, *lines] if self.title else lines)
 
     def markdown(self) -> str:

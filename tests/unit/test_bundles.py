@@ -77,9 +77,7 @@ def test_the_same_package_gives_the_same_bundle(parrot: Parrot, package: mk.Mode
 
 
 @pytest.mark.parametrize("damage", ["change", "remove", "add", "listing"])
-def test_a_damaged_bundle_is_neither_asked_nor_taken_for_pushed(
-    parrot: Parrot, bundle: mk.Bundle, damage: str
-) -> None:
+def test_a_damaged_bundle_is_neither_asked_nor_taken_for_pushed(parrot: Parrot, bundle: mk.Bundle, damage: str) -> None:
     at = parrot.push(bundle)
     folder = Path(parrot.to, "mood", "parrot", "bundles", hex_of(at["bundle"]))
     word = folder / "deep" / "word.txt"

@@ -91,7 +91,9 @@ def fail(error: BaseException) -> Callable[[], None]:
 
 def deploying(package: mk.ModelPackage, registry: mk.Registry, target: Target, **options: Any) -> Deploying:
     deployer = Scripted(at=target, package=package)
-    return Deploying(package=package, deployer=deployer, registry=registry, endpoint="production", deadline=0.2, **options)
+    return Deploying(
+        package=package, deployer=deployer, registry=registry, endpoint="production", deadline=0.2, **options
+    )
 
 
 def old_live() -> Target:
@@ -186,7 +188,10 @@ def test_the_undo_leaves_a_later_success_of_somebody_else(package: mk.ModelPacka
         (lambda answer: replace(answer, digest="sha256:" + "5" * 64), "answers as sha256:555"),
         (lambda answer: replace(answer, rows=answer.rows[1:]), "otherwise"),
         (lambda answer: replace(answer, rows=[]), "otherwise"),
-        (lambda answer: replace(answer, rows=[{**row, "probability.Positive": 0.123} for row in answer.rows]), "by up to"),
+        (
+            lambda answer: replace(answer, rows=[{**row, "probability.Positive": 0.123} for row in answer.rows]),
+            "by up to",
+        ),
         (lambda answer: replace(answer, rows=[{**row, "prediction": "?"} for row in answer.rows]), "prediction"),
     ],
 )

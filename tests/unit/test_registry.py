@@ -84,7 +84,9 @@ def test_what_is_not_there_is_named(
         registry.resolve(reference, name="mood")
 
 
-@pytest.mark.parametrize("reference", ["../x", "mood@../x", "../mood@production", "", "mood@", "a\0b", "mood@sha256:../" + "a" * 61])
+@pytest.mark.parametrize(
+    "reference", ["../x", "mood@../x", "../mood@production", "", "mood@", "a\0b", "mood@sha256:../" + "a" * 61]
+)
 def test_unsafe_references_are_refused(registry: mk.Registry, reference: str) -> None:
     with pytest.raises((UnsafeNameError, UnknownNameError)):
         registry.resolve(reference, name="mood")
@@ -110,7 +112,9 @@ def test_a_package_of_another_model_is_refused(registry: mk.Registry, package: m
         registry.package("weather", package.digest)
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "model.skops", "golden.jsonl", "evaluation.json", "requirements.txt"])
+@pytest.mark.parametrize(
+    "file", ["manifest.json", "model.skops", "golden.jsonl", "evaluation.json", "requirements.txt"]
+)
 def test_a_package_that_lost_a_file_is_refused(registry: mk.Registry, package: mk.ModelPackage, file: str) -> None:
     (folder_of(registry, package) / file).unlink()
     with pytest.raises((IntegrityError, UnknownNameError)):

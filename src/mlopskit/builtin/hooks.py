@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mlopskit_trainers() -> Sequence[type[Trainer]]:
+    """Return the built-in trainers."""
     from mlopskit.builtin.scikit_learn import ScikitLearnTrainer
 
     return [ScikitLearnTrainer]
@@ -24,6 +25,7 @@ def mlopskit_trainers() -> Sequence[type[Trainer]]:
 
 @hookimpl
 def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
+    """Return the built-in evaluators."""
     from mlopskit.builtin.classification import ClassificationEvaluator
 
     return [ClassificationEvaluator]
@@ -31,6 +33,7 @@ def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
 
 @hookimpl
 def mlopskit_formats() -> Sequence[type[Format]]:
+    """Return the built-in formats."""
     from mlopskit.builtin.skops.format import SkopsFormat
 
     return [SkopsFormat]
@@ -38,6 +41,7 @@ def mlopskit_formats() -> Sequence[type[Format]]:
 
 @hookimpl
 def mlopskit_storages() -> Sequence[type[Storage]]:
+    """Return the built-in storages."""
     from mlopskit.builtin.folder import FolderStorage
 
     return [FolderStorage]
@@ -45,6 +49,7 @@ def mlopskit_storages() -> Sequence[type[Storage]]:
 
 @hookimpl
 def mlopskit_deployers() -> Sequence[type[Deployer]]:
+    """Return the built-in deployers."""
     from mlopskit.builtin.fileshare import FileShare
 
     return [FileShare]

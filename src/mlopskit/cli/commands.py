@@ -47,7 +47,9 @@ def _verb(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[..., 
 
 
 _WHY = click.option("--why", default="", metavar="TEXT", help="The reason, kept in the record.")
-_OVERRIDE = click.option("--override", metavar="REASON", help="Go on without a passing verdict; the reason is recorded.")
+_OVERRIDE = click.option(
+    "--override", metavar="REASON", help="Go on without a passing verdict; the reason is recorded."
+)
 _ENDPOINT = click.argument("endpoint")
 _REFERENCE = click.argument("reference", required=False)
 
@@ -76,7 +78,9 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
     with progress("run") as step:
         done = project.run(force=force, progress=step)
     verdict = project.verdict(done.digest) if done.digest else None
-    lines = [f"Nothing changed since run {done.id}."] if not done.changed else [f"Run {done.id}: {_listed(done.changed)}"]
+    lines = (
+        [f"Nothing changed since run {done.id}."] if not done.changed else [f"Run {done.id}: {_listed(done.changed)}"]
+    )
     if verdict:
         lines += [verdict.table().text(), f"{done.outcome}: {project.name} {done.digest}"]
         if verdict.seen_before:
@@ -91,7 +95,12 @@ def _listed(changed: Any) -> str:
     return shown if len(changed) <= most else f"{shown} and {len(changed) - most} more"
 
 
-@_verb("build", _ENDPOINT, _REFERENCE, click.option("--into", required=True, metavar="DIR", help="A folder that is not there yet."))
+@_verb(
+    "build",
+    _ENDPOINT,
+    _REFERENCE,
+    click.option("--into", required=True, metavar="DIR", help="A folder that is not there yet."),
+)
 def build(context: click.Context, *, endpoint: str, reference: str | None, into: str, as_json: bool) -> int:
     """Build the bundle of an endpoint into a folder, and push nothing."""
     bundle = _open(context).build(endpoint, Path(into), reference)
@@ -111,10 +120,14 @@ def deploy(
     return _show_deployment(deployment, "Deployed", as_json=as_json)
 
 
-@_verb("promote", click.argument("reference"), click.option("--to", required=True, metavar="ALIAS", help="The alias."), _WHY, _OVERRIDE)
-def promote(
-    context: click.Context, *, reference: str, to: str, why: str, override: str | None, as_json: bool
-) -> int:
+@_verb(
+    "promote",
+    click.argument("reference"),
+    click.option("--to", required=True, metavar="ALIAS", help="The alias."),
+    _WHY,
+    _OVERRIDE,
+)
+def promote(context: click.Context, *, reference: str, to: str, why: str, override: str | None, as_json: bool) -> int:
     """Move an alias of the registry to a package, verified like every deployment."""
     project = _open(context)
     with progress(f"promote to {to}") as step:

@@ -26,7 +26,9 @@ def say_error(error: MlopskitError, /, *, as_json: bool) -> int:
         click.echo(json.dumps({**about, "exit_code": error.exit_code}))
     else:
         label = "Refused" if error.exit_code == 1 else "Error"
-        click.echo(f"{click.style(label, fg='red', bold=True)}{f' at {step!r}' if step else ''}: {error.message}", err=True)
+        click.echo(
+            f"{click.style(label, fg='red', bold=True)}{f' at {step!r}' if step else ''}: {error.message}", err=True
+        )
         click.echo(f"  {error.remedy}", err=True)
         for note in getattr(error, "__notes__", ()):
             click.echo(f"  {note}", err=True)
