@@ -13,8 +13,9 @@ from mlopskit.modelpackage import Schema, StoredModel
 class Format(ABC):
     """Stores a fitted model as files.
 
-    `loader` names a module with `load(files, spec) -> Scorer` (see `mlopskit.runtime.Loader`). That module imports the
-    standard library and its engine alone, for it travels to targets where mlopskit is not installed.
+    `loader` names a module, or a package of modules, with `load(files, spec) -> Scorer` (see
+    `mlopskit.runtime.Loader`). It imports the standard library, its engine and its own modules (relatively) alone, for
+    it travels to targets where mlopskit is not installed.
     """
 
     name: ClassVar[str]

@@ -43,32 +43,32 @@ hookimpl = pluggy.HookimplMarker("mlopskit")
 
 
 @hookspec
-def mlopskit_trainers() -> Sequence[type[Trainer]]:  # type: ignore[empty-body]
+def mlopskit_trainers() -> Sequence[type[Trainer]]:
     """Return trainers; called when a configuration names one of them."""
 
 
 @hookspec
-def mlopskit_evaluators() -> Sequence[type[Evaluator]]:  # type: ignore[empty-body]
+def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
     """Return evaluators; called when a configuration names one of them, or a task needs one."""
 
 
 @hookspec
-def mlopskit_formats() -> Sequence[type[Format]]:  # type: ignore[empty-body]
+def mlopskit_formats() -> Sequence[type[Format]]:
     """Return formats; called when a model is packaged or loaded."""
 
 
 @hookspec
-def mlopskit_storages() -> Sequence[type[Storage]]:  # type: ignore[empty-body]
+def mlopskit_storages() -> Sequence[type[Storage]]:
     """Return storages; called when a URI has one of their schemes (the entry point's name, or "folder")."""
 
 
 @hookspec
-def mlopskit_deployers() -> Sequence[type[Deployer]]:  # type: ignore[empty-body]
+def mlopskit_deployers() -> Sequence[type[Deployer]]:
     """Return deployers; called when an endpoint has the target of one of them."""
 
 
 @hookspec
-def mlopskit_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
+def mlopskit_commands() -> Sequence[click.Command]:
     """Return commands for the command line; called when the command of the entry point's name is used."""
 
 
@@ -76,7 +76,7 @@ def mlopskit_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def mlopskit_before_deploy(package: ModelPackage, endpoint: str) -> str | None:  # type: ignore[empty-body]
+def mlopskit_before_deploy(package: ModelPackage, endpoint: str) -> str | None:
     """Return why this package must not be deployed to this endpoint, or None; called before anything is done."""
 
 

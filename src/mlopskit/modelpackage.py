@@ -72,7 +72,7 @@ class ModelPackage:
 
     @property
     def task(self) -> str:
-        """ "binary", "multiclass" or "regression"."""
+        """What the model does: "binary", "multiclass" or "regression"."""
         return str(self.manifest["task"])
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The act of packaging: save, reopen in a fresh process, evaluate there, golden rows, write. What is judged is what ships."""
+"""Packaging: save, reopen in a fresh process, evaluate there, golden rows, write. What is judged is what ships."""
 
 from __future__ import annotations
 

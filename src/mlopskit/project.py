@@ -303,7 +303,7 @@ class Project:
         uris = [self.config.data.uri, self.config.data.test.uri, self._golden_uri(), self.config.evaluate.tests]
         data = {path: sha for uri in uris if uri for path, sha in fingerprint(uri, self.root, cache=cache).items()}
         watched = code_files(self.root) if before is None else _code_of(before)
-        code = {path: sha for path, sha in _hashed(self.root, watched, cache).items()}
+        code = _hashed(self.root, watched, cache)
         tables = dataclasses.asdict(self.config)
         settings = canonical.digest_of(
             canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry")})

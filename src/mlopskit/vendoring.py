@@ -37,8 +37,16 @@ def runtime_files(formats: Iterable[str], /) -> dict[str, bytes]:
     for path in sorted([*source.glob("*.py"), source / "loaders" / "__init__.py"]):
         files[f"{PACKAGE}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
     for name in sorted(formats):
-        files[f"{PACKAGE}/loaders/{name}.py"] = loader_source(name).read_bytes()
+        files |= {f"{PACKAGE}/loaders/{path}": data for path, data in _loader_files(name).items()}
     return files
+
+
+def _loader_files(name: str) -> dict[str, bytes]:
+    """Return the files of a format's loader: one named after the format, or a folder of that name for a package."""
+    source = loader_source(name)
+    if source.name != "__init__.py":
+        return {f"{name}.py": source.read_bytes()}
+    return {f"{name}/{path.name}": path.read_bytes() for path in sorted(source.parent.glob("*.py"))}
 
 
 def loader_source(name: str, /) -> Path:

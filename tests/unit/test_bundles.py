@@ -83,8 +83,8 @@ def test_a_damaged_bundle_is_neither_asked_nor_taken_for_pushed(parrot: Parrot, 
     word = folder / "deep" / "word.txt"
     {
         "change": lambda: word.write_text(word.read_text().replace("hello", "HELLO")),
-        "remove": lambda: word.unlink(),
-        "add": lambda: (folder / "sitecustomize.py").touch(),
+        "remove": word.unlink,
+        "add": (folder / "sitecustomize.py").touch,
         "listing": lambda: (folder / "bundle.json").write_text("{}"),
     }[damage]()
     with pytest.raises(IntegrityError):
@@ -162,8 +162,8 @@ def test_a_runtime_that_was_tampered_with_is_refused(
     main = next(Path(share.to, "mood", "runtime").rglob("__main__.py"))
     {
         "change": lambda: main.write_text(main.read_text() + "# evil"),
-        "remove": lambda: main.unlink(),
-        "add": lambda: (main.parent / "numpy.py").touch(),
+        "remove": main.unlink,
+        "add": (main.parent / "numpy.py").touch,
     }[damage]()
     with pytest.raises(IntegrityError, match=r"was changed: (__main__|.*numpy)\.py"):
         share.push(bundle)

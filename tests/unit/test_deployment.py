@@ -13,6 +13,7 @@ from mlopskit.errors import (
     ConfigError,
     ConflictError,
     DeployError,
+    MlopskitError,
     NotReadyError,
     UnknownNameError,
     UnsafeNameError,
@@ -105,10 +106,8 @@ def test_the_loop_in_its_order(package: mk.ModelPackage, registry: mk.Registry) 
     deployment = deploying(package, registry, target, why="first", progress=steps.append).run()
     end = package.digest[-4:]
     assert target.calls == ["check", "build", "push", "predict beside", "live", f"activate {end}", "predict live"]
-    assert steps == ["verdict", "check", "check", "build", "push", "verify before the switch", "activate"] + [
-        "verify after the switch",
-        "record",
-    ]
+    before = ["verdict", "check", "check", "build", "push", "verify before the switch"]
+    assert steps == [*before, "activate", "verify after the switch", "record"]
     assert target.live == {"digest": package.digest}
     assert deployment.receipt.passed
     assert (deployment.why, deployment.package) == ("first", package.digest)
@@ -156,15 +155,9 @@ def test_a_record_that_cannot_be_written_undoes_the_switch(package: mk.ModelPack
     folder = registry.storage.local(f"{package.name}/deployments")
     assert folder
     folder.write_text("a file where the records' folder should be")
-    with pytest.raises(mk_error()):
+    with pytest.raises(MlopskitError):
         deploying(package, registry, target).run()
     assert target.live == old_live().live
-
-
-def mk_error() -> type[Exception]:
-    from mlopskit.errors import MlopskitError
-
-    return MlopskitError
 
 
 def test_the_undo_leaves_a_later_success_of_somebody_else(package: mk.ModelPackage, registry: mk.Registry) -> None:
@@ -269,7 +262,18 @@ def test_an_override_does_not_carry_over_to_the_next_deployment(package: mk.Mode
 def test_a_veto_stops_it_before_anything_is_done(
     package: mk.ModelPackage, registry: mk.Registry, install: Callable[..., None]
 ) -> None:
-    code = "from mlopskit import hookimpl\nseen = []\n@hookimpl\ndef mlopskit_before_deploy(package, endpoint):\n    return 'not on Fridays'\n@hookimpl\ndef mlopskit_failed(step, error):\n    seen.append(step)"
+    code = """
+from mlopskit import hookimpl
+seen = []
+
+@hookimpl
+def mlopskit_before_deploy(package, endpoint):
+    return "not on Fridays"
+
+@hookimpl
+def mlopskit_failed(step, error):
+    seen.append(step)
+"""
     install("parrot", code, observers="parrot")
     target = Target()
     with pytest.raises(VetoError, match="'parrot' vetoed the deployment to 'production': not on Fridays"):
@@ -283,7 +287,15 @@ def test_a_veto_stops_it_before_anything_is_done(
 def test_observers_hear_of_a_deployment(
     package: mk.ModelPackage, registry: mk.Registry, install: Callable[..., None]
 ) -> None:
-    code = "from mlopskit import hookimpl\nseen = []\n@hookimpl\ndef mlopskit_deployed(deployment):\n    seen.append(deployment)\n    raise OSError('changes nothing')"
+    code = """
+from mlopskit import hookimpl
+seen = []
+
+@hookimpl
+def mlopskit_deployed(deployment):
+    seen.append(deployment)
+    raise OSError("changes nothing")
+"""
     install("parrot", code, observers="parrot")
     deployment = deploying(package, registry, Target()).run()
     import parrot

@@ -37,8 +37,19 @@ def test_a_gate_is_written_as_it_is_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "accuracy", "accuracy > 0.75", "accuracy >= ", "accuracy >= x", "accuracy >= 1e999", "0.75 <= accuracy"]
-    + ["accuracy >= 0.75 or recall >= 0.5", "accuracy[source] >= 0.5", "accuracy >= 0.5.1", "accuracy == 1"],
+    [
+        "",
+        "accuracy",
+        "accuracy > 0.75",
+        "accuracy >= ",
+        "accuracy >= x",
+        "accuracy >= 1e999",
+        "0.75 <= accuracy",
+        "accuracy >= 0.75 or recall >= 0.5",
+        "accuracy[source] >= 0.5",
+        "accuracy >= 0.5.1",
+        "accuracy == 1",
+    ],
 )
 def test_what_is_no_gate_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a gate") as caught:

@@ -155,7 +155,7 @@ def test_a_record_that_was_cut_is_refused(registry: mk.Registry) -> None:
     record = registry.storage.local("mood/runs/1/record.json")
     assert record
     record.write_bytes(record.read_bytes()[:-1])
-    with pytest.raises(ManifestError, match="mood/runs/1/record.json"):
+    with pytest.raises(ManifestError, match=r"mood/runs/1/record\.json"):
         registry.runs("mood")
 
 
