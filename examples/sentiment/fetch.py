@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Fetch what is not there yet; return 0, or 3 with the reason on standard error."""
     parser = argparse.ArgumentParser(description="Fetch the example's sentences as TSV files, one for each source.")
     parser.add_argument(
-        "--into", type=Path, default=Path(__file__).parent / "data", help="folder (default: %(default)s)"
+        "--into", type=Path, default=Path(__file__).resolve().parent / "data", help="folder (default: %(default)s)"
     )
     into = parser.parse_args(arguments).into
     try:

@@ -109,7 +109,7 @@ def test_a_source_distribution_is_read_and_none_of_it_run(fetch, served, tmp_pat
     assert (tmp_path / "data/news.tsv").read_bytes() == TIDY
 
 
-def test_another_source_distribution_is_refused(served, tmp_path):  # noqa: ARG001
+def test_another_source_distribution_is_refused(served, tmp_path):
     done = _run(tmp_path / "data")
     assert done.returncode == 3
     assert "is not the published one" in done.stderr
