@@ -1,0 +1,153 @@
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlopskit import runtime
+from mlopskit.runtime import AliasRecord
+from mlopskit.runtime.__main__ import main
+
+LOADER = '''
+"""Multiplies by the number in its file; standard library alone."""
+
+import json
+
+
+def load(files, spec):
+    (data,) = files.values()
+    return Times(json.loads(data)["factor"])
+
+
+class Times:
+    engine = "times 1.0"
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def score(self, rows):
+        return {"prediction": [self.factor * x for x in rows["x"]]}
+'''
+
+
+@pytest.fixture
+def travelled(tmp_path):
+    """A copy of the runtime elsewhere, with one loader, and a function that runs it where mlopskit is not installed."""
+    place = tmp_path / "target"
+    shutil.copytree(runtime.__path__[0], place / "_mlopskit_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "_mlopskit_runtime" / "loaders" / "portable.py").write_text(LOADER)
+    start = (
+        "import runpy, sys\n"
+        "sys.path[:] = [path for path in sys.path if 'site-packages' not in path] + [sys.argv.pop(1)]\n"
+        "sys.meta_path[:] = [finder for finder in sys.meta_path if 'editable' not in str(finder)]\n"
+        "try:\n"
+        "    import mlopskit\n"
+        "except ImportError:\n"
+        "    runpy.run_module('_mlopskit_runtime', run_name='__main__')\n"
+        "else:\n"
+        "    sys.exit('mlopskit can be imported here')\n"
+    )
+
+    def run(*arguments, requests=b""):
+        command = [sys.executable, "-I", "-S", "-B", "-c", start, str(place), *map(str, arguments)]
+        done = subprocess.run(command, input=requests, capture_output=True, cwd=place, timeout=60, check=False)
+        assert not done.stderr, done.stderr.decode()
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def published(write_package, tmp_path):
+    """A package in a model's folder as users find it, with an alias that names it."""
+    model = tmp_path / "share" / "sentiment"
+    folder, digest = write_package(root=model / "packages")
+    common = {"name": "sentiment", "alias": "production", "operation": "1", "who": "me", "why": "", "when": "now"}
+    record = AliasRecord(seq=1, digest=digest, previous=None, **common)
+    file = model / "aliases" / "production" / "1" / "record.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(record.data())
+    return model, folder, digest
+
+
+REQUESTS = b'{"rows": [{"x": 1.5}, {"x": 2}]}\n{"rows": [{"x": "y"}]}\nx\n{"rows": [{"x": 4}]}\n'
+
+
+def test_it_answers_line_by_line_with_nothing_of_mlopskit_installed(travelled, published):
+    model, folder, digest = published
+    for arguments in (
+        [folder],
+        [folder, "--digest", digest],
+        [model, "--alias", "production"],
+        [folder, "--format", "portable"],
+    ):
+        code, answers = travelled(*arguments, requests=REQUESTS)
+        assert code == 0
+        assert [answer.get("rows") or answer["kind"] for answer in answers] == [
+            [{"prediction": 3.0}, {"prediction": 4}],
+            "RowError",
+            "ManifestError",
+            [{"prediction": 8}],
+        ]
+        assert answers[0]["digest"] == digest
+        assert answers[0]["runtime"]["engine"] == "times 1.0"
+        assert answers[1]["remedy"] == "Give a number."
+
+
+def said(arguments, capsys, monkeypatch, requests=b""):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(requests)))
+    code = main([str(argument) for argument in arguments])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_cannot_be_opened_is_said_and_nothing_answered(published, capsys, monkeypatch):
+    model, folder, _ = published
+    wrong = {
+        (folder, "--digest", "sha256:" + "0" * 64): (3, "IntegrityError"),
+        (folder, "--digest", "sha256:x"): (2, "UnsafeNameError"),
+        (model, "--alias", "candidate"): (3, "AliasError"),
+        (model, "--alias", "../x"): (2, "UnsafeNameError"),
+        (folder.parent / "absent",): (2, "UnsafeNameError"),
+        (folder, "--format", "onnx"): (3, "PackageError"),
+    }
+    for arguments, (code, kind) in wrong.items():
+        found, answers = said(arguments, capsys, monkeypatch, REQUESTS)
+        assert (found, [answer["kind"] for answer in answers]) == (code, [kind])
+        assert answers[0]["remedy"]
+
+
+def test_an_alias_of_nothing_or_a_damaged_one_answers_nothing(published, capsys, monkeypatch):
+    model, _, _ = published
+    record = model / "aliases" / "production" / "1" / "record.json"
+    good = record.read_bytes()
+    record.write_bytes(good.replace(json.loads(good)["digest"].encode(), b"").replace(b'"digest":""', b'"digest":null'))
+    code, (answer,) = said([model, "--alias", "production"], capsys, monkeypatch)
+    assert (code, answer["kind"]) == (3, "AliasError")
+    assert "Nothing is live" in answer["error"]
+    record.unlink()
+    record.mkdir()
+    code, (answer,) = said([model, "--alias", "production"], capsys, monkeypatch)
+    assert (code, answer["kind"]) == (3, "AliasError")
+    assert "cannot be read" in answer["error"]
+
+
+def test_loaders_may_be_given(published, capsys, monkeypatch):
+    _, folder, _ = published
+    space = {}
+    exec(LOADER, space)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"rows": [{"x": 1}]}')))
+    loader = type("Loader", (), {"load": staticmethod(space["load"])})
+    assert main([str(folder)], loaders={"portable": loader}) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [{"prediction": 2}]
+
+
+def test_the_runtime_needs_the_standard_library_alone():
+    files = [*Path(runtime.__path__[0]).glob("*.py")]
+    assert len(files) > 8
+    for file in files:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.lstrip().startswith(("import ", "from ")) and not line.lstrip().startswith("from ."):
+                assert line.split()[1].split(".")[0] in {*sys.stdlib_module_names, "__future__"}, (file, line)
