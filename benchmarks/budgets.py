@@ -55,7 +55,7 @@ def runs() -> Iterator[Figure]:
         fresh = wall(lambda: _run(project, PYTHON, "-c", "import sklearn.pipeline, sklearn.linear_model"), runs=3)
         full = wall(lambda: _run(project, MLOPSKIT, "run"), runs=3, between=lambda: _forget(project))
         yield Figure(
-            what=f"a full run ({full:.1f} s), times 1.1 x (bare script {script:.1f} s + a fresh import {fresh:.1f} s) + 1 s",
+            what=f"a full run ({full:.1f} s), times 1.1 x (script {script:.1f} s + fresh import {fresh:.1f} s) + 1 s",
             measured=full / (1.1 * (script + fresh) + 1),
             budget=1.0,
             unit="x",

@@ -8,7 +8,7 @@ count (kills survived, flips found, races decided) they report themselves, as pr
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 import subprocess
@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from budgets import Figure, all_figures
 
@@ -58,7 +58,7 @@ def tests() -> tuple[list[tuple[str, str, str, bool]], bool]:
             [sys.executable, "-m", "coverage", "report", "--format=total", "--precision=1"],
             check=True, cwd=ROOT, env=environment, capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
-        suite = ElementTree.parse(report).getroot()[0]  # noqa: S314  # written by pytest a moment ago
+        suite = ET.parse(report).getroot()[0]  # noqa: S314  # written by pytest a moment ago
     passed = done.returncode == 0
     ran = f"{suite.get('tests')} run, {suite.get('failures')} failed, {suite.get('skipped')} skipped"
     rows = [("all tests, the slow ones too", f"{ran}, {seconds:.0f} s", "none fails", passed)]
@@ -66,7 +66,7 @@ def tests() -> tuple[list[tuple[str, str, str, bool]], bool]:
     return [*rows, *_counted(suite)], passed
 
 
-def _counted(suite: ElementTree.Element) -> Iterator[tuple[str, str, str, bool]]:
+def _counted(suite: ET.Element) -> Iterator[tuple[str, str, str, bool]]:
     """Yield what tests counted: `record_property("figure: WHAT", VALUE)`."""
     for case in suite.iter("testcase"):
         ok = case.find("failure") is None and case.find("error") is None
@@ -77,7 +77,7 @@ def _counted(suite: ElementTree.Element) -> Iterator[tuple[str, str, str, bool]]
 
 
 def _page(table: Table) -> str:
-    when = datetime.datetime.now(datetime.UTC).date().isoformat()
+    when = dt.datetime.now(dt.UTC).date().isoformat()
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return (
         "# Figures\n\nWritten by `make prove`; `x` is a ratio to what the line names, measured in the same run.\n\n"
