@@ -54,7 +54,7 @@ class Dataset:
         columns: Sequence[str] | None = None,
         file_column: str | None = None,
         slices: Sequence[str] = (),
-        root: Path = Path(),
+        root: str | Path = ".",
     ) -> Dataset:
         """Return the rows of the .csv, .tsv and .tab files that a path, a glob or a folder names.
 
@@ -68,7 +68,7 @@ class Dataset:
         """
         from mlopskit.reading import read_columns
 
-        read = read_columns(uri, root, target=target, columns=columns, file_column=file_column)
+        read = read_columns(uri, Path(root), target=target, columns=columns, file_column=file_column)
         dataset = cls(columns=read, target=target, slices=tuple(slices))
         if len(set(dataset.labels)) == 1:
             raise DataError(
@@ -259,7 +259,7 @@ def _text(cell: Any) -> str | None:
         return cell
     if isinstance(cell, bool):
         return str(cell).lower()
-    return str(int(cell)) if cell == int(cell) else repr(cell)
+    return repr(int(cell)) if isinstance(cell, int) or cell.is_integer() else repr(cell)
 
 
 def _type_of(name: str, cells: Sequence[Any]) -> str | list[str]:

@@ -14,21 +14,30 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from mlopskit.errors import ConfigError, DataError, nearest, unknown
 from mlopskit.fingerprint import SUFFIXES, find_files, read_bytes
 from mlopskit.runtime.schema import Cell
 
-Lines = Iterator[tuple[int, list[str]]]
-
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|nan|NaN|NAN", re.ASCII)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NAN = frozenset({"nan", "NaN", "NAN"})
 _MAX_INTEGER = 2**63
+
+
+@dataclass(frozen=True)
+class _Records:
+    """A file's cells one after the other; of each record, the number of its cells and of the line it ends in."""
+
+    cells: list[str]
+    widths: list[int]
+    lines: list[int]
 
 
 def read_columns(
@@ -47,25 +56,18 @@ def read_columns(
     texts: dict[str, list[str]] = {}
     stems: list[str] = []
     for path, file in find_files(uri, root).items():
-        header, rows = _read(file, path, columns)
+        header, cells, lines = _table(_records(file, path), path, columns)
         names = names or _usable_names(header, target, file_column)
-        _check_rows(rows, path, [*_agreeing(header, names, path)], target)
-        for name, cells in zip(header, zip(*(cells for _, cells in rows), strict=True), strict=True):
-            texts.setdefault(name, []).extend(cells)
-        stems += [file.stem] * len(rows)
+        _check_names(header, names, path)
+        for name, column in zip(header, cells, strict=True):
+            _check_filled(column if name == target else (), lines, path, target)
+            texts.setdefault(name, []).extend(column)
+        stems += [file.stem] * len(lines)
     typed = {name: _typed(texts[name]) for name in names}
     return typed if file_column is None else {**typed, file_column: [*stems]}
 
 
-def _read(file: Path, path: str, columns: Sequence[str] | None) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    rows = list(_lines(file, path))
-    header = list(columns) if columns is not None else rows.pop(0)[1] if rows else []
-    if not rows:
-        raise DataError(f"The file {path!r} has no rows.", remedy="Fill it, or leave it out of the data.", file=path)
-    return header, rows
-
-
-def _lines(file: Path, path: str) -> Lines:
+def _records(file: Path, path: str) -> _Records:
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError(
@@ -74,7 +76,31 @@ def _lines(file: Path, path: str) -> Lines:
             file=path,
         )
     text = _decoded(read_bytes(file, path), path)
-    return _comma_separated(text, path) if suffix == ".csv" else _tab_separated(text)
+    if suffix != ".csv":
+        return _plain(text, "\t")
+    # Splitting is several times as fast as reading what may be quoted, or has the line ends of old Macs.
+    quoted = '"' in text or text.count("\r") != text.count("\r\n")
+    return _quoted(text, path) if quoted else _plain(text, ",")
+
+
+def _table(
+    records: _Records, path: str, columns: Sequence[str] | None
+) -> tuple[Sequence[str], Sequence[list[str]], Sequence[int]]:
+    """Return the names of a file's columns, their cells, and the line of each row."""
+    first = 1 if columns is None else 0
+    if len(records.lines) <= first:
+        raise DataError(f"The file {path!r} has no rows.", remedy="Fill it, or leave it out of the data.", file=path)
+    header = records.cells[: records.widths[0]] if columns is None else list(columns)
+    count = len(header)
+    for line, width in zip(records.lines, records.widths, strict=True):
+        if width != count:
+            raise DataError(
+                f"Line {line} of {path!r} has {width} columns, expected {count} ({', '.join(map(repr, header))}).",
+                remedy="Correct that line, or name the columns that the files have.",
+                file=path,
+                line=line,
+            )
+    return header, [records.cells[first * count + at :: count] for at in range(count)], records.lines[first:]
 
 
 def _decoded(data: bytes, path: str) -> str:
@@ -90,20 +116,20 @@ def _decoded(data: bytes, path: str) -> str:
         ) from error
 
 
-def _tab_separated(text: str) -> Lines:
+def _plain(text: str, separator: str) -> _Records:
     # Not splitlines: it also splits at characters that may stand in a text, such as U+2028.
-    for number, line in enumerate(text.split("\n"), 1):
-        if cells := line.removesuffix("\r"):
-            yield number, cells.split("\t")
+    numbered = {number: line.removesuffix("\r") for number, line in enumerate(text.split("\n"), 1)}
+    lines = [number for number, line in numbered.items() if line]
+    records = [line for line in numbered.values() if line]
+    widths = [line.count(separator) + 1 for line in records]
+    return _Records(separator.join(records).split(separator) if records else [], widths, lines)
 
 
-def _comma_separated(text: str, path: str) -> Lines:
+def _quoted(text: str, path: str) -> _Records:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     before = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
-        for cells in reader:
-            if cells:
-                yield reader.line_num, cells
+        records = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
         raise DataError(
             f"The file {path!r} is malformed at line {reader.line_num}: {error}.",
@@ -113,6 +139,8 @@ def _comma_separated(text: str, path: str) -> Lines:
         ) from error
     finally:
         csv.field_size_limit(before)
+    widths = [len(cells) for _, cells in records]
+    return _Records([*chain.from_iterable(cells for _, cells in records)], widths, [line for line, _ in records])
 
 
 def _usable_names(header: Sequence[str], target: str, file_column: str | None) -> list[str]:
@@ -134,62 +162,41 @@ def _usable_names(header: Sequence[str], target: str, file_column: str | None) -
     return [*header]
 
 
-def _agreeing(header: Sequence[str], names: Sequence[str], path: str) -> Sequence[str]:
-    if set(header) != set(names) or len(header) != len(names):
-        odd = [name for name in header if name not in names] or [name for name in names if name not in header]
-        near = nearest(odd[0], names) if odd else None
+def _check_names(header: Sequence[str], names: Sequence[str], path: str) -> None:
+    if set(header) == set(names) and len(header) == len(names):
+        return
+    odd = [name for name in header if name not in names] or [name for name in names if name not in header]
+    near = nearest(odd[0], names) if odd else None
+    raise DataError(
+        f"The file {path!r} has the columns {', '.join(map(repr, header))}, "
+        f"the first file {', '.join(map(repr, names))}.",
+        remedy=f"Give all files the same columns{f' (is {odd[0]!r} meant to be {near!r}?)' if near else ''}.",
+        file=path,
+    )
+
+
+def _check_filled(cells: Sequence[str], lines: Sequence[int], path: str, target: str) -> None:
+    if "" in cells:
+        line = lines[cells.index("")]
         raise DataError(
-            f"The file {path!r} has the columns {', '.join(map(repr, header))}, "
-            f"the first file {', '.join(map(repr, names))}.",
-            remedy=f"Give all files the same columns{f' (is {odd[0]!r} meant to be {near!r}?)' if near else ''}.",
+            f"Line {line} of {path!r} has no {target!r}, which is the target.",
+            remedy="Fill it in, or leave that row out.",
             file=path,
+            line=line,
         )
-    return header
-
-
-def _check_rows(rows: Sequence[tuple[int, list[str]]], path: str, header: list[str], target: str) -> None:
-    count = len(header)
-    at = header.index(target) if target in header else None
-    for line, cells in rows:
-        if len(cells) != count:
-            raise DataError(
-                f"Line {line} of {path!r} has {len(cells)} columns, expected {count} ({', '.join(map(repr, header))}).",
-                remedy="Correct that line, or name the columns that the files have.",
-                file=path,
-                line=line,
-            )
-        if at is not None and not cells[at]:
-            raise DataError(
-                f"Line {line} of {path!r} has no {target!r}, which is the target.",
-                remedy="Fill it in, or leave that row out.",
-                file=path,
-                line=line,
-            )
 
 
 def _typed(texts: list[str]) -> list[Cell]:
     """Return the cells in the narrowest type that holds all of them."""
-    for fits, parse in (
-        (_BOOLEANS.get, _BOOLEANS.__getitem__),
-        (_INTEGER.fullmatch, int),
-        (_NUMBER.fullmatch, _number),
-    ):
-        if _all(texts, fits):
-            cells: list[Cell] = [parse(text) if text else None for text in texts]
-            if parse is not int or _in_64_bits(cells):
-                return cells
-            break
+    given = [text for text in texts if text]
+    if given and _BOOLEANS.keys() >= set(given):
+        return [_BOOLEANS.get(text) for text in texts]
+    if given and all(map(_INTEGER.fullmatch, given)):
+        integers = [int(text) if text else None for text in texts]
+        in_64_bits = all(
+            -_MAX_INTEGER <= int(text) < _MAX_INTEGER for text in (min(given, key=int), max(given, key=int))
+        )
+        return [*integers] if in_64_bits else [text or None for text in texts]
+    if given and all(map(_NUMBER.fullmatch, given)):
+        return [float(text) if text and text not in _NAN else None for text in texts]
     return [text or None for text in texts]
-
-
-def _all(texts: Sequence[str], fits: Callable[[str], object]) -> bool:
-    return any(texts) and all(fits(text) is not None for text in texts if text)
-
-
-def _number(text: str) -> float | None:
-    value = float(text)
-    return None if math.isnan(value) else value
-
-
-def _in_64_bits(cells: Sequence[Cell]) -> bool:
-    return all(-_MAX_INTEGER <= cell < _MAX_INTEGER for cell in cells if isinstance(cell, int))

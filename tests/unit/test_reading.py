@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, UnknownNameError
-from mlopskit.reading import read_columns
+from mlopskit.reading import _plain, _quoted, read_columns
 
 
 def read(folder: Path, text: str | bytes, name: str = "data.csv", **options):
@@ -109,6 +109,17 @@ def test_quotes_hold_separators_in_comma_separated_text(tmp_path):
 def test_a_byte_order_mark_and_blank_lines_are_skipped(tmp_path):
     for name, comma in (("data.csv", ","), ("data.tsv", "\t"), ("data.tab", "\t")):
         assert read(tmp_path, "\ufeffx,y\n\n1,2\n\n\n".replace(",", comma), name) == {"x": [1], "y": [2]}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_line_ends_of_every_system_are_read(tmp_path, end):
+    assert read(tmp_path, end.join(["x,y", "a,1", "b,2"])) == {"x": ["a", "b"], "y": [1, 2]}
+    assert read(tmp_path, end.join(["x,y", '"a",1', "b,2", ""])) == {"x": ["a", "b"], "y": [1, 2]}
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from("ab ;\t\x0b\x85\u2028")), min_size=1).map(",".join)).map("\n".join))
+def test_text_without_quotes_is_read_alike_with_and_without_a_reader_of_quotes(text):
+    assert _plain(text, ",") == _quoted(text, "data.csv")
 
 
 def test_long_cells_are_read_and_the_limit_of_csv_stays_as_it_was(tmp_path):
@@ -250,5 +261,5 @@ def test_the_same_data_elsewhere_have_the_same_digest(tmp_path):
         (folder / "b.csv").write_text("x,y\n1,1\n")
         (folder / "a.csv").write_text("x,y\n2,0\n")
         for uri in ("*.csv", ".", str(folder), str(folder / "*.csv")):
-            digests.add(Dataset.read(uri, target="y", root=folder).digest)
+            digests |= {Dataset.read(uri, target="y", root=root).digest for root in (folder, str(folder))}
     assert len(digests) == 1

@@ -41,7 +41,7 @@ class ScikitLearnTrainer(Trainer):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 1
     seed: int | None = 0
-    root: Path = field(default_factory=Path)
+    root: str | Path = "."
 
     def train(self, data: Dataset, /) -> object:
         """Return the estimator fitted to the rows of a dataset.
@@ -78,7 +78,7 @@ class ScikitLearnTrainer(Trainer):
         Raises:
             ConfigError: the import path, or a parameter, is wrong.
         """
-        found = _imported(self.estimator, self.root) if isinstance(self.estimator, str) else self.estimator
+        found = _imported(self.estimator, Path(self.root)) if isinstance(self.estimator, str) else self.estimator
         if isinstance(found, type) or not hasattr(found, "get_params"):
             model = _returned(found, self.parameters)
         else:

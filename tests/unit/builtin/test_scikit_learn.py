@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,7 +219,7 @@ def project(tmp_path, request):
 def test_an_import_path_is_imported_from_the_root_alone(project, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = list(sys.path)
-    model = trained(f"{project.name}.model:pipeline", root=project.parent, parameters={"C": 2.0})
+    model = trained(f"{project.name}.model:pipeline", root=str(project.parent), parameters={"C": 2.0})
     assert model.C == 2.0
     assert sys.path == path
     assert not list(project.rglob("*.pyc"))
@@ -352,5 +351,5 @@ def test_the_same_data_give_the_same_model_in_every_process(tmp_path):
 
 
 def test_a_trainer_is_its_options():
-    assert ScikitLearnTrainer(estimator="a:b") == ScikitLearnTrainer(estimator="a:b", root=Path())
+    assert ScikitLearnTrainer(estimator="a:b") == ScikitLearnTrainer(estimator="a:b", root=".")
     assert ScikitLearnTrainer(estimator="a:b") != ScikitLearnTrainer(estimator="a:b", seed=1)
