@@ -4,8 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import mlopskit as mk
+
+# A busy machine is no failure; a test that never ends has pytest's own limit.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 TEXTS = [f"{word} {number}" for number in range(30) for word in ("good", "bad")]
 LABELS = ["Positive", "Negative"] * 30
