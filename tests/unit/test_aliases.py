@@ -162,7 +162,8 @@ def test_records_that_were_deleted_are_missed_by_the_next_process(tmp_path, stat
         "import sys; from mlopskit.aliases import Alias; from mlopskit.builtin.folder import FolderStorage\n"
         "from mlopskit.errors import RollbackError\n"
         "alias = Alias(FolderStorage(sys.argv[1]), 'm/aliases', 'm', 'production')\n"
-        "try:\n    print(alias.head().seq)\nexcept RollbackError as error:\n    print(error.seen)\n    raise SystemExit(7)"
+        "try:\n    print(alias.head().seq)\n"
+        "except RollbackError as error:\n    print(error.seen)\n    raise SystemExit(7)"
     )
     command = [sys.executable, "-c", script, str(place)]
     environment = {"XDG_STATE_HOME": str(state), "PATH": ""}

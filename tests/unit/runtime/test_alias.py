@@ -179,7 +179,7 @@ def test_swapped_inserted_and_missing_records_break_the_chain(chain):
         with pytest.raises(AliasError):
             history(broken.get, PREFIX, **WHO)
     for seq in (1, 2, 3, 4):
-        with pytest.raises(AliasError, match="is missing, while later ones are there|does not follow"):
+        with pytest.raises(AliasError, match=r"is missing, while later ones are there|does not follow"):
             history((place | {key(seq): None}).get, PREFIX, **WHO)
 
 

@@ -12,7 +12,8 @@ from mlopskit.runtime.errors import UnsafeNameError, UnsafePathError
 HOSTILE = [
     "", " ", ".", "..", "...", "/", "//", "\\", "../x", "..\\x", "x/..", "x/../y", "x/./y", "./x", "x//y", "x/", "/x",
     "/etc/passwd", "~", "~root", "~/x", "C:", "C:x", "C:\\x", "c:/x", "\\\\host\\share", "//host/share", "\\\\?\\C:\\x",
-    "a\\b", "a\0", "a\0.json", "a\n", "a\r\nb", "a\tb", "\x1b[31m", "a\x7f", "a\u202etxt", "a\u200b", "\ufeffa", "\uff41",
+    "a\\b", "a\0", "a\0.json", "a\n", "a\r\nb", "a\tb", "\x1b[31m", "a\x7f", "a\u202etxt", "a\u200b", "\ufeffa",
+    "\uff41",
     "ä", "a\u0308", "ﬁ", "\u212a", "ﾊ", "\ud800", "CON", "con", "nul.txt", "aux.", "com1", "lpt9.tar.gz", "a.", "a..",
     "a ", " a", "a:stream", "a.txt::$DATA", "%2e%2e", "..%2f", "%252e%252e%252fx", "a%00", "a?b", "a#b", "a;b", "a*b",
     "$(x)", "`x`", "-rf", ".git", ".hidden/x", ".git/config", "x" * 300, "a/" * 150 + "a", "{{7*7}}", "<b>", "'", '"',

@@ -140,7 +140,7 @@ def test_without_any_engine_the_error_says_what_to_install(opened):
 
 
 def test_a_form_that_was_not_asked_for_is_not_taken(opened, write_package):
-    with pytest.raises(PackageError, match="can be loaded here as 'onnx': .*skops was not asked for"):
+    with pytest.raises(PackageError, match=r"can be loaded here as 'onnx': .*skops was not asked for"):
         load(opened, loaders={"skops": Times}, format="onnx")
     empty = open_package(write_package({}, models=[])[0])
     with pytest.raises(PackageError, match="it holds none"):
