@@ -1,0 +1,1 @@
+"""The skops format: the fitted estimator itself."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zipfile import ZipFile
 
-from mlopskit.builtin.skops.loader import NEUTRAL, SCHEMA, SHARED, array, deflate, pack, unpack
+from mlopskit.builtin.skops.loader import NEUTRAL, SCHEMA, SHARED, array, deflate, pack
 
 # Attributes that training alone reads: settings of its process, its timings, its generators. Predictions do not
 # depend on them; kept, they would make two trainings of one model differ.
@@ -48,7 +48,7 @@ def canonical(model: object, /) -> bytes:
 def dump(model: object, /) -> tuple[Node, dict[str, bytes]]:
     """Return the canonical tree of nodes of a model, and its members."""
     import skops
-    import skops.io  # noqa: F401  # registers the types that it can store
+    import skops.io  # registers the types that it can store
     from skops.io._utils import SaveContext, get_state
 
     # What skops.io.dump does, without writing every number into a zip archive and indenting the JSON: that alone

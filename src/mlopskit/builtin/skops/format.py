@@ -16,11 +16,12 @@ from mlopskit.modelpackage import Schema, StoredModel
 _ENGINE = ("scikit-learn", "numpy", "scipy", "skops")
 _FRAMES = ("pandas", "polars")
 _SHOWN = 5
+_OWN_ONLY = "Use one of scikit-learn's own."
 _REMEDIES: Mapping[str, str] = {
     "sklearn.neighbors._kd_tree.": 'Set algorithm="brute".',
     "sklearn.neighbors._ball_tree.": 'Set algorithm="brute".',
     "sklearn.metrics._dist_metrics.": 'Set algorithm="brute".',
-    "__main__.": "Use one of scikit-learn's own; at least move it from the main program to a module that others can import.",
+    "__main__.": "Use one of scikit-learn's own; if it must be yours, move it to a module that can be imported.",
 }
 
 
@@ -50,19 +51,20 @@ class SkopsFormat(Format):
             return [f"{type(model).__name__} is not the same after storing and loading."]
         return []
 
-    def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:
+    def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:  # noqa: ARG002
         """Write `model.skops` into a folder: the same bytes in every process.
 
         Raises:
             StoreError: it cannot be stored; the message says why.
         """
-        if reasons := self.refusals(model, schema):
+        data, reasons = _stored(model)
+        if reasons:
             raise StoreError(
                 f"{type(model).__name__} cannot be stored. {' '.join(reasons)}",
                 remedy="Change these parts of the model and fit it again.",
                 reasons=reasons,
             )
-        (into / own.FILE).write_bytes(canonical(model))
+        (into / own.FILE).write_bytes(data)
         return StoredModel(format=self.name, files=(own.FILE,), requires=_requires(model, frame), frame=frame)
 
 
@@ -71,6 +73,21 @@ def _requires(model: object, frame: str) -> tuple[str, ...]:
     configs = [getattr(part, "_sklearn_output_config", {}) for part in own.walk(model)]
     frames = {frame, *(config.get("transform") for config in configs)}
     return tuple(f"{name}=={version(name)}" for name in [*_ENGINE, *_FRAMES] if name in _ENGINE or name in frames)
+
+
+def _stored(model: object) -> tuple[bytes, list[str]]:
+    """Return the archive of a model, or why there is none."""
+    try:
+        root, members = dump(model)
+    except Exception as error:
+        return b"", [_undumped(model, error)]
+    if reasons := _reasons(root, members):
+        return b"", reasons
+    try:
+        own.check(model)
+        return write(root, members), []
+    except Exception as error:
+        return b"", [f"{error}."]
 
 
 def _reasons(root: Node, members: Mapping[str, bytes]) -> list[str]:
@@ -88,7 +105,7 @@ def _sentence(path: str, name: str | None, what: str) -> str:
         (text for prefix, text in _REMEDIES.items() if name.startswith(prefix)), "Use one of scikit-learn's own."
     )
     if name.endswith("<lambda>"):
-        return f"{path} is a lambda, which cannot be stored. Use one of numpy's functions, or a transformer of scikit-learn."
+        return f"{path} is a lambda, which has no name to be found by. Use a function of numpy, such as numpy.log1p."
     return f"{path} is {name}, which {what}. {remedy}"
 
 

@@ -10,12 +10,17 @@ it uses them. It trusts nothing in the archive. In this order it checks
 Whatever it dislikes is a ValueError that names it.
 """
 
+# ruff: noqa: SLF001, PLR2004 -- scikit-learn keeps in private attributes what its compiled code reads; shapes are figures
+
 from __future__ import annotations
 
+import functools
 import io
 import json
+import math
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -37,120 +42,122 @@ MAX_DEGREE = 64
 # --- names: what may stand in an archive ---------------------------------------------------------------------------
 
 
-def _names(table: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(f"{module}.{name}" for module, names in table.items() for name in names.split())
+def _names(table: str) -> frozenset[str]:
+    lines = [line.partition(":") for line in table.splitlines()]
+    return frozenset(f"{module.strip()}.{name}" for module, _, names in lines for name in names.split())
 
 
 # scikit-learn's classifiers, regressors and transformers whose prediction runs in Python and numpy, or whose arrays
 # are checked below. Not here: what never predicts, and what hands unchecked arrays to compiled code.
 ESTIMATORS = _names(
-    {
-        "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
-        "sklearn.compose._column_transformer": "ColumnTransformer make_column_selector",
-        "sklearn.compose._target": "TransformedTargetRegressor",
-        "sklearn.cross_decomposition._pls": "CCA PLSCanonical PLSRegression PLSSVD",
-        "sklearn.decomposition._factor_analysis": "FactorAnalysis",
-        "sklearn.decomposition._fastica": "FastICA",
-        "sklearn.decomposition._incremental_pca": "IncrementalPCA",
-        "sklearn.decomposition._kernel_pca": "KernelPCA",
-        "sklearn.decomposition._pca": "PCA",
-        "sklearn.decomposition._truncated_svd": "TruncatedSVD",
-        "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
-        "sklearn.dummy": "DummyClassifier DummyRegressor",
-        "sklearn.ensemble._bagging": "BaggingClassifier BaggingRegressor",
-        "sklearn.ensemble._forest": "ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier "
-        "RandomForestRegressor",
-        "sklearn.ensemble._gb": "GradientBoostingClassifier GradientBoostingRegressor",
-        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier "
-        "HistGradientBoostingRegressor",
-        "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
-        "sklearn.ensemble._stacking": "StackingClassifier StackingRegressor",
-        "sklearn.ensemble._voting": "VotingClassifier VotingRegressor",
-        "sklearn.ensemble._weight_boosting": "AdaBoostClassifier AdaBoostRegressor",
-        "sklearn.feature_extraction.text": "CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer",
-        "sklearn.feature_selection._from_model": "SelectFromModel",
-        "sklearn.feature_selection._rfe": "RFE RFECV",
-        "sklearn.feature_selection._sequential": "SequentialFeatureSelector",
-        "sklearn.feature_selection._univariate_selection": "GenericUnivariateSelect SelectFdr SelectFpr SelectFwe "
-        "SelectKBest SelectPercentile",
-        "sklearn.feature_selection._variance_threshold": "VarianceThreshold",
-        "sklearn.frozen._frozen": "FrozenEstimator",
-        "sklearn.gaussian_process._gpc": "GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace",
-        "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
-        "sklearn.gaussian_process.kernels": "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation "
-        "Matern PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",
-        "sklearn.impute._base": "MissingIndicator SimpleImputer",
-        "sklearn.impute._knn": "KNNImputer",
-        "sklearn.isotonic": "IsotonicRegression",
-        "sklearn.kernel_approximation": "AdditiveChi2Sampler Nystroem RBFSampler SkewedChi2Sampler",
-        "sklearn.kernel_ridge": "KernelRidge",
-        "sklearn.linear_model._base": "LinearRegression",
-        "sklearn.linear_model._bayes": "ARDRegression BayesianRidge",
-        "sklearn.linear_model._coordinate_descent": "ElasticNet ElasticNetCV Lasso LassoCV",
-        "sklearn.linear_model._glm.glm": "GammaRegressor PoissonRegressor TweedieRegressor",
-        "sklearn.linear_model._huber": "HuberRegressor",
-        "sklearn.linear_model._least_angle": "Lars LarsCV LassoLars LassoLarsCV LassoLarsIC",
-        "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
-        "sklearn.linear_model._omp": "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV",
-        "sklearn.linear_model._passive_aggressive": "PassiveAggressiveClassifier PassiveAggressiveRegressor",
-        "sklearn.linear_model._perceptron": "Perceptron",
-        "sklearn.linear_model._quantile": "QuantileRegressor",
-        "sklearn.linear_model._ransac": "RANSACRegressor",
-        "sklearn.linear_model._ridge": "Ridge RidgeCV RidgeClassifier RidgeClassifierCV",
-        "sklearn.linear_model._stochastic_gradient": "SGDClassifier SGDRegressor",
-        "sklearn.linear_model._theil_sen": "TheilSenRegressor",
-        "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier TunedThresholdClassifierCV",
-        "sklearn.model_selection._search": "GridSearchCV RandomizedSearchCV",
-        "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor",
-        "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
-        "sklearn.neighbors._classification": "KNeighborsClassifier",
-        "sklearn.neighbors._nearest_centroid": "NearestCentroid",
-        "sklearn.neighbors._regression": "KNeighborsRegressor",
-        "sklearn.neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
-        "sklearn.pipeline": "FeatureUnion Pipeline",
-        "sklearn.preprocessing._data": "Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer "
-        "PowerTransformer QuantileTransformer RobustScaler StandardScaler",
-        "sklearn.preprocessing._discretization": "KBinsDiscretizer",
-        "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
-        "sklearn.preprocessing._function_transformer": "FunctionTransformer",
-        "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder",
-        "sklearn.preprocessing._polynomial": "PolynomialFeatures",
-        "sklearn.preprocessing._target_encoder": "TargetEncoder",
-        "sklearn.random_projection": "GaussianRandomProjection SparseRandomProjection",
-        "sklearn.semi_supervised._self_training": "SelfTrainingClassifier",
-        "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR SVC SVR",
-        "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
-    }
+    """
+    sklearn.calibration: CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling
+    sklearn.compose._column_transformer: ColumnTransformer make_column_selector
+    sklearn.compose._target: TransformedTargetRegressor
+    sklearn.cross_decomposition._pls: CCA PLSCanonical PLSRegression PLSSVD
+    sklearn.decomposition._factor_analysis: FactorAnalysis
+    sklearn.decomposition._fastica: FastICA
+    sklearn.decomposition._incremental_pca: IncrementalPCA
+    sklearn.decomposition._kernel_pca: KernelPCA
+    sklearn.decomposition._pca: PCA
+    sklearn.decomposition._truncated_svd: TruncatedSVD
+    sklearn.discriminant_analysis: LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis
+    sklearn.dummy: DummyClassifier DummyRegressor
+    sklearn.ensemble._bagging: BaggingClassifier BaggingRegressor
+    sklearn.ensemble._forest: ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier RandomForestRegressor
+    sklearn.ensemble._gb: GradientBoostingClassifier GradientBoostingRegressor
+    sklearn.ensemble._hist_gradient_boosting.gradient_boosting: HistGradientBoostingClassifier \
+        HistGradientBoostingRegressor
+    sklearn.ensemble._hist_gradient_boosting.binning: _BinMapper
+    sklearn.ensemble._hist_gradient_boosting.predictor: TreePredictor
+    sklearn.ensemble._stacking: StackingClassifier StackingRegressor
+    sklearn.ensemble._voting: VotingClassifier VotingRegressor
+    sklearn.ensemble._weight_boosting: AdaBoostClassifier AdaBoostRegressor
+    sklearn.feature_extraction.text: CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer
+    sklearn.feature_selection._from_model: SelectFromModel
+    sklearn.feature_selection._rfe: RFE RFECV
+    sklearn.feature_selection._sequential: SequentialFeatureSelector
+    sklearn.feature_selection._univariate_selection: GenericUnivariateSelect SelectFdr SelectFpr SelectFwe \
+        SelectKBest SelectPercentile
+    sklearn.feature_selection._variance_threshold: VarianceThreshold
+    sklearn.frozen._frozen: FrozenEstimator
+    sklearn.gaussian_process._gpc: GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace
+    sklearn.gaussian_process._gpr: GaussianProcessRegressor
+    sklearn.gaussian_process.kernels: CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern \
+        PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel
+    sklearn.impute._base: MissingIndicator SimpleImputer
+    sklearn.impute._knn: KNNImputer
+    sklearn.isotonic: IsotonicRegression
+    sklearn.kernel_approximation: AdditiveChi2Sampler Nystroem RBFSampler SkewedChi2Sampler
+    sklearn.kernel_ridge: KernelRidge
+    sklearn.linear_model._base: LinearRegression
+    sklearn.linear_model._bayes: ARDRegression BayesianRidge
+    sklearn.linear_model._coordinate_descent: ElasticNet ElasticNetCV Lasso LassoCV
+    sklearn.linear_model._glm.glm: GammaRegressor PoissonRegressor TweedieRegressor
+    sklearn.linear_model._huber: HuberRegressor
+    sklearn.linear_model._least_angle: Lars LarsCV LassoLars LassoLarsCV LassoLarsIC
+    sklearn.linear_model._logistic: LogisticRegression LogisticRegressionCV
+    sklearn.linear_model._omp: OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV
+    sklearn.linear_model._passive_aggressive: PassiveAggressiveClassifier PassiveAggressiveRegressor
+    sklearn.linear_model._perceptron: Perceptron
+    sklearn.linear_model._quantile: QuantileRegressor
+    sklearn.linear_model._ransac: RANSACRegressor
+    sklearn.linear_model._ridge: Ridge RidgeCV RidgeClassifier RidgeClassifierCV
+    sklearn.linear_model._stochastic_gradient: SGDClassifier SGDRegressor
+    sklearn.linear_model._theil_sen: TheilSenRegressor
+    sklearn.model_selection._classification_threshold: FixedThresholdClassifier TunedThresholdClassifierCV
+    sklearn.model_selection._search: GridSearchCV RandomizedSearchCV
+    sklearn.multiclass: OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor
+    sklearn.naive_bayes: BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB
+    sklearn.neighbors._classification: KNeighborsClassifier
+    sklearn.neighbors._nearest_centroid: NearestCentroid
+    sklearn.neighbors._regression: KNeighborsRegressor
+    sklearn.neural_network._multilayer_perceptron: MLPClassifier MLPRegressor
+    sklearn.pipeline: FeatureUnion Pipeline
+    sklearn.preprocessing._data: Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer PowerTransformer \
+        QuantileTransformer RobustScaler StandardScaler
+    sklearn.preprocessing._discretization: KBinsDiscretizer
+    sklearn.preprocessing._encoders: OneHotEncoder OrdinalEncoder
+    sklearn.preprocessing._function_transformer: FunctionTransformer
+    sklearn.preprocessing._label: LabelBinarizer LabelEncoder
+    sklearn.preprocessing._polynomial: PolynomialFeatures
+    sklearn.preprocessing._target_encoder: TargetEncoder
+    sklearn.random_projection: GaussianRandomProjection SparseRandomProjection
+    sklearn.semi_supervised._self_training: SelfTrainingClassifier
+    sklearn.svm._classes: LinearSVC LinearSVR NuSVC NuSVR SVC SVR
+    sklearn.tree._classes: DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor
+    """
 )
 PARTS = _names(
-    {
-        "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
-        "sklearn._loss.loss": "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss "
-        "HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss",
-    }
+    """
+    sklearn._loss.link: HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit
+    sklearn._loss.loss: AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss \
+        HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss
+    """
 )
 LOSSES = _names(
-    {
-        "sklearn._loss._loss": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss "
-        "CyHalfMultinomialLoss CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity "
-        "CyHuberLoss CyPinballLoss",
-        "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive "
-        "SquaredHinge",
-    }
+    """
+    sklearn._loss._loss: CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss \
+        CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss
+    sklearn.linear_model._sgd_fast: EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge
+    """
 )
 FUNCTIONS = _names(
-    {
-        "numpy": "absolute arcsinh cbrt ceil cos exp exp2 expm1 floor log log10 log1p log2 negative reciprocal rint "
-        "sign sin sqrt square tan tanh trunc",
-        "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
-        "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
-    }
+    """
+    numpy: absolute arcsinh cbrt ceil cos exp exp2 expm1 floor log log10 log1p log2 negative reciprocal rint sign \
+        sin sqrt square tan tanh trunc
+    sklearn.feature_selection._univariate_selection: chi2 f_classif f_regression r_regression
+    sklearn.feature_selection._mutual_info: mutual_info_classif mutual_info_regression
+    """
 )
-_NUMBERS = "bool float16 float32 float64 int16 int32 int64 int8 uint16 uint32 uint64 uint8"
-SCALARS = _names({"numpy": f"{_NUMBERS} str_"})
-KEY_TYPES = _names({"builtins": "str int float", "numpy": f"{_NUMBERS} str_"}) - {"numpy.bool"}
-SPARSE = _names({"scipy.sparse._csr": "csr_matrix csr_array", "scipy.sparse._csc": "csc_matrix csc_array"})
+SCALARS = _names("numpy: bool float16 float32 float64 int16 int32 int64 int8 str_ uint16 uint32 uint64 uint8")
+KEY_TYPES = SCALARS - {"numpy.bool"} | _names("builtins: float int str")
+SPARSE = _names(
+    """
+    scipy.sparse._csc: csc_array csc_matrix
+    scipy.sparse._csr: csr_array csr_matrix
+    """
+)
 
 TYPES: Mapping[str, frozenset[str]] = {
     "ConstructorFromReduceNode": frozenset({"builtins.frozenset"}),
@@ -168,7 +175,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "SparseMatrixNode": SPARSE,
     "TreeNode": frozenset({"sklearn.tree._tree.Tree"}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "TypeNode": KEY_TYPES | _names({"builtins": "bool list tuple", "numpy": "bool object_"}),
+    "TypeNode": KEY_TYPES | SCALARS | {"builtins.bool", "builtins.list", "builtins.tuple", "numpy.object_"},
 }
 _KEYS: Mapping[str, tuple[set[str], ...]] = {
     "DictNode": ({"content", "key_types"},),
@@ -182,16 +189,7 @@ _KEYS: Mapping[str, tuple[set[str], ...]] = {
     "TypeNode": (set(),),
 }
 # Kinds whose identity matters: one such object in two places stays one object.
-SHARED = {
-    "DictNode",
-    "ListNode",
-    "LossNode",
-    "NdArrayNode",
-    "ObjectNode",
-    "RandomStateNode",
-    "SparseMatrixNode",
-    "TreeNode",
-}
+SHARED = {"DictNode", "ListNode", "LossNode", "NdArrayNode", "ObjectNode", "RandomStateNode", "SparseMatrixNode"}
 
 # --- the container ------------------------------------------------------------------------------------------------
 
@@ -287,36 +285,43 @@ def _inflate(member: Raw, what: str) -> bytes:
 
 
 def array(data: bytes, where: str) -> Any:
-    """Return the array of an .npy file: numbers, booleans or text, exactly as many as its header says."""
+    """Return the array of an .npy file: numbers, booleans or text, exactly as many as its header says.
+
+    Raises:
+        ValueError: it is not such a file.
+    """
     import numpy as np
 
-    if data[:8] != b"\x93NUMPY\1\0":
+    begin = 10 + int.from_bytes(data[8:10], "little")
+    if data[:8] != b"\x93NUMPY\1\0" or len(data) < begin:
         raise ValueError(f"{where} is not an array of .npy version 1.0")
-    stream = io.BytesIO(data)
-    stream.seek(8)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    shape, fortran, dtype = _header(data[8:begin])
     if (
         dtype.hasobject
         or dtype.kind not in "biufcSUV"
-        or dtype.itemsize == 0
-        or (dtype.kind == "V" and not dtype.names)
+        or not dtype.itemsize
+        or (dtype.kind == "V") != bool(dtype.names)
     ):
         raise ValueError(f"{where} holds {dtype}, not numbers or text")
-    count = 1
-    for length in shape:
-        if not 0 <= length <= MAX_DIMENSION:
-            raise ValueError(f"{where} has the shape {shape}")
-        count *= length
-    stored = len(data) - stream.tell()
-    if count * dtype.itemsize != stored:
-        raise ValueError(f"{where} has the shape {shape} of {dtype}, but {stored} bytes")
-    values = np.frombuffer(data, dtype, count, stream.tell()).reshape(shape, order="F" if fortran else "C")
+    if any(not 0 <= length <= MAX_DIMENSION for length in shape):
+        raise ValueError(f"{where} has the shape {shape}")
+    count = math.prod(shape)
+    if count * dtype.itemsize != len(data) - begin:
+        raise ValueError(f"{where} has the shape {shape} of {dtype}, but {len(data) - begin} bytes")
+    values = np.frombuffer(data, dtype, count, begin)
     # numpy counts the bytes of booleans and trusts code points: others than it writes lead out of its buffers.
     if dtype.kind == "b" and (values.view("u1") > 1).any():
         raise ValueError(f"{where} holds booleans that are neither true nor false")
-    if dtype.kind == "U" and count and np.frombuffer(data, dtype.byteorder.replace("|", "=") + "u4", offset=stream.tell()).max() > 0x10FFFF:  # fmt: skip
+    if dtype.kind == "U" and count and values.view(f"{dtype.byteorder}u4").max() > sys.maxunicode:
         raise ValueError(f"{where} holds text that is none")
-    return values
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+@functools.lru_cache(1024)  # a forest has thousands of arrays, but few kinds of them
+def _header(data: bytes) -> tuple[tuple[int, ...], bool, Any]:
+    import numpy as np
+
+    return np.lib.format.read_array_header_1_0(io.BytesIO(data))
 
 
 def _sparse(data: bytes, where: str) -> None:
@@ -397,7 +402,7 @@ class Audit:
         }
         self.node(root, "model", 0)
         if self._unused and not self.problems:
-            self.problems.append(("model", None, f"the archive holds {sorted(self._unused)[0]}, which nothing uses"))
+            self.problems.append(("model", None, f"the archive holds {min(self._unused)}, which nothing uses"))
 
     def node(self, node: Any, path: str, depth: int) -> None:
         """Check a node and what is under it."""
@@ -441,7 +446,7 @@ class Audit:
         for number, item in enumerate(node["content"]):
             self.node(item, f"{path}[{number}]", depth)
 
-    def _json(self, node: Any, path: str, depth: int) -> None:
+    def _json(self, node: Any, _path: str, _depth: int) -> None:
         _scalar(node)
 
     def _dict(self, node: Any, path: str, depth: int) -> None:
@@ -519,7 +524,7 @@ class Audit:
         for number, item in enumerate(node["content"]):
             self.node(item, f"{path}[{number}]", depth)
 
-    def _sparse(self, node: Any, path: str, depth: int) -> None:
+    def _sparse(self, node: Any, path: str, _depth: int) -> None:
         if node["type"] != "scipy":
             raise ValueError(f"a sparse matrix of type {ascii(node['type'])}")
         _sparse(self._member(node, "npz"), path)
@@ -563,7 +568,7 @@ class Audit:
         if key.shape != (624,) or key.dtype.str[1:] != "u4" or not 0 <= _integer(state["pos"]) <= len(key):
             raise ValueError("a random state that is none")
 
-    def _slice(self, node: Any, path: str, depth: int) -> None:
+    def _slice(self, node: Any, _path: str, _depth: int) -> None:
         if set(node["content"]) != {"start", "stop", "step"} or not all(
             value is None or type(value) is int for value in node["content"].values()
         ):
@@ -575,7 +580,7 @@ class Audit:
             set(node["__reduce__"]) != {"args"}
             or arguments["__loader__"] != "TupleNode"
             or len(arguments["content"]) != 3
-        ):  # noqa: PLR2004  # features, classes, outputs
+        ):
             raise ValueError("a tree that is made of something else than its sizes")
         if state["__loader__"] != "DictNode" or set(state["content"]) != {"max_depth", "node_count", "nodes", "values"}:
             raise ValueError("a tree that holds something else than nodes and values")
@@ -669,22 +674,42 @@ _OWN = {"positive"}
 NEUTRAL: Mapping[str, Any] = {"n_jobs": None, "memory": None, "verbose": 0}
 
 
-def inspect(model: object, /) -> None:
-    """Check loaded objects for what compiled code or a request would reach, and set the neutral parameters.
+def check(model: object, /) -> None:
+    """Check objects for what compiled code or a request would reach through them.
 
     Raises:
         ValueError: something in them must not be used.
     """
     for part in walk(model):
+        kind = type(part)
         if _is_sparse(part):
             part.check_format(full_check=True)  # compiled products take its indices as they are
-        elif type(part).__module__.startswith("sklearn.") and hasattr(part, "__dict__"):
-            _inspect_part(part)
+        elif kind.__module__.startswith("sklearn.") and hasattr(part, "__dict__"):
+            for name in vars(part):
+                if hasattr(kind, name) and name not in _OWN:
+                    raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
+            for base in kind.__mro__:
+                _CHECKS.get(base.__name__, _nothing)(part)
 
 
-def walk(model: object, /) -> Iterator[Any]:
+def _nothing(_part: object) -> None:
+    pass
+
+
+def settle(model: object, /) -> None:
+    """Set the neutral parameters of loaded objects: no processes, no cache folder, no output."""
+    for part in walk(model):
+        attributes = vars(part) if hasattr(part, "get_params") else {}
+        for name in NEUTRAL.keys() & attributes.keys():
+            setattr(part, name, NEUTRAL[name])
+        if "stop_words" in attributes:
+            part._stop_words_id = id(part.stop_words)  # they were looked at in training
+
+
+def walk(model: Any, /) -> Iterator[Any]:
     """Yield every object in a model, once."""
-    todo, seen = [model], {}
+    todo: list[Any] = [model]
+    seen: dict[int, Any] = {}  # keeps the objects alive, so that no address is used twice
     while todo:
         part = todo.pop()
         if id(part) in seen or isinstance(part, str | int | float | bool | None):
@@ -705,19 +730,6 @@ def _is_sparse(part: object) -> bool:
     return type(part).__module__.startswith("scipy.sparse")
 
 
-def _inspect_part(part: Any) -> None:
-    kind = type(part)
-    for name in vars(part):
-        if hasattr(kind, name) and name not in _OWN:
-            raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
-    for name, value in NEUTRAL.items():
-        if name in vars(part):
-            setattr(part, name, value)
-    for base in kind.__mro__:
-        if check := _CHECKS.get(base.__name__):
-            check(part)
-
-
 def _require(fact: Any, part: object, what: str) -> None:
     if not fact:
         raise ValueError(f"{type(part).__name__}: {what}")
@@ -726,7 +738,7 @@ def _require(fact: Any, part: object, what: str) -> None:
 def _whole(part: Any, name: str) -> int:
     value = vars(part).get(name)
     _require(isinstance(value, int) or getattr(value, "dtype", None) == "int64", part, f"{name} is no whole number")
-    return int(value)  # type: ignore[arg-type]
+    return int(value)
 
 
 def _check_decision_tree(part: Any) -> None:
@@ -739,8 +751,9 @@ def _check_decision_tree(part: Any) -> None:
 def _check_gradient_boosting(part: Any) -> None:
     if "estimators_" not in vars(part):
         return
-    trees, columns = part.estimators_, _whole(part, "n_trees_per_iteration_")
-    _require(getattr(trees, "ndim", 0) == 2 and trees.shape[1] == columns, part, "estimators_ has another shape")  # noqa: PLR2004
+    trees: Any = part.estimators_
+    columns = _whole(part, "n_trees_per_iteration_")
+    _require(getattr(trees, "ndim", 0) == 2 and trees.shape[1] == columns, part, "estimators_ has another shape")
     for tree in trees.ravel():
         _require(type(tree).__name__ == "DecisionTreeRegressor" and "tree_" in vars(tree), part, "a stage is no tree")
         _require(tree.tree_.n_features == _whole(part, "n_features_in_"), part, "a stage has other features")
@@ -766,13 +779,20 @@ def _check_histogram_boosting(part: Any) -> None:
         _check_predictor(predictor, features)
 
 
+def _check_bins(part: Any) -> None:
+    if "bin_thresholds_" in vars(part):
+        sizes = {len(part.bin_thresholds_), len(part.n_bins_non_missing_), len(part.is_categorical_)}
+        known = len(sizes) == 1 and part.is_categorical_.shape == part.n_bins_non_missing_.shape
+        _require(known, part, "its bins have different numbers of features")
+
+
 def _check_predictor(part: Any, features: int) -> None:
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
     nodes, bits = part.nodes, part.raw_left_cat_bitsets
     known = getattr(nodes, "dtype", None) == PREDICTOR_RECORD_DTYPE and nodes.ndim == 1 and nodes.size
     _require(known, part, "its nodes are not this scikit-learn's")
-    _require(getattr(bits, "ndim", 0) == 2 and bits.dtype == "uint32", part, "its bitsets are none")  # noqa: PLR2004
+    _require(getattr(bits, "ndim", 0) == 2 and bits.dtype == "uint32", part, "its bitsets are none")
     _require(not nodes["is_categorical"].any(), part, "it has categorical features of its own")
     check_nodes(nodes["is_leaf"] != 0, nodes["left"], nodes["right"], nodes["feature_idx"], features)
 
@@ -786,12 +806,12 @@ def _check_machine(part: Any) -> None:
     _require(isinstance(sparse, bool), part, "_sparse is neither true nor false")
     for each in (vectors, coefficients):
         known = _is_sparse(each) and each.format == "csr" if sparse else type(each).__name__ == "ndarray"
-        _require(known and each.dtype == "float64" and each.ndim == 2, part, "its vectors are not as it says")  # noqa: PLR2004
+        _require(known and each.dtype == "float64" and each.ndim == 2, part, "its vectors are not as it says")
     counts = part._n_support
     _require(getattr(counts, "ndim", 0) == 1 and counts.dtype == "int32" and (counts >= 0).all(), part, "_n_support")
     labels = vars(part).get("classes_")
     classes = 2 if labels is None else len(labels)
-    machine = len(counts) == classes >= 2 and (labels is None or counts.sum() == vectors.shape[0])  # noqa: PLR2004
+    machine = len(counts) == classes >= 2 and (labels is None or counts.sum() == vectors.shape[0])
     _require(machine, part, "_n_support does not fit the support vectors")
     _require((labels is None) == type(part).__name__.endswith("SVR"), part, "classes_ do not fit its kind")
     _require(vectors.shape[1] == _whole(part, "n_features_in_"), part, "support_vectors_ has other features")
@@ -802,8 +822,9 @@ def _check_machine(part: Any) -> None:
     )
     pairs = classes * (classes - 1) // 2
     _require(part._intercept_.shape == (pairs,), part, "intercept_ has another length")
+    lengths = [(pairs,)] if vars(part).get("_effective_probability") else [(pairs,), (0,)]
     for name in ("_probA", "_probB"):
-        _require(vars(part)[name].shape in ((0,), (pairs,)), part, f"{name} has another length")
+        _require(vars(part)[name].shape in lengths, part, f"{name} has another length")
 
 
 def _check_neighbors(part: Any) -> None:
@@ -826,7 +847,7 @@ def _check_neighbors(part: Any) -> None:
     _require(part._y.shape == points.shape[:1], part, "its targets are not one for each point")
     if "classes_" in vars(part):
         inside = (
-            part._y.dtype.kind == "i" and part._y.size and 0 <= part._y.min() and part._y.max() < len(part.classes_)
+            part._y.dtype.kind == "i" and part._y.size and part._y.min() >= 0 and part._y.max() < len(part.classes_)
         )
         _require(inside, part, "a target is outside of its classes")
 
@@ -838,10 +859,9 @@ def _check_text(part: Any) -> None:
         _require(0 < _whole(part, "n_features") < MAX_DIMENSION, part, "n_features is out of range")
     if "vocabulary_" in vars(part):
         numbers = list(part.vocabulary_.values())
-        known = all(type(number) is int for number in numbers) and set(numbers) == set(range(len(numbers)))
+        whole = all(isinstance(number, int) or number.dtype.kind in "iu" for number in numbers)
+        known = whole and set(numbers) == set(range(len(numbers)))
         _require(known, part, "vocabulary_ does not number its terms from 0")
-    if "stop_words" in vars(part):
-        part._stop_words_id = id(part.stop_words)  # they were looked at in training
 
 
 def _check_one_hot(part: Any) -> None:
@@ -880,6 +900,7 @@ _CHECKS: Mapping[str, Callable[[Any], None]] = {
     "BaseLibSVM": _check_machine,
     "NeighborsBase": _check_neighbors,
     "OneHotEncoder": _check_one_hot,
+    "_BinMapper": _check_bins,
     "PolynomialFeatures": _check_polynomial,
     "_VectorizerMixin": _check_text,
 }
@@ -917,7 +938,8 @@ def load_estimator(data: bytes, /) -> Any:
 
     # skops asks again: of our names it gets those that it does not trust itself, as far as they are needed.
     estimator = skops.io.loads(data, trusted=sorted(audit.types & TRUSTED))
-    inspect(estimator)
+    check(estimator)
+    settle(estimator)
     return estimator
 
 
@@ -954,7 +976,7 @@ class EstimatorScorer:
         """Return the prediction of each row, and the probabilities that the schema names."""
         given = to_frame(rows, self._inputs, self._frame)
         answers = self._estimator.predict(given)
-        if answers.ndim == 2 and answers.shape[1] == 1:  # noqa: PLR2004
+        if answers.ndim == 2 and answers.shape[1] == 1:
             answers = answers[:, 0]
         columns = {"prediction": answers.tolist()}
         if self._outputs:
@@ -989,13 +1011,13 @@ def _kinds(spec: Mapping[str, Any]) -> set[str]:
 def _pandas(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> Any:
     import pandas as pd
 
-    text = "str" if int(pd.__version__.split(".")[0]) >= 3 else object  # noqa: PLR2004  # as read_csv does
+    text: Any = "str" if int(pd.__version__.split(".")[0]) >= 3 else object  # as read_csv does
     made = {}
     for name, kind in kinds.items():
         if "string" in kind:
             cells = [float("nan") if cell is None else cell for cell in columns[name]]
             made[name] = pd.Series(cells, dtype=object).astype(text)
-        elif kind == {"boolean"} or kind == {"integer"}:
+        elif len(kind) == 1 and kind < {"boolean", "integer"}:
             made[name] = pd.Series(columns[name], dtype=bool if kind == {"boolean"} else "int64")
         else:
             made[name] = pd.Series(columns[name], dtype=object if "boolean" in kind else "float64")
