@@ -11,7 +11,7 @@ from mlopskit.tables import Table
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceState:
-    """What one endpoint or alias says is live; `repair` is the command that mends it, if something is wrong."""
+    """What one endpoint or alias says is live; if something is wrong, `repair` says what mends it."""
 
     place: str
     kind: str
@@ -37,8 +37,8 @@ class Status:
     def text(self) -> str:
         """Return the status for a person, with the commands that repair what is wrong."""
         last = f"run {self.run.id} {self.run.outcome} ({self.run.when})" if self.run else "no run yet"
-        repairs = [f"Repair {one.place}: {one.repair}" for one in self.places if one.repair]
-        return "\n".join([f"{self.name}: {last}", *([self.table().text()] if self.places else []), *repairs])
+        faults = [f"{one.place}: {one.state}\n  Repair: {one.repair}" for one in self.places if one.repair]
+        return "\n".join([f"{self.name}: {last}", *([self.table().text()] if self.places else []), *faults])
 
     def as_table(self) -> dict[str, Any]:
         """Return the status as a plain table."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 Value = str | int | float | bool | None
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_NARROW = 8  # below this nothing is readable
+_ENDLESS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,12 @@ class Table:
     title: str = ""
 
     def text(self, *, width: int | None = None) -> str:
-        """Return the table as aligned text of at most `width` characters a line (the terminal's by default)."""
-        cells = [[*self.columns], *[[plain(cell) for cell in row] for row in self.rows]]
+        """Return the table as aligned text of at most `width` characters a line.
+
+        By default these are the terminal's, or COLUMNS; in a pipe nothing is cut. Digests are shown by their beginning,
+        which commands take for the whole. Where room is wanting, the last column gives way first.
+        """
+        cells = [[*self.columns], *[[_DIGEST.sub(r"\1", plain(cell)) for cell in row] for row in self.rows]]
         widths = _fit([max(map(len, column)) for column in zip(*cells, strict=True)], _width(width))
         lines = [
             "  ".join(_cut(cell, size).ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
@@ -72,14 +80,14 @@ def plain(cell: Value) -> str:
 
 
 def _width(width: int | None) -> int:
-    return shutil.get_terminal_size().columns if width is None else width
+    return shutil.get_terminal_size((_ENDLESS, 1)).columns if width is None else width
 
 
 def _fit(widths: list[int], total: int) -> list[int]:
-    """Return the widths, the widest columns narrowed until all fit."""
+    """Return the widths, the last column and then the widest ones narrowed until all fit."""
     fitted = list(widths)
-    while sum(fitted) + 2 * (len(fitted) - 1) > total and max(fitted) > 8:  # noqa: PLR2004  # below 8 nothing is readable
-        fitted[fitted.index(max(fitted))] -= 1
+    while sum(fitted) + 2 * (len(fitted) - 1) > total and max(fitted) > _NARROW:
+        fitted[-1 if fitted[-1] > _NARROW else fitted.index(max(fitted))] -= 1
     return fitted
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mlopskit.records import Deployment
 
 _TEMPLATE = Path(__file__).with_name("templates") / "mlopskit.toml"
-_SHORT = 19  # "sha256:" and twelve digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,8 @@ def _verb(name: str, *options: Callable[[Any], Any]) -> Callable[[Callable[..., 
     """Make a command of a function that takes the context and its options, and returns the exit code."""
 
     def make(function: Callable[..., int]) -> click.Command:
-        decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+        debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+        decorated = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(debug(function))
         for option in reversed(options):
             decorated = option(decorated)
         return click.command(name)(click.pass_context(decorated))
@@ -57,18 +57,30 @@ _REFERENCE = click.argument("reference", required=False)
 @_verb("init", click.option("--name", default="model", show_default=True, help="The model's name."))
 def init(context: click.Context, *, name: str, as_json: bool) -> int:
     """Write a mlopskit.toml to begin with."""
-    from mlopskit.errors import ConfigError
     from mlopskit.runtime.names import check_name
 
     file = Path(context.obj.project)
-    text = string.Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(name=check_name(name))
-    try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError as error:
-        raise ConfigError(f"{str(file)!r} is there already.", remedy="Edit it, or remove it first.") from error
+    _write_new(file, string.Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(name=check_name(name)))
     show({"file": str(file)}, f"Wrote {file}. Edit it, then: mlopskit run", as_json=as_json)
     return 0
+
+
+def _write_new(file: Path, text: str) -> None:
+    from mlopskit.disk import storage_error
+    from mlopskit.errors import ConfigError
+
+    try:
+        opened = file.open("x", encoding="utf-8")
+    except FileExistsError as error:
+        raise ConfigError(f"{str(file)!r} is there already.", remedy="Edit it, or remove it first.") from error
+    except OSError as error:
+        raise storage_error(error, root=file.parent) from error
+    try:
+        with opened:
+            opened.write(text)
+    except OSError as error:
+        file.unlink()
+        raise storage_error(error, root=file.parent) from error
 
 
 @_verb("run", click.option("--force", is_flag=True, help="Run although nothing changed."))
@@ -78,13 +90,14 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
     with progress("run") as step:
         done = project.run(force=force, progress=step)
     verdict = project.verdict(done.digest) if done.digest else None
-    lines = (
-        [f"Nothing changed since run {done.id}."] if not done.changed else [f"Run {done.id}: {_listed(done.changed)}"]
-    )
+    why = _listed(done.changed) or ("forced" if force else "")
+    lines = [f"Run {done.id}: {why}" if why else f"Nothing changed since run {done.id}."]
     if verdict:
-        lines += [verdict.table().text(), f"{done.outcome}: {project.name} {done.digest}"]
+        lines += [verdict.table().text()]
+        lines += [f"Failed: {one.gate}: {one.reason}" for one in verdict.findings if not one.passed]
+        lines += [f"{done.outcome}: {project.name} {done.digest}"]
         if verdict.seen_before:
-            lines.append(f"{verdict.seen_before} packages were judged on these test rows before.")
+            lines.append(f"Earlier verdicts on these test rows: {verdict.seen_before}.")
     show({**done.as_table(), "verdict": verdict.as_table() if verdict else None}, "\n".join(lines), as_json=as_json)
     return 0 if done.outcome == "passed" else 1
 
@@ -179,8 +192,7 @@ def status(context: click.Context, *, as_json: bool) -> int:
 def history(context: click.Context, *, place: str, as_json: bool) -> int:
     """Show what was live at an endpoint, or under an alias of the registry: since when, by whom, why."""
     table = _open(context).history(place)
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    show(rows, table.text(), as_json=as_json)
+    show([dict(zip(table.columns, row, strict=True)) for row in table.rows], table.text(), as_json=as_json)
     return 0
 
 

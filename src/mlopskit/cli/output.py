@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,33 +16,57 @@ from mlopskit.errors import MlopskitError
 
 def show(value: Any, text: str, /, *, as_json: bool) -> None:
     """Print a value as JSON, or the text that says the same."""
-    click.echo(json.dumps(value, ensure_ascii=False, sort_keys=True) if as_json else text)
+    click.echo(json.dumps(value, sort_keys=True) if as_json else text)
 
 
 def say_error(error: MlopskitError, /, *, as_json: bool) -> int:
     """Print an error with its remedy; return its exit code."""
-    step = getattr(error, "step", "")
+    step, notes = getattr(error, "step", ""), list(getattr(error, "__notes__", ()))
     if as_json:
         about = {"error": error.message, "remedy": error.remedy, "kind": type(error).__name__, "step": step}
-        click.echo(json.dumps({**about, "exit_code": error.exit_code}))
-    else:
-        label = "Refused" if error.exit_code == 1 else "Error"
-        click.echo(
-            f"{click.style(label, fg='red', bold=True)}{f' at {step!r}' if step else ''}: {error.message}", err=True
-        )
-        click.echo(f"  {error.remedy}", err=True)
-        for note in getattr(error, "__notes__", ()):
-            click.echo(f"  {note}", err=True)
+        click.echo(json.dumps({**about, "notes": notes, "exit_code": error.exit_code}, sort_keys=True))
+        return error.exit_code
+    label = click.style(_LABELS.get(error.exit_code, "Error"), fg="red", bold=True)
+    click.echo(f"{label}{f' at {step!r}' if step else ''}: {_printable(error.message)}", err=True)
+    for line in (error.remedy, *notes):
+        click.echo(f"  {_printable(line)}", err=True)
     return error.exit_code
+
+
+_LABELS = {1: "Refused", 130: "Interrupted"}
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey: messages quote names that come from data."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 @contextmanager
 def progress(what: str, /) -> Iterator[Callable[[str], None]]:
     """Give a function that shows the step at work on a terminal, and does nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
+    with _prints_on_stderr():
+        if not (sys.stderr and sys.stderr.isatty()):
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.text import Text
 
-    with Console(stderr=True).status(f"{what} …") as status:
-        yield lambda step: status.update(f"{what}: {step} …")
+        with Console(stderr=True).status(Text(f"{what} …")) as status:
+            yield lambda step: status.update(Text(f"{what}: {step} …"))
+
+
+@contextmanager
+def _prints_on_stderr() -> Iterator[None]:
+    """Let what a model's code or a library prints meanwhile go to standard error: the other is for the result alone."""
+    if sys.stdout is None or sys.stderr is None:  # closed by who started us
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
