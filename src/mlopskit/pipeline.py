@@ -55,7 +55,7 @@ def package(
         StoreError: no format can hold the model exactly and safely.
         ConfigError: a gate is malformed.
     """
-    rules = [Gate.parse(text) for text in gates]
+    rules = [Gate.parse(text) for text in _several(gates)]
     test = Dataset.from_frame(X_test, y_test)
     train = None if X_train is None else Dataset.from_frame(X_train, None)
     cases = behaviour.read(Path(tests)) if tests else None
@@ -66,7 +66,7 @@ def package(
         schema=everything.input_schema(),
         test=test,
         evaluator=evaluator,
-        formats=formats,
+        formats=None if formats is None else _several(formats),
         golden=golden or GoldenSpec(),
         cases=cases,
         provenance={
@@ -77,6 +77,10 @@ def package(
     home = registry if isinstance(registry, Registry) else Registry.at(registry)
     registered, _ = register(recipe, rules, home, train=train)
     return registered
+
+
+def _several(texts: Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def register(
@@ -164,9 +168,8 @@ class Pipeline:
         except BaseException as error:
             self._fail(clock, now_is, changed, error)
             raise
-        # Training imported the code: from now on exactly those files are watched.
         outcome = "passed" if verdict.passed else "refused"
-        return self._record(outcome, digest, changed, dict(self.fingerprint(None)), clock.seconds, None)
+        return self._record(outcome, digest, changed, self._watched(now_is), clock.seconds, None)
 
     def _train_and_judge(self, clock: _Clock) -> tuple[str, Verdict]:
         with clock.step("read"):
@@ -196,13 +199,23 @@ class Pipeline:
             key.removeprefix("code "): sha for key, sha in self.fingerprint(None).items() if key.startswith("code ")
         }
 
+    def _watched(self, began: Mapping[str, str]) -> dict[str, str]:
+        """Return what the next run compares: all as it was when this one began, for it may have changed since.
+
+        Training imported the code: from now on exactly those files are watched.
+        """
+        code = {f"code {path}": sha for path, sha in self._code().items()}
+        rest = {key: sha for key, sha in began.items() if not key.startswith("code ")}
+        return rest | {key: began.get(key, sha) for key, sha in code.items()}
+
     def _last(self) -> Run | None:
+        """Return the last run that was judged, if its package and verdict are still there."""
         judged = (run for run in reversed(self.registry.runs(self.name)) if run.outcome != "failed")
         last = next(judged, None)
-        # A package that is gone was not run: then nothing says what the verdict was about.
-        if last is not None and last.digest and self.registry.verdict(self.name, last.digest) is None:
+        if last is None or last.digest is None:
             return None
-        return last
+        held = self.registry.holds(self.name, last.digest) and self.registry.verdict(self.name, last.digest)
+        return last if held else None
 
     def _fail(
         self, clock: _Clock, fingerprint: Mapping[str, str], changed: Sequence[str], error: BaseException

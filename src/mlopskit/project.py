@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import shutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -26,6 +27,7 @@ from mlopskit.pipeline import Pipeline, Progress
 from mlopskit.records import Bundle, Deployment, Receipt, Run
 from mlopskit.registry import DEFAULT, Registry
 from mlopskit.runtime import canonical
+from mlopskit.runtime.names import check_name
 from mlopskit.status import PlaceState, Status
 from mlopskit.storage import Place
 from mlopskit.tables import Table
@@ -120,21 +122,26 @@ class Project:
     ) -> Deployment:
         """Move an alias of the registry to a package: the deploy loop with the registry as the file share."""
         registry = self._place(self.config.registry)
-        deployer = deployer_from({"target": "fileshare", "to": registry, "alias": to}, root=self.root, where="promote")
+        options = {"target": "fileshare", "to": registry, "alias": check_name(to, kind="alias")}
+        deployer = deployer_from(options, root=self.root, where="promote")
         endpoint = endpoint_of(deployer)
         package = self.package(reference)
         return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
 
     def build(self, endpoint: str, into: Path, reference: str | None = None, /) -> Bundle:
         """Build the bundle of an endpoint into a folder that is not there yet, and push nothing."""
+        deploying = self._deploying(self.package(reference), self.deployer(endpoint), endpoint)
         try:
             into.mkdir(parents=True)
         except OSError as error:
             raise ConfigError(
                 f"The folder {str(into)!r} cannot be made: {error.strerror}.", remedy="Name one that is not there yet."
             ) from error
-        package, deployer = self.package(reference), self.deployer(endpoint)
-        return self._deploying(package, deployer, endpoint).build(into)
+        try:
+            return deploying.build(into)
+        except BaseException:
+            shutil.rmtree(into, ignore_errors=True)
+            raise
 
     def status(self) -> Status:
         """Return the last run, and what is live where, as the targets say it."""
@@ -154,10 +161,10 @@ class Project:
         known = {*self.config.endpoint, *self.registry.endpoints(self.name)}
         if place in known:
             rows = [
-                (one.when, one.package, one.who, one.why, one.rollback, one.receipt.rows, one.override)
+                (one.when, one.package, one.rollback, one.receipt.rows, one.who, one.override, one.why)
                 for one in self.registry.deployments(self.name, place)
             ]
-            return Table(("when", "package", "who", "why", "rollback", "golden rows", "override"), rows)
+            return Table(("when", "package", "rollback", "golden rows", "who", "override", "why"), rows)
         aliases = self.registry.aliases(self.name)
         if place not in aliases:
             raise unknown("endpoint or alias", place, {*known, *aliases})
@@ -325,7 +332,12 @@ class Project:
 
 def resolve_place(place: str, root: Path, /) -> str:
     """Return an address with a relative path counted from a folder."""
-    return place if "://" in place else str(root / Path(place).expanduser())
+    if not place or "://" in place:
+        return place
+    try:
+        return str(root / Path(place).expanduser())
+    except RuntimeError as error:
+        raise ConfigError(f"{place!r}: {error}", remedy="Give the folder's whole path.") from error
 
 
 def _code_of(run: Run) -> list[str]:
@@ -343,6 +355,9 @@ def _hashed(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     versions = {name: metadata.version(name) for name in _ENVIRONMENT}
+    # A new plugin may store the model in one more form, or judge it otherwise.
+    for kind in ("evaluators", "formats", "trainers"):
+        versions |= {entry.dist.name: entry.dist.version for entry in plugins.entries(kind) if entry.dist}
     return {**versions, "python": platform.python_version(), "machine": platform.machine()}
 
 

@@ -55,7 +55,7 @@ class Registry:
             IntegrityError: it is not the package of this name and digest.
         """
         prefix = _package_key(name, digest)
-        if self.storage.stat(f"{prefix}/{MANIFEST}") is None:
+        if not self.holds(name, digest):
             raise UnknownNameError(
                 f"The registry {self.storage.uri!r} holds no package {digest} of {name!r}.",
                 remedy="Name one that 'mlopskit status' lists, or copy it into the registry.",
@@ -69,6 +69,10 @@ class Registry:
                 digest=digest,
             )
         return opened
+
+    def holds(self, name: str, digest: str, /) -> bool:
+        """Say whether a package is there; its bytes are not looked at."""
+        return self.storage.stat(f"{_package_key(name, digest)}/{MANIFEST}") is not None
 
     def digests(self, name: str, /) -> list[str]:
         """Return the digests of all packages of a model."""
