@@ -68,7 +68,7 @@ class IsolatedModel:
             UnsafeModelError: it died.
         """
         self._send(json.dumps({"rows": [dict(row) for row in rows]}).encode() + b"\n")
-        answer: dict[str, Any] = json.loads(self._receive())
+        answer = self._parsed(self._receive())
         if "error" in answer:
             raise _error(answer)
         return answer
@@ -123,13 +123,25 @@ class IsolatedModel:
             )
         return line
 
+    def _parsed(self, line: bytes) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            self.kill()
+            raise UnsafeModelError(
+                f"The process that scored the model answered no JSON but {line[:80]!r}.",
+                remedy="Do not use this package; package the model again.",
+            ) from error
+        return answer
+
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1][:500] if lines else "it said nothing."
 
 
 def _error(answer: Mapping[str, str]) -> errors.MlopskitError:
-    kind: type[errors.MlopskitError] = getattr(errors, answer["kind"], PackageError)
+    named = getattr(errors, answer["kind"], None)
+    kind = named if isinstance(named, type) and issubclass(named, errors.MlopskitError) else PackageError
     return kind(answer["error"], remedy=answer["remedy"])
 
 

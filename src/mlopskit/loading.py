@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import plugins
-from mlopskit.errors import AliasError, UnknownNameError
+from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
 from mlopskit.registry import DEFAULT, Registry
 from mlopskit.runtime.package import open_package
@@ -43,7 +43,13 @@ class LoadedModel:
             return self.model.predict(data)
         import narwhals as nw
 
-        frame = nw.from_native(data, eager_only=True)
+        try:
+            frame = nw.from_native(data, eager_only=True)
+        except TypeError as error:
+            raise RowError(
+                f"The data is a {type(data).__name__}.",
+                remedy="Give a list of rows, each a table of column → value, or a pandas or polars frame.",
+            ) from error
         columns = {name: frame[name].to_list() for name in frame.columns}
         answered = self.model.predict_columns(columns)
         return nw.from_dict(answered, backend=frame.implementation).to_native()

@@ -69,11 +69,24 @@ def write(recipe: Recipe, folder: Path, /) -> ModelPackage:
         PackageError: the stored model does not answer in a fresh process as it should.
     """
     check_name(recipe.name)
+    _check_fitted(recipe.model)
     if not len(recipe.test):
         raise DataError(
             "There are no test rows.", remedy="Give test rows; a model that was not tested is not packaged."
         )
     return _Packaging(recipe, folder).write()
+
+
+def _check_fitted(model: object) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise StoreError(f"{type(model).__name__} is not fitted.", remedy="Call its fit() first.") from error
+    except TypeError:  # no estimator at all; what it is instead is said later
+        return
 
 
 @dataclass(frozen=True)
