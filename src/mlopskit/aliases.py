@@ -137,13 +137,15 @@ class Alias:
     def _memory(self) -> Path | None:
         """Return where this machine remembers the highest number seen of this chain of records.
 
-        The chain is known by its first record, so that a place that was emptied and begun anew is another chain.
+        The chain is known by its place and its first record: a copy of it elsewhere goes its own way, and a place that
+        was emptied and begun anew is another chain.
         """
         first = self._get(reading.record_key(self.prefix, self.alias, 1))
         if first is None:
             return None
         try:
-            return state_folder() / "seen" / hashlib.sha256(first).hexdigest()
+            where = f"{self.storage.uri}\n{self.prefix}\n{self.alias}\n".encode()
+            return state_folder() / "seen" / hashlib.sha256(where + first).hexdigest()
         except RuntimeError:  # a user without a home remembers nothing
             return None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import alias, canonical, http
-from .errors import AliasError, MlopskitError
+from .errors import AliasError, IntegrityError, MlopskitError
 from .names import hex_of
 from .package import Package, open_package
 from .scoring import Loaders, Model, load
@@ -57,7 +57,14 @@ def _package(options: argparse.Namespace) -> Package:
             f"Nothing is live under the alias {options.alias!r} of {folder.name!r}.",
             remedy="Deploy a package to it first.",
         )
-    return open_package(folder / "packages" / hex_of(record.digest), digest=record.digest)
+    package = open_package(folder / "packages" / hex_of(record.digest), digest=record.digest)
+    if package.manifest["name"] != folder.name:
+        raise IntegrityError(
+            f"The alias {options.alias!r} of {folder.name!r} names a package of {package.manifest['name']!r}.",
+            remedy="Point it at a package of the same model.",
+            digest=record.digest,
+        )
+    return package
 
 
 def _getter(root: Path) -> Callable[[str], bytes | None]:
