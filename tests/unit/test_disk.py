@@ -319,5 +319,5 @@ def test_a_large_file_is_committed_as_fast_as_it_is_copied(tmp_path):
 
     # Taking turns, so that both meet the same disk.
     ours, theirs = map(min, zip(*[(seconds(commit), seconds(copied)) for _ in range(7)], strict=True))
-    print(f"commit {ours:.3f} s, cp and sync {theirs:.3f} s", file=sys.__stdout__)  # noqa: T201  # a figure to read
+    print(f"commit {ours:.3f} s, cp and sync {theirs:.3f} s", file=sys.__stdout__)
     assert ours < theirs / 0.7
