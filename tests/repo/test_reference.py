@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+import typing
+
+import click
+import pytest
+
+from mlopskit import config, errors, hookspecs
+from mlopskit.cli import cli
+from mlopskit.plugins import KINDS
+
+TABLES = {
+    "The top of the file": config.Config,
+    "`[data]`": config.DataTable,
+    "`[data] test`": config.TestTable,
+    "`[train]`": config.TrainTable,
+    "`[evaluate]`": config.EvaluateTable,
+    "`[package]`": config.PackageTable,
+    "`[package] golden`": config.GoldenTable,
+}
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("mlopskit_")}
+
+
+def _default(field: dataclasses.Field) -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return "a table of its own"
+    if field.default is dataclasses.MISSING:
+        return "required"
+    return "none" if field.default is None else f"`{json.dumps(field.default)}`"
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_every_key_of_the_configuration_is_described_with_its_default(heading, root, page):
+    rows = page(root / "docs/reference/configuration.md").rows(heading)
+    fields = {str(field.metadata.get("key", field.name)): field for field in dataclasses.fields(TABLES[heading])}
+    assert rows.keys() == fields.keys()
+    assert {key: row[1] for key, row in rows.items()} == {key: _default(field) for key, field in fields.items()}
+
+
+def test_every_table_of_the_configuration_is_described():
+    seen, waiting = set(), [config.Config]
+    while waiting:
+        table = waiting.pop()
+        seen.add(table)
+        waiting += [hint for hint in typing.get_type_hints(table).values() if dataclasses.is_dataclass(hint)]
+    assert seen == set(TABLES.values())
+
+
+def test_every_option_of_the_file_share_is_described(root, page):
+    from mlopskit import FileShare
+
+    rows = page(root / "docs/reference/configuration.md").rows('`target = "fileshare"`')
+    fields = {field.name: field for field in dataclasses.fields(FileShare)}
+    assert {key: row[1] for key, row in rows.items()} == {key: _default(field) for key, field in fields.items()}
+
+
+def test_every_command_and_option_is_described_and_no_other(root, page):
+    sections = page(root / "docs/reference/cli.md").sections
+    described = {heading.strip("`"): text for heading, text in sections.items() if heading.startswith("`mlopskit ")}
+    assert described.keys() == {f"mlopskit {name}" for name in cli.commands}
+    for name, command in cli.commands.items():
+        options = {name for one in command.params if isinstance(one, click.Option) for name in one.opts}
+        arguments = {one.make_metavar(click.Context(command)).strip("[]") for one in command.params} - options
+        text = described[f"mlopskit {name}"]
+        assert options - {"--json"} == set(re.findall(r"`(--[a-z-]+)", text)) - {"--json"}, name
+        for argument in (one for one in command.params if isinstance(one, click.Argument)):
+            assert argument.name in arguments or argument.name.upper() in text or (argument.metavar or "") in text
+        assert str(command.help).partition("\n")[0] in text, name
+    for option in (one for one in cli.params if isinstance(one, click.Option)):
+        assert all(f"`{name}" in sections["Options of every command"] for name in option.opts)
+
+
+def test_every_hook_is_described_with_its_signature(root, page):
+    sections = page(root / "docs/reference/hooks.md").sections
+    assert {heading.strip("`") for heading in sections if heading.startswith("`mlopskit_")} == HOOKS.keys()
+    for name, hook in HOOKS.items():
+        signature = str(inspect.signature(hook)).replace("'", "")
+        assert f"{name}{signature}" in sections[f"`{name}`"]
+
+
+def test_every_group_of_entry_points_is_described(root, page):
+    text = page(root / "docs/reference/hooks.md").text
+    assert set(re.findall(r"`mlopskit\.(\w+)`", text)) >= set(KINDS)
+
+
+def test_every_error_is_described_with_its_exit_code(root, page):
+    reference = page(root / "docs/reference/errors.md")
+    rows = {name: row for heading in reference.sections for name, row in reference.rows(heading).items()}
+    classes = {name: getattr(errors, name) for name in errors.__all__}
+    assert rows.keys() == classes.keys()
+    assert {name: row[0] for name, row in rows.items()} == {name: str(one.exit_code) for name, one in classes.items()}
+
+
+def test_the_trees_of_errors_are_the_real_one(root, page):
+    tree = re.findall(r"^ *([│├└─ ]*)(\w+Error)\b", errors.__doc__ or "", re.MULTILINE)
+    depths = {name: len(prefix) // 4 for prefix, name in tree}
+    classes = {name: getattr(errors, name) for name in errors.__all__}
+    assert depths == {name: len(one.__mro__) - len(errors.MlopskitError.__mro__) for name, one in classes.items()}
+    drawn = page(root / "docs/reference/errors.md").text
+    assert re.findall(r"^([│├└─ ]*)(\w+Error)\b", drawn, re.MULTILINE) == tree
