@@ -54,7 +54,7 @@ class Share:
         return digest, self.storage.commit(prefix, files, last="manifest.json")
 
     def move(self, at=lambda _: None):
-        """Publish the next package and move the alias to it, telling what it is at: 1 publishing, 2 moving, 0 no more."""
+        """Publish the next package and move the alias to it, telling what it is at: publishing 1, moving 2."""
         head = self.alias.head()
         number = head.seq if head else 0
         at(1)
@@ -65,7 +65,7 @@ class Share:
         return record
 
     def answer(self):
-        """Return the alias's number and its package, every byte checked, as readers get it; 0 and None if it has none."""
+        """Return the alias's number and its package, every byte checked; 0 and None if it has none."""
         head = self.alias.head()
         if head is None:
             return 0, None

@@ -261,12 +261,12 @@ class Sleepy(Disk):
     """A disk whose user sleeps for days between two files, while somebody else sweeps up."""
 
     def write(self, file, source):
-        if file.name == "b":
-            for path in [*file.parents[1].rglob("*"), file.parents[1]]:
-                os.utime(path, (1, 1))
-            root = file.parents[3]
-            commit_folder(DISK, root, root / "other", {"x": b""})
         super().write(file, source)
+        if file.name == "a":
+            for path in [*file.parent.rglob("*"), file.parent]:
+                os.utime(path, (1, 1))
+            root = file.parents[2]
+            commit_folder(DISK, root, root / "other", {"x": b""})
 
 
 def test_who_was_swept_up_while_asleep_publishes_nothing(tmp_path):

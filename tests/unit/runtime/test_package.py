@@ -303,12 +303,21 @@ def test_a_file_swapped_for_something_else_after_the_walk_is_refused(write_packa
     folder, digest = write_package()
     walked = package.walk
 
-    def swap_after(*arguments, **options):
-        yield from walked(*arguments, **options)
-        make(folder / "model.json")
+    def swap_after(place, **below):
+        yield from walked(place, **below)
+        if not below:
+            make(folder / "model.json")
 
     monkeypatch.setattr(package, "walk", swap_after)
     with pytest.raises((IntegrityError, UnsafePathError), match=r"'model\.json'"):
+        open_package(folder, digest=digest)
+
+
+def test_a_pipe_does_not_pass_for_an_empty_file(write_package, monkeypatch):
+    folder, digest = write_package({"model.json": b""})
+    monkeypatch.setattr(package, "walk", lambda _: iter(["manifest.json", "model.json"]))
+    make_pipe(folder / "model.json")
+    with pytest.raises(UnsafePathError, match=r"'model\.json' .* is no plain file"):
         open_package(folder, digest=digest)
 
 

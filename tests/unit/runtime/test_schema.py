@@ -120,12 +120,14 @@ def test_a_subclass_of_str_is_a_string(columns_schema):
         ({"type": "integer", "maximum": 9}, 10, "10 is too large", "an integer, at most 9"),
         ({"type": "string", "enum": ["a", "b"]}, "c", "'c' is not one of the known", "a string, one of ['a', 'b']"),
         ({"type": ["boolean", "integer"], "enum": [1]}, True, "True is not one of the known", "one of [1]"),
+        ({"type": ["boolean", "integer"], "enum": [True, 2]}, 1, "1 is not one of the known", "one of [True, 2]"),
         ({"type": "string"}, "\ud800", None, None),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_row_and_what_was_expected(columns_schema, spec, cell, reason, expected):
     schema = columns_schema(**{"the column": spec, "other": {"type": "null"}})
     good = {"string": "a", "integer": 1, "number": 1, "boolean": True, "null": None}[types_of(spec)[-1]]
+    good = spec.get("enum", [good])[-1]
     rows = [{"the column": good, "other": None}, {"the column": cell, "other": None}]
     check_schema(schema)
     if reason is None:
