@@ -525,7 +525,7 @@ MUTATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "named"), MUTATIONS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("path", "value", "named"), MUTATIONS, ids=lambda value: getattr(value, "__name__", str(value)[:30]))
 def test_a_mutated_manifest_is_refused_with_the_fields_name(manifest, path, value, named):
     check_manifest(copy.deepcopy(manifest))
     put(manifest, path, value)
