@@ -1,1 +1,64 @@
-"""The kit for testing plugins: conformance suites, reference deployers, storages and faults made to order."""
+"""The kit for testing plugins: conformance suites, reference deployers, storages and faults made to order.
+
+    from mlopskit.testing import BundleDeployerConformance
+
+    class TestParrot(BundleDeployerConformance):
+        @pytest.fixture
+        def deployer(self, tmp_path):
+            return Parrot(to=str(tmp_path))
+
+Each suite is a class to inherit, with one fixture to write; docs/reference/conformance.md lists its checks. pytest is
+imported when a suite is first used, and nothing before.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlopskit.testing.bundledeployers import BundleDeployerConformance
+    from mlopskit.testing.deployers import DeployerConformance
+    from mlopskit.testing.faults import Fault, FaultyDisk
+    from mlopskit.testing.folderdeployer import FolderDeployer
+    from mlopskit.testing.formats import FormatConformance
+    from mlopskit.testing.memory import MemoryStorage
+    from mlopskit.testing.processdeployer import ProcessDeployer
+    from mlopskit.testing.storages import StorageConformance
+    from mlopskit.testing.trainers import TrainerConformance
+
+_HOME = {
+    "BundleDeployerConformance": "bundledeployers",
+    "DeployerConformance": "deployers",
+    "Fault": "faults",
+    "FaultyDisk": "faults",
+    "FolderDeployer": "folderdeployer",
+    "FormatConformance": "formats",
+    "MemoryStorage": "memory",
+    "ProcessDeployer": "processdeployer",
+    "StorageConformance": "storages",
+    "TrainerConformance": "trainers",
+}
+
+__all__ = [
+    "BundleDeployerConformance",
+    "DeployerConformance",
+    "Fault",
+    "FaultyDisk",
+    "FolderDeployer",
+    "FormatConformance",
+    "MemoryStorage",
+    "ProcessDeployer",
+    "StorageConformance",
+    "TrainerConformance",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mlopskit.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"mlopskit.testing.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]
