@@ -51,11 +51,7 @@ def loads(data: bytes, *, what: str, limit: int) -> Any:
         ManifestError: it is not JSON, or not in its canonical spelling.
     """
     value = parse(data, what=what, limit=limit)
-    try:
-        same = dumps(value) == data
-    except ValueError as error:
-        raise _malformed(what, str(error)) from error
-    if not same:
+    if dumps(value) != data:
         raise _malformed(what, "it is not in canonical form (sorted keys, no blanks, no double keys)")
     return value
 

@@ -134,6 +134,16 @@ def test_an_alias_of_nothing_or_a_damaged_one_answers_nothing(published, capsys,
     assert "cannot be read" in answer["error"]
 
 
+def test_an_alias_that_names_another_models_package_answers_nothing(published, write_package, capsys, monkeypatch):
+    model, _, digest = published
+    _, other = write_package(root=model / "packages", name="other")
+    record = model / "aliases" / "production" / "1" / "record.json"
+    record.write_bytes(record.read_bytes().replace(digest.encode(), other.encode()))
+    code, (answer,) = said([model, "--alias", "production"], capsys, monkeypatch)
+    assert (code, answer["kind"]) == (3, "IntegrityError")
+    assert "names a package of 'other'" in answer["error"]
+
+
 def test_loaders_may_be_given(published, capsys, monkeypatch):
     _, folder, _ = published
     space = {}

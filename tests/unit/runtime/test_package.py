@@ -2,6 +2,7 @@ import copy
 import hashlib
 import itertools
 import os
+import pickle
 import random
 import resource
 import shutil
@@ -23,7 +24,7 @@ from mlopskit.runtime.errors import (
     UnsafeNameError,
     UnsafePathError,
 )
-from mlopskit.runtime.package import check_manifest, read_files, read_listing, walk
+from mlopskit.runtime.package import check_listed, check_manifest, read_files, read_listing, walk
 
 NOTHING = "sha256:" + "0" * 64
 
@@ -525,7 +526,9 @@ MUTATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "named"), MUTATIONS, ids=lambda value: getattr(value, "__name__", str(value)[:30]))
+@pytest.mark.parametrize(
+    ("path", "value", "named"), MUTATIONS, ids=lambda value: getattr(value, "__name__", str(value)[:30])
+)
 def test_a_mutated_manifest_is_refused_with_the_fields_name(manifest, path, value, named):
     check_manifest(copy.deepcopy(manifest))
     put(manifest, path, value)
@@ -564,6 +567,18 @@ def test_a_listing_of_another_name_is_read_the_same_way(tmp_path):
     (tmp_path / "bundle.json").write_bytes(b"{}")
     listed = {"a": {"sha256": hashlib.sha256(b"x").hexdigest(), "size": 1}}
     assert read_files(tmp_path, listed, listing="bundle.json", keep=lambda _: True) == {"a": b"x"}
+
+
+@pytest.mark.parametrize("files", [None, [], "x"])
+def test_a_listing_that_is_no_table_is_refused(files):
+    with pytest.raises(ManifestError, match=r"'files' of bundle\.json has the type"):
+        check_listed(files, what="bundle.json")
+
+
+def test_an_error_leaves_a_process_whole():
+    error = pickle.loads(pickle.dumps(IntegrityError("What happened.", remedy="Do this.", file="a")))
+    assert type(error) is IntegrityError
+    assert (str(error), error.remedy, error.file) == ("What happened. Do this.", "Do this.", "a")
 
 
 def test_every_error_is_one_of_the_tree():
