@@ -25,7 +25,9 @@ TRAINING_ONLY: Mapping[str, Any] = {
     "refit_time_": 0.0,
     "scorer_": None,
     "scoring": None,
+    "_checked_cv_orig": None,
     "_feature_subsample_rng": None,
+    "_metadata_request": None,
     "_optimizer": None,
     "_random_state": None,
     "_scorer": None,
@@ -218,7 +220,12 @@ def _npy(data: bytes) -> bytes:
 
 
 def _npz(data: bytes) -> bytes:
-    with ZipFile(io.BytesIO(data)) as parts:
+    """Return a sparse matrix as it is after loading: scipy then takes the smallest index that will do."""
+    from scipy.sparse import load_npz, save_npz
+
+    stream = io.BytesIO()
+    save_npz(stream, load_npz(io.BytesIO(data)))
+    with ZipFile(stream) as parts:
         return pack(deflate(name, parts.read(name)) for name in parts.namelist())
 
 

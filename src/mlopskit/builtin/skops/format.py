@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import mlopskit.builtin.skops.loader as own
 from mlopskit.builtin.skops.archive import Node, canonical, dump, write
@@ -16,13 +16,6 @@ from mlopskit.modelpackage import Schema, StoredModel
 _ENGINE = ("scikit-learn", "numpy", "scipy", "skops")
 _FRAMES = ("pandas", "polars")
 _SHOWN = 5
-_OWN_ONLY = "Use one of scikit-learn's own."
-_REMEDIES: Mapping[str, str] = {
-    "sklearn.neighbors._kd_tree.": 'Set algorithm="brute".',
-    "sklearn.neighbors._ball_tree.": 'Set algorithm="brute".',
-    "sklearn.metrics._dist_metrics.": 'Set algorithm="brute".',
-    "__main__.": "Use one of scikit-learn's own; if it must be yours, move it to a module that can be imported.",
-}
 
 
 class SkopsFormat(Format):
@@ -33,23 +26,17 @@ class SkopsFormat(Format):
 
     def refusals(self, model: object, schema: Schema, /) -> Sequence[str]:
         """Return why the model cannot be stored exactly; it is stored in memory and loaded again to see."""
-        try:
-            root, members = dump(model)
-        except Exception as error:
-            return [_undumped(model, error)]
-        if reasons := _reasons(root, members):
+        data, reasons = _stored(model)
+        if reasons:
             return reasons
+        spec = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": "arrays"}
         try:
-            data = write(root, members)
             estimator = own.load_estimator(data)
-            own.EstimatorScorer(
-                estimator, {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": "arrays"}
-            )
+            own.EstimatorScorer(estimator, spec)
         except Exception as error:
             return [f"The stored model cannot be loaded: {error}."]
-        if canonical(estimator) != data:
-            return [f"{type(model).__name__} is not the same after storing and loading."]
-        return []
+        same = canonical(estimator) == data
+        return [] if same else [f"{type(model).__name__} is not the same after storing and loading."]
 
     def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:  # noqa: ARG002
         """Write `model.skops` into a folder: the same bytes in every process.
@@ -70,7 +57,7 @@ class SkopsFormat(Format):
 
 def _requires(model: object, frame: str) -> tuple[str, ...]:
     """Return what scoring needs: also the frames that a transformer was told to give."""
-    configs = [getattr(part, "_sklearn_output_config", {}) for part in own.walk(model)]
+    configs = [getattr(part, "_sklearn_output_config", {}) for _, part in own.walk(model)]
     frames = {frame, *(config.get("transform") for config in configs)}
     return tuple(f"{name}=={version(name)}" for name in [*_ENGINE, *_FRAMES] if name in _ENGINE or name in frames)
 
@@ -78,16 +65,15 @@ def _requires(model: object, frame: str) -> tuple[str, ...]:
 def _stored(model: object) -> tuple[bytes, list[str]]:
     """Return the archive of a model, or why there is none."""
     try:
+        own.check(model)
+    except Exception as error:
+        return b"", [f"{error}."]
+    try:
         root, members = dump(model)
     except Exception as error:
         return b"", [_undumped(model, error)]
-    if reasons := _reasons(root, members):
-        return b"", reasons
-    try:
-        own.check(model)
-        return write(root, members), []
-    except Exception as error:
-        return b"", [f"{error}."]
+    reasons = _reasons(root, members)
+    return b"" if reasons else write(root, members), reasons
 
 
 def _reasons(root: Node, members: Mapping[str, bytes]) -> list[str]:
@@ -101,12 +87,14 @@ def _reasons(root: Node, members: Mapping[str, bytes]) -> list[str]:
 def _sentence(path: str, name: str | None, what: str) -> str:
     if name is None:
         return f"{path}: {what}."
-    remedy = next(
-        (text for prefix, text in _REMEDIES.items() if name.startswith(prefix)), "Use one of scikit-learn's own."
-    )
     if name.endswith("<lambda>"):
         return f"{path} is a lambda, which has no name to be found by. Use a function of numpy, such as numpy.log1p."
-    return f"{path} is {name}, which {what}. {remedy}"
+    if name.startswith("sklearn."):
+        return f"{path} is {name}, which {what}. Use another of scikit-learn's estimators or settings."
+    where = (
+        "of the main program, where nobody else finds it" if name.startswith("__main__.") else "not scikit-learn's own"
+    )
+    return f"{path} is {name}, {where}. Use one of scikit-learn's estimators; other code cannot be stored yet."
 
 
 def _undumped(model: object, error: Exception) -> str:
@@ -118,19 +106,10 @@ def _undumped(model: object, error: Exception) -> str:
 
 def _culprit(model: object) -> tuple[str, object]:
     """Return the innermost part that cannot be stored, with its place."""
-    path, part = "model", model
-    while found := next(((name, child) for name, child in _children(part) if not _dumps(child)), None):
-        path, part = path + found[0], found[1]
-    return path, part
-
-
-def _children(part: Any) -> Iterator[tuple[str, object]]:
-    if isinstance(part, Mapping):
-        yield from ((f"[{key!r}]", child) for key, child in part.items())
-    elif isinstance(part, list | tuple | set):
-        yield from ((f"[{number}]", child) for number, child in enumerate(part))
-    elif hasattr(part, "__dict__") and not isinstance(part, type):
-        yield from ((f".{name}", child) for name, child in vars(part).items())
+    place: tuple[str, object] = "model", model
+    while found := next((child for child in own.children(*place) if not _dumps(child[1])), None):
+        place = found
+    return place
 
 
 def _dumps(part: object) -> bool:

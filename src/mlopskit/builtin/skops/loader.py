@@ -130,6 +130,7 @@ ESTIMATORS = _names(
 )
 PARTS = _names(
     """
+    sklearn.metrics._scorer: _CurveScorer
     sklearn._loss.link: HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit
     sklearn._loss.loss: AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss \
         HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss
@@ -148,6 +149,8 @@ FUNCTIONS = _names(
         sin sqrt square tan tanh trunc
     sklearn.feature_selection._univariate_selection: chi2 f_classif f_regression r_regression
     sklearn.feature_selection._mutual_info: mutual_info_classif mutual_info_regression
+    sklearn.metrics._classification: accuracy_score balanced_accuracy_score cohen_kappa_score f1_score fbeta_score \
+        jaccard_score matthews_corrcoef precision_score recall_score
     """
 )
 SCALARS = _names("numpy: bool float16 float32 float64 int16 int32 int64 int8 str_ uint16 uint32 uint64 uint8")
@@ -426,7 +429,7 @@ class Audit:
         name = f"{node['__module__']}.{node['__class__']}"
         if name not in TYPES[kind]:
             self.problems.append((path, name, "is not on the list of types that may be loaded"))
-            # What is inside may explain more to the one who stores it; the archive is refused in any case.
+            return
         self.types.add(name)
         if check := self._checks.get(kind):
             check(node, path, depth + 1)
@@ -680,16 +683,23 @@ def check(model: object, /) -> None:
     Raises:
         ValueError: something in them must not be used.
     """
-    for part in walk(model):
-        kind = type(part)
-        if _is_sparse(part):
-            part.check_format(full_check=True)  # compiled products take its indices as they are
-        elif kind.__module__.startswith("sklearn.") and hasattr(part, "__dict__"):
-            for name in vars(part):
-                if hasattr(kind, name) and name not in _OWN:
-                    raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
-            for base in kind.__mro__:
-                _CHECKS.get(base.__name__, _nothing)(part)
+    for path, part in walk(model):
+        try:
+            _check(part)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def _check(part: Any) -> None:
+    kind = type(part)
+    if _is_sparse(part):
+        part.check_format(full_check=True)  # compiled products take its indices as they are
+    elif kind.__module__.startswith("sklearn.") and hasattr(part, "__dict__"):
+        for name in vars(part):
+            if hasattr(kind, name) and name not in _OWN:
+                raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
+        for base in kind.__mro__:
+            _CHECKS.get(base.__name__, _nothing)(part)
 
 
 def _nothing(_part: object) -> None:
@@ -698,7 +708,7 @@ def _nothing(_part: object) -> None:
 
 def settle(model: object, /) -> None:
     """Set the neutral parameters of loaded objects: no processes, no cache folder, no output."""
-    for part in walk(model):
+    for _, part in walk(model):
         attributes = vars(part) if hasattr(part, "get_params") else {}
         for name in NEUTRAL.keys() & attributes.keys():
             setattr(part, name, NEUTRAL[name])
@@ -706,24 +716,28 @@ def settle(model: object, /) -> None:
             part._stop_words_id = id(part.stop_words)  # they were looked at in training
 
 
-def walk(model: Any, /) -> Iterator[Any]:
-    """Yield every object in a model, once."""
-    todo: list[Any] = [model]
+def walk(model: Any, /) -> Iterator[tuple[str, Any]]:
+    """Yield every object in a model once, with its place."""
+    todo = [("model", model)]
     seen: dict[int, Any] = {}  # keeps the objects alive, so that no address is used twice
     while todo:
-        part = todo.pop()
-        if id(part) in seen or isinstance(part, str | int | float | bool | None):
-            continue
-        seen[id(part)] = part
-        yield part
-        if isinstance(part, Mapping):
-            todo += part.values()
-        elif isinstance(part, list | tuple | set | frozenset):
-            todo += part
-        elif type(part).__name__ == "ndarray":
-            todo += part.ravel().tolist() if part.dtype.hasobject else []
-        elif hasattr(part, "__dict__") and not isinstance(part, type) and not _is_sparse(part):
-            todo += vars(part).values()
+        path, part = todo.pop()
+        if id(part) not in seen and not isinstance(part, str | int | float | bool | None):
+            seen[id(part)] = part
+            yield path, part
+            todo += children(path, part)
+
+
+def children(path: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what an object holds, with its place."""
+    if isinstance(part, Mapping):
+        yield from ((f"{path}[{str(key)[:60]!a}]", child) for key, child in part.items())
+    elif isinstance(part, list | tuple | set | frozenset):
+        yield from ((f"{path}[{number}]", child) for number, child in enumerate(part))
+    elif type(part).__name__ == "ndarray" and part.dtype.hasobject:
+        yield from ((f"{path}[{number}]", child) for number, child in enumerate(part.ravel().tolist()))
+    elif hasattr(part, "__dict__") and not isinstance(part, type) and not _is_sparse(part):
+        yield from ((f"{path}.{name[:60]}", child) for name, child in vars(part).items())
 
 
 def _is_sparse(part: object) -> bool:
@@ -770,7 +784,11 @@ def _check_histogram_boosting(part: Any) -> None:
     features = _whole(part, "n_features_in_")
     mapper = part._bin_mapper
     plain = vars(part).get("_preprocessor") is None and vars(part).get("is_categorical_") is None
-    _require(plain and not vars(part).get("_in_fit"), part, "it has categorical features of its own")
+    _require(
+        plain and not vars(part).get("_in_fit"),
+        part,
+        "its own categorical_features cannot be stored, encode them before it",
+    )
     known = getattr(mapper.is_categorical_, "shape", ()) == (features,) and not mapper.is_categorical_.any()
     _require(known and len(mapper.bin_thresholds_) == features, part, "its bins have another number of features")
     _require(isinstance(part._predictors, list), part, "its trees are no list")
@@ -870,13 +888,14 @@ def _check_one_hot(part: Any) -> None:
 
     if "_n_features_outs" not in vars(part):
         return
-    mappings, drops = part._default_to_infrequent_mappings, part._drop_idx_after_grouping
+    drops = part._drop_idx_after_grouping
     sizes = []
     for number, values in enumerate(part.categories_):
         size = len(values)
         numeric = values.dtype.kind != "O"
         _require(not numeric or (np.sort(values) == values)[values == values].all(), part, "categories_ are not sorted")  # noqa: PLR0124
-        if part._infrequent_enabled and (mapping := mappings[number]) is not None:
+        mapping = part._default_to_infrequent_mappings[number] if part._infrequent_enabled else None
+        if mapping is not None:
             _require(mapping.shape == (size,) and mapping.dtype.kind == "i", part, "infrequent categories")
             _require(mapping.min() >= 0 and mapping.max() < size, part, "infrequent categories")
             size = int(mapping.max()) + 1
