@@ -56,3 +56,79 @@ def package(made: tuple[Path, str, str], registry: mk.Registry) -> mk.ModelPacka
 def other(made: tuple[Path, str, str], registry: mk.Registry) -> mk.ModelPackage:
     """Return the second package."""
     return registry.package(NAME, made[2])
+
+
+MODEL = """
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+
+def pipeline(C=1.0):
+    return make_pipeline(TfidfVectorizer(), LogisticRegression(C=C))
+"""
+SETTINGS = """
+name = "mood"
+[data]
+uri = "data/*.csv"
+target = "label"
+file_column = "source"
+[train]
+estimator = "model:pipeline"
+[train.parameters]
+C = 1.0
+[evaluate]
+slices = ["source"]
+gates = ["accuracy >= 0.75", "accuracy[source=b] >= 0.5"]
+[endpoint.production]
+target = "fileshare"
+to = "shares/production"
+[endpoint.validation]
+target = "fileshare"
+to = "shares/validation"
+"""
+
+
+def begin(folder: Path) -> None:
+    """Write a project of 120 rows in two files, which nothing was done with yet."""
+    (folder / "data").mkdir(parents=True)
+    for source in ("a", "b"):
+        rows = [f"{word} {n} {source},{mood}\n" for n in range(30) for word, mood in (("good", "Up"), ("bad", "Down"))]
+        (folder / "data" / f"{source}.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "model.py").write_text(MODEL)
+    (folder / "mlopskit.toml").write_text(SETTINGS)
+
+
+@pytest.fixture
+def fresh_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a project that nothing was done with yet; it is the working directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    begin(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture(scope="session")
+def project_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a project with two runs, both deployed to production, the second promoted too."""
+    folder = tmp_path_factory.mktemp("made") / "project"
+    begin(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        for C in ("1.0", "10.0"):  # noqa: N806  # scikit-learn's name for it
+            (folder / "mlopskit.toml").write_text(SETTINGS.replace("C = 1.0", f"C = {C}"))
+            project = mk.Project(folder / "mlopskit.toml")
+            project.run()
+            project.deploy("production", why=f"C = {C}")
+        project.promote(project.package().digest, to="candidate")
+    return folder
+
+
+@pytest.fixture
+def project(project_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mk.Project:
+    """Return a copy of that project, to be changed at will; its folder is the working directory."""
+    # What this machine remembers of an alias must not be shared: all copies begin with the same record.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    shutil.copytree(project_made, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return mk.Project()

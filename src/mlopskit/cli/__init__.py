@@ -50,8 +50,8 @@ class Commands(click.Group):
 
         if name in self.commands:
             return self.commands[name].get_short_help_str(limit=_LONGEST_HELP)
-        owners = [entry.dist.name for entry in plugins.entries("commands") if entry.name == name and entry.dist]
-        return f"Offered by {' and '.join(owners)}."
+        owners = {entry.dist.name for entry in plugins.entries("commands") if entry.name == name and entry.dist}
+        return f"Offered by {' and '.join(sorted(owners))}."
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command that the arguments name; of an unknown one, say the nearest."""

@@ -1,0 +1,242 @@
+"""The verbs, in the order of a model's life."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlopskit as mk
+from mlopskit.cli import commands
+
+PRODUCTION = Path("shares/production/mood")
+
+
+def files_below(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return each file with its time and number: what was written again has others."""
+    found = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(path): (info.st_mtime_ns, info.st_ino) for path, info in found.items()}
+
+
+def test_init_writes_what_the_other_commands_read(
+    cli: Any, refused: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = cli("init", "--name", "churn")
+    assert (said.code, said.err) == (0, "")
+    assert "mlopskit run" in said.out
+    assert mk.Project().name == "churn"
+    written = Path("mlopskit.toml").read_bytes()
+    assert "'mlopskit.toml' is there already." in refused(2, "init")
+    assert Path("mlopskit.toml").read_bytes() == written
+    assert "There is no file 'data/*.csv'" in refused(3, "run")
+    assert "no run yet" in cli("status").out
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "Ä", "con", "a\u202eb", "x" * 64])
+def test_init_refuses_names_that_are_no_folders_everywhere(refused: Any, tmp_path: Path, name: str) -> None:
+    assert "is not allowed" in refused(2, "--project", str(tmp_path / "mlopskit.toml"), "init", "--name", name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_as_json(cli: Any, tmp_path: Path) -> None:
+    file = str(tmp_path / "mlopskit.toml")
+    assert cli("--project", file, "init", "--json").json == {"file": file}
+
+
+def test_init_where_nothing_can_be_written(refused: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no such file or directory" in refused(3, "--project", str(tmp_path / "no" / "mlopskit.toml"), "init")
+    # A disk that is full takes the name of a file, and not its content.
+    monkeypatch.setattr(commands, "_TEMPLATE", Path(__file__))
+    template = tmp_path / "template"
+    template.write_text("x" * 10)
+    monkeypatch.setattr(commands, "_TEMPLATE", template)
+    (tmp_path / "full.toml").symlink_to("/dev/full")
+    assert "is there already" in refused(2, "--project", str(tmp_path / "full.toml"), "init")
+
+
+def test_a_run_says_what_changed_and_then_that_nothing_did(cli: Any, fresh_project: Path) -> None:
+    first = cli("run")
+    assert first.code == 0
+    assert first.err == ""
+    assert first.out.startswith("Run 1: new: data data/a.csv, new: data data/b.csv, new: settings, new: environment\n")
+    assert "passed: mood sha256:" in first.out
+    second = cli("run")
+    assert second.code == 0
+    assert second.out.startswith("Nothing changed since run 1.\n")
+    forced = cli("run", "--force")
+    assert forced.code == 0
+    assert forced.out.startswith("Run 2: forced\n")
+    assert "Earlier verdicts on these test rows: 1." in forced.out
+    digests = {line for said in (first, second, forced) for line in said.out.splitlines() if line.startswith("passed")}
+    assert len(digests) == 1
+
+
+def test_a_refused_run_is_refused_again_and_says_why_in_full(
+    cli: Any, fresh_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    settings = fresh_project / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace("accuracy >= 0.75", "acuracy >= 0.75"))
+    said = [cli("run"), cli("run"), cli("run", "--json")]
+    assert [one.code for one in said] == [1, 1, 1]
+    assert said[1].out.startswith("Nothing changed since run 1.")
+    for one in said[:2]:
+        assert (
+            "Failed: acuracy >= 0.75: There is no metric 'acuracy'. Did you mean 'accuracy'? Known: accuracy, "
+            "precision, recall." in one.out
+        )
+        assert "refused: mood sha256:" in one.out
+    verdict = said[2].json["verdict"]
+    assert [one["passed"] for one in verdict["findings"]] == [False, True]
+    refusal = cli("deploy", "production")
+    assert refusal.code == 1
+    assert refusal.err.startswith("Refused at 'verdict': ")
+    assert "Did you mean 'accuracy'?" in refusal.err
+    assert not PRODUCTION.exists()
+    taken = cli("deploy", "production", "--override", "for a demonstration", "--json")
+    assert (taken.code, taken.json["override"]) == (0, "for a demonstration")
+
+
+def test_a_run_in_which_nothing_changed_touches_nothing(cli: Any, project: mk.Project) -> None:
+    cli("run")  # remembers the digests of files that were copied just now
+    before = files_below(project.root)
+    assert cli("run").code == 0
+    assert files_below(project.root) == before
+
+
+def test_what_changed_is_listed_up_to_five(cli: Any, project: mk.Project) -> None:
+    for name in "cdefgh":
+        shutil.copy("data/a.csv", f"data/{name}.csv")
+    out = cli("run").out
+    assert "new: data data/f.csv and 2 more\n" in out or "new: data data/g.csv and 1 more\n" in out
+
+
+def test_a_run_as_json_is_one_document(cli: Any, project: mk.Project) -> None:
+    said = cli("run", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert (said.json["outcome"], said.json["changed"]) == ("passed", [])
+    assert said.json["verdict"]["digest"] == said.json["digest"]
+
+
+def test_build_makes_the_bundle_and_pushes_nothing(cli: Any, refused: Any, project: mk.Project) -> None:
+    before = files_below(project.root)
+    said = cli("build", "production", "--into", "out/bundle")
+    assert said.code == 0
+    digest = project.package().digest
+    assert f"Built {digest} in out/bundle" in said.out
+    assert mk.ModelPackage.open("out/bundle", digest=digest).name == "mood"
+    assert {name: state for name, state in files_below(project.root).items() if "/out/" not in name} == before
+    assert "'out/bundle' cannot be made: File exists" in refused(2, "build", "production", "--into", "out/bundle")
+    as_json = cli("build", "production", "--into", "again", "--json").json
+    assert (as_json["digest"], as_json["package"]) == (digest, digest)
+
+
+@pytest.mark.parametrize("wrong", [("prodction",), ("production", "nobody"), ("production", "sha256:" + "0" * 64)])
+def test_a_build_that_fails_leaves_no_folder(refused: Any, project: mk.Project, wrong: tuple[str, ...]) -> None:
+    refused(2, "build", *wrong, "--into", "out")
+    assert not Path("out").exists()
+
+
+def test_a_build_of_a_damaged_package_leaves_no_folder(refused: Any, project: mk.Project) -> None:
+    package = project.package()
+    (package.folder / "README.md").unlink()
+    assert "'README.md' is missing" in refused(3, "build", "production", "--into", "out")
+    assert not Path("out").exists()
+
+
+def test_deploying_again_what_is_live_writes_no_package_again(cli: Any, project: mk.Project) -> None:
+    before = files_below(PRODUCTION / "packages")
+    said = cli("deploy", "production", "--why", "again")
+    assert said.code == 0
+    assert said.err == ""
+    lines = said.out.splitlines()
+    assert lines[0] == f"Deployed: mood {project.package().digest} to production."
+    assert lines[1].startswith("Receipt: ")
+    assert "0 mismatches, 0 ties" in lines[1]
+    assert files_below(PRODUCTION / "packages") == before
+    assert len(list((PRODUCTION / "aliases" / "production").iterdir())) == 2
+
+
+def test_deploy_verify_roll_back(cli: Any, project: mk.Project) -> None:
+    second, first = project.package().digest, project.registry.runs("mood")[0].digest
+    said = cli("verify", "production")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"production answers as {second}: ")
+    back = cli("rollback", "production", "--json")
+    assert (back.code, back.json["package"], back.json["rollback"]) == (0, first, True)
+    assert cli("verify", "production", "--json").json["package"] == first
+    history = cli("history", "production", "--json").json
+    assert [one["package"] for one in history] == [first, second, first]
+    assert [one["why"] for one in history] == ["C = 1.0", "C = 10.0", "rollback"]
+
+
+def test_rolling_back_to_a_digest_by_its_beginning(cli: Any, refused: Any, project: mk.Project) -> None:
+    first = project.registry.runs("mood")[0].digest
+    assert first is not None
+    said = cli("rollback", "production", "--to", first[:19])
+    assert said.code == 0
+    assert said.out.startswith(f"Rolled back: mood {first} to production.")
+    assert "There is no earlier deployment to go back to." in refused(2, "rollback", "production")
+    assert "Nothing is live at the endpoint 'validation'" in refused(1, "rollback", "validation")
+    assert "mlopskit deploy validation" in refused(1, "verify", "validation")
+
+
+def test_promote_moves_an_alias_of_the_registry(cli: Any, project: mk.Project) -> None:
+    first = project.registry.runs("mood")[0].digest
+    said = cli("promote", str(first), "--to", "candidate", "--why", "older is better")
+    assert said.code == 0
+    assert said.out.startswith(f"Promoted: mood {first} to fileshare-")
+    moves = cli("history", "candidate").out
+    assert "older is better" in moves
+    assert len(moves.splitlines()) == 3
+    assert mk.load("mood@candidate").digest == first
+
+
+@pytest.mark.parametrize("alias", ["../x", "a/b", "Upper", "\u202e", "x.json"])
+def test_promote_to_a_name_that_is_no_folder_does_nothing(refused: Any, project: mk.Project, alias: str) -> None:
+    before = files_below(project.root)
+    assert "alias" in refused(2, "promote", "candidate", "--to", alias)
+    assert files_below(project.root) == before
+
+
+def test_status_says_what_is_live_where(cli: Any, project: mk.Project) -> None:
+    said = cli("status")
+    assert (said.code, said.err) == (0, "")
+    digest = project.package().digest
+    places = {line.split()[0]: line for line in said.out.splitlines()[2:]}
+    assert digest[:19] in places["candidate"]
+    assert digest[:19] in places["production"]
+    assert "nothing is live" in places["validation"]
+    as_json = cli("status", "--json").json
+    assert [place["package"] for place in as_json["places"]] == [digest, digest, None]
+
+
+def test_plugins_lists_what_is_broken_too(cli: Any, install: Callable[..., None]) -> None:
+    assert cli("plugins").code == 0
+    install("mlopskit-shaky", "import nothing_of_this_name\n", trainers="shaky")
+    said = cli("plugins")
+    assert said.code == 3
+    line = next(line for line in said.out.splitlines() if "shaky" in line)
+    assert "mlopskit-shaky" in line
+    assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in line
+    as_json = cli("plugins", "--json")
+    assert as_json.code == 3
+    assert [one["name"] for one in as_json.json if one["problem"]] == ["shaky"]
+
+
+def test_nothing_of_the_surroundings_is_recorded(
+    cli: Any, project: mk.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUD_PASSWORD", "canary-7391")
+    Path("mlopskit.toml").write_text(Path("mlopskit.toml").read_text().replace("C = 10.0", "C = 5.0"))
+    assert cli("run").code == 0
+    assert cli("deploy", "validation").code == 0
+    for path in project.root.rglob("*"):
+        assert not path.is_file() or b"canary-7391" not in path.read_bytes(), path
+    assert json.dumps(dict(os.environ)).count("canary-7391") == 1
