@@ -15,7 +15,7 @@ from typing import Any
 from mlopskit import isolated, vendoring
 from mlopskit.aliases import Alias
 from mlopskit.deployer import Deployer
-from mlopskit.errors import ConflictError, DeployError, IntegrityError
+from mlopskit.errors import ConflictError, DeployError, IntegrityError, ManifestError
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.runtime import canonical
@@ -57,9 +57,11 @@ def check_folder(folder: Path, /, *, listing: str, digest: str) -> None:
         IntegrityError: it does not; the message names the file.
     """
     data = read_listing(folder, listing, digest=digest)
-    files = canonical.loads(data, what=listing, limit=MAX_MANIFEST)["files"]
-    check_listed(files, what=listing)
-    read_files(folder, files, listing=listing, keep=lambda _: False)
+    table = canonical.loads(data, what=listing, limit=MAX_MANIFEST)
+    if not isinstance(table, dict) or not isinstance(table.get("files"), dict):
+        raise ManifestError(f"{listing} in {str(folder)!r} lists no files.", remedy="Deploy the package again.")
+    check_listed(table["files"], what=listing)
+    read_files(folder, table["files"], listing=listing, keep=lambda _: False)
 
 
 @contextlib.contextmanager

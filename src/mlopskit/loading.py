@@ -11,7 +11,7 @@ from typing import Any
 from mlopskit import plugins
 from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
-from mlopskit.registry import DEFAULT, Registry
+from mlopskit.registry import Registry, home
 from mlopskit.runtime.package import open_package
 from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
@@ -50,7 +50,9 @@ class LoadedModel:
                 f"The data is a {type(data).__name__}.",
                 remedy="Give a list of rows, each a table of column → value, or a pandas or polars frame.",
             ) from error
-        columns = {name: frame[name].to_list() for name in frame.columns}
+        except nw.exceptions.DuplicateError as error:
+            raise RowError("The data has two columns of one name.", remedy="Give each column once.") from error
+        columns = {column.name: column.to_list() for column in frame.iter_columns()}
         answered = self.model.predict_columns(columns)
         return nw.from_dict(answered, backend=frame.implementation).to_native()
 
@@ -64,7 +66,7 @@ def load(
     *,
     digest: str | None = None,
     alias: str | None = None,
-    registry: Registry | str | Path = DEFAULT,
+    registry: Registry | str | Path | None = None,
 ) -> LoadedModel:
     """Load a model from a package's folder, from a file share, or from a registry.
 
@@ -80,8 +82,8 @@ def load(
     if alias is not None:
         return _from_share(Path(text), alias)
     if "@" in text and not Path(text).exists():
-        home = registry if isinstance(registry, Registry) else Registry.at(registry)
-        found = home.resolve(text)
+        place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
+        found = place.resolve(text)
         return _load(found.folder, found.digest)
     if not Path(text).is_dir():
         raise UnknownNameError(

@@ -20,7 +20,7 @@ from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import GoldenSpec, Recipe
 from mlopskit.records import Run
-from mlopskit.registry import DEFAULT, Registry
+from mlopskit.registry import Registry, home
 from mlopskit.trainer import Trainer
 
 Progress = Callable[[str], None]
@@ -44,7 +44,7 @@ def package(
     formats: Sequence[str] | None = None,
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
-    registry: Registry | str | Path = DEFAULT,
+    registry: Registry | str | Path | None = None,
 ) -> ModelPackage:
     """Package a fitted model, judge it on its test rows, and register both package and verdict.
 
@@ -74,8 +74,8 @@ def package(
             "gates": [*map(str, rules)],
         },
     )
-    home = registry if isinstance(registry, Registry) else Registry.at(registry)
-    registered, _ = register(recipe, rules, home, train=train)
+    place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
+    registered, _ = register(recipe, rules, place, train=train)
     return registered
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mlopskit import config
 from mlopskit.aliases import RECORD, Alias
 from mlopskit.bundles import check_folder
-from mlopskit.errors import ConflictError, IntegrityError, UnknownNameError, unknown
+from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Deployment, Run
@@ -225,3 +226,20 @@ def _package_key(name: str, digest: str) -> str:
 
 def _too_many(prefix: str) -> ConflictError:
     return ConflictError(f"Too many writers at {prefix!r}.", remedy="Run the command again.")
+
+
+def resolve_place(place: str, root: Path, /) -> str:
+    """Return an address with a relative path counted from a folder."""
+    if not place or "://" in place:
+        return place
+    try:
+        return str(root / Path(place).expanduser())
+    except RuntimeError as error:
+        raise ConfigError(f"{place!r}: {error}", remedy="Give the folder's whole path.") from error
+
+
+def home() -> Registry:
+    """Return the registry of the project in this folder, or `.mlopskit/registry` here if there is none."""
+    if not Path(config.FILE).exists():
+        return Registry.at()
+    return Registry.at(resolve_place(config.read(Path(config.FILE)).registry, Path()))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from mlopskit.deployer import Deployer
+from mlopskit.errors import MlopskitError, unknown
 from mlopskit.records import Run
+from mlopskit.registry import Registry
 from mlopskit.tables import Table
 
 
@@ -44,3 +48,80 @@ class Status:
         """Return the status as a plain table."""
         run = self.run.as_table() if self.run else None
         return {"name": self.name, "run": run, "places": [dict(vars(one)) for one in self.places]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The places where a model may be live: the registry's aliases, and the endpoints with their deployers."""
+
+    name: str
+    registry: Registry
+    endpoints: Collection[str]
+    deployer_of: Callable[[str], Deployer]
+
+    def status(self) -> Status:
+        """Return the last run, and the state of each place, as the targets say it."""
+        runs = self.registry.runs(self.name)
+        aliases = self.registry.aliases(self.name)
+        live = [*map(self._alias_state, aliases), *map(self._endpoint_state, self.endpoints)]
+        return Status(name=self.name, run=runs[-1] if runs else None, places=tuple(live))
+
+    def history(self, place: str, /) -> Table:
+        """Return what was live at a place, oldest first.
+
+        Raises:
+            UnknownNameError: there is neither an endpoint nor an alias of this name.
+        """
+        known = {*self.endpoints, *self.registry.endpoints(self.name)}
+        if place in known:
+            rows = [
+                (one.when, one.package, one.rollback, one.receipt.rows, one.who, one.override, one.why)
+                for one in self.registry.deployments(self.name, place)
+            ]
+            return Table(("when", "package", "rollback", "golden rows", "who", "override", "why"), rows)
+        aliases = self.registry.aliases(self.name)
+        if place not in aliases:
+            raise unknown("endpoint or alias", place, {*known, *aliases})
+        records = self.registry.alias(self.name, place).history()
+        moves = [(one.seq, one.when, one.digest, one.who, one.why) for one in records]
+        return Table(("seq", "when", "package", "who", "why"), moves)
+
+    def _alias_state(self, alias: str) -> PlaceState:
+        kind, command = "alias", f"mlopskit promote {{}} --to {alias}"
+        try:
+            head = self.registry.alias(self.name, alias).head()
+            if head is None or head.digest is None:
+                return PlaceState(place=alias, kind=kind, package=None, state="nothing is live")
+            self.registry.package(self.name, head.digest)
+        except MlopskitError as error:
+            return PlaceState(place=alias, kind=kind, package=None, state=error.message, repair=self._repair(command))
+        return PlaceState(place=alias, kind=kind, package=head.digest, state="live", since=head.when)
+
+    def _endpoint_state(self, endpoint: str) -> PlaceState:
+        kind, command = "endpoint", f"mlopskit deploy {endpoint} {{}}"
+        try:
+            deployer = self.deployer_of(endpoint)
+            live = deployer.live(self.name)
+            fault = None if live is None else deployer.fault(self.name, live)
+        except MlopskitError as error:
+            return PlaceState(place=endpoint, kind=kind, package=None, state=error.message, repair=error.remedy)
+        if live is None:
+            return PlaceState(place=endpoint, kind=kind, package=None, state="nothing is live")
+        records = [one for one in self.registry.deployments(self.name, endpoint) if one.locator == live]
+        package = records[-1].package if records else None
+        if fault:
+            return PlaceState(place=endpoint, kind=kind, package=package, state=fault, repair=self._repair(command))
+        state = "live" if records else "live, but not deployed from here"
+        return PlaceState(
+            place=endpoint, kind=kind, package=package, state=state, since=records[-1].when if records else None
+        )
+
+    def _repair(self, command: str) -> str:
+        """Return the command that makes a package live that the registry holds whole and that passed."""
+        for run in reversed(self.registry.runs(self.name)):
+            if run.outcome == "passed" and run.digest:
+                try:
+                    return command.format(self.registry.package(self.name, run.digest).digest)
+                except MlopskitError:
+                    continue
+        return "mlopskit run"

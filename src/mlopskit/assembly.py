@@ -1,0 +1,163 @@
+"""The tables of mlopskit.toml turned into the parts of a pipeline, and into deployers."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mlopskit import behaviour, config, plugins
+from mlopskit.config import Config
+from mlopskit.data import Dataset, split
+from mlopskit.deployer import Deployer
+from mlopskit.evaluator import Evaluator
+from mlopskit.fingerprint import code_files, fingerprint
+from mlopskit.gates import Gate
+from mlopskit.packaging import GoldenSpec
+from mlopskit.pipeline import Pipeline, Progress
+from mlopskit.records import Run
+from mlopskit.registry import Registry, resolve_place
+from mlopskit.runtime import canonical
+from mlopskit.storage import Place
+from mlopskit.trainer import Trainer
+
+CACHE = ".mlopskit/cache"
+# What a model's bytes depend on beside data, code and settings.
+_ENVIRONMENT = ("mlopskit", "numpy", "polars", "scikit-learn", "scipy", "skops")
+
+
+def pipeline_of(table: Config, root: Path, registry: Registry, progress: Progress) -> Pipeline:
+    """Return the pipeline that a configuration describes; relative paths in it count from `root`."""
+    return Parts(table, root).pipeline(registry, progress)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a configuration's pipeline, each made when it is asked for."""
+
+    config: Config
+    root: Path
+
+    def pipeline(self, registry: Registry, progress: Progress) -> Pipeline:
+        """Return the pipeline of them all."""
+        table = self.config
+        return Pipeline(
+            name=table.name,
+            registry=registry,
+            trainer=self._trainer(),
+            read=self._read,
+            fingerprint=self._fingerprint,
+            gates=[Gate.parse(text) for text in table.evaluate.gates],
+            evaluator=self._evaluator(),
+            formats=table.package.formats,
+            golden=self._golden,
+            cases=self._cases,
+            provenance={"seed": table.train.seed, "settings": self._settings()},
+            progress=progress,
+        )
+
+    def _trainer(self) -> Trainer:
+        table = self.config.train
+        trainer: Callable[..., Trainer] = plugins.find("trainers", table.trainer, Trainer)  # type: ignore[type-abstract]
+        code = {"estimator": table.estimator, "parameters": table.parameters, "root": self.root}
+        return trainer(**code, seed=table.seed, threads=table.threads)
+
+    def _evaluator(self) -> Evaluator | None:
+        name = self.config.evaluate.evaluator
+        return None if name is None else plugins.find("evaluators", name, Evaluator)()  # type: ignore[type-abstract]
+
+    def _read(self) -> tuple[Dataset, Dataset]:
+        test = self.config.data.test
+        data = self._dataset(self.config.data.uri)
+        return (data, self._dataset(test.uri)) if test.uri else split(data, share=test.share, by=test.by)
+
+    def _dataset(self, uri: str) -> Dataset:
+        table = self.config.data
+        return Dataset.read(
+            uri,
+            target=table.target,
+            columns=table.columns,
+            file_column=table.file_column,
+            slices=tuple(self.config.evaluate.slices),
+            root=self.root,
+        )
+
+    def _golden(self) -> GoldenSpec:
+        table = self.config.package.golden
+        source = None if table.source == "test" else self._dataset(table.source)
+        return GoldenSpec(rows=table.rows, source=source, tolerance=table.tolerance)
+
+    def _cases(self) -> behaviour.Cases | None:
+        tests = self.config.evaluate.tests
+        return None if tests is None else behaviour.read(self.root / tests)
+
+    def _settings(self) -> dict[str, Any]:
+        tables = dataclasses.asdict(self.config)
+        return {name: tables[name] for name in ("train", "evaluate", "package")}
+
+    def _fingerprint(self, before: Run | None) -> Mapping[str, str]:
+        """Return digests of data, code, settings and environment, without importing any of it.
+
+        The code's files are those that the last run imported; without one, those imported in this process.
+        """
+        cache = self.root / CACHE
+        uris = [self.config.data.uri, self.config.data.test.uri, self._golden_uri(), self.config.evaluate.tests]
+        data = {path: sha for uri in uris if uri for path, sha in fingerprint(uri, self.root, cache=cache).items()}
+        watched = code_files(self.root) if before is None else _code_of(before)
+        code = _hashed(self.root, watched, cache)
+        tables = dataclasses.asdict(self.config)
+        settings = canonical.digest_of(
+            canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry")})
+        )
+        return {
+            **{f"data {path}": sha for path, sha in data.items()},
+            **{f"code {path}": sha for path, sha in code.items()},
+            "settings": settings,
+            "environment": canonical.digest_of(canonical.dumps(_environment())),
+        }
+
+    def _golden_uri(self) -> str | None:
+        source = self.config.package.golden.source
+        return None if source == "test" else source
+
+
+def _code_of(run: Run) -> list[str]:
+    return [key.removeprefix("code ") for key in run.fingerprint if key.startswith("code ")]
+
+
+def _hashed(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
+    return {
+        key: sha
+        for path in paths
+        if (root / path).is_file()
+        for key, sha in fingerprint(path, root, cache=cache).items()
+    }
+
+
+def _environment() -> dict[str, str]:
+    versions = {name: metadata.version(name) for name in _ENVIRONMENT}
+    # A new plugin may store the model in one more form, or judge it otherwise.
+    for kind in ("evaluators", "formats", "trainers"):
+        versions |= {entry.dist.name: entry.dist.version for entry in plugins.entries(kind) if entry.dist}
+    return {**versions, "python": platform.python_version(), "machine": platform.machine()}
+
+
+def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str) -> Deployer:
+    """Return the deployer that a table of options describes; `target` names its kind.
+
+    Raises:
+        UnknownNameError: there is no such target.
+        ConfigError: an option is unknown, missing, or of another type.
+    """
+    given = dict(options)
+    kind = plugins.find("deployers", str(given.pop("target")), Deployer)  # type: ignore[type-abstract]
+    hints = typing.get_type_hints(kind)
+    for name, value in given.items():
+        if hints.get(name) is Place and isinstance(value, str):
+            given[name] = resolve_place(value, root)
+    return config.convert(given, kind, where=where)
