@@ -129,8 +129,9 @@ class BundleDeployer(Deployer):
         return None if head is None or head.digest is None else {"bundle": head.digest}
 
     def activate(self, name: str, at: Locator | None, /, *, instead_of: Locator | None, why: str) -> None:
-        """Append the alias record that names the bundle."""
-        head = self._alias(name).head()
+        """Append the alias record that names the bundle, if it does not name it already."""
+        alias = self._alias(name)
+        head = alias.head()
         live = None if head is None or head.digest is None else {"bundle": head.digest}
         if live != instead_of:
             raise ConflictError(
@@ -142,7 +143,10 @@ class BundleDeployer(Deployer):
             raise IntegrityError(
                 fault, remedy="Deploy it again; deploying pushes what is missing.", digest=at["bundle"]
             )
-        self._alias(name).append(None if at is None else at["bundle"], after=head, why=why)
+        if at == live:
+            alias.refresh()
+        else:
+            alias.append(None if at is None else at["bundle"], after=head, why=why)
 
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove nothing: a bundle under its digest may serve other aliases too."""

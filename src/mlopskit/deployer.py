@@ -53,7 +53,7 @@ class Deployer(ABC):
 
     @abstractmethod
     def activate(self, name: str, at: Locator | None, /, *, instead_of: Locator | None, why: str) -> None:
-        """Make this live in one step, or nothing at all with None.
+        """Make this live in one step, or nothing at all with None; what is live already stays so, without a trace.
 
         Raises:
             ConflictError: what is live is not `instead_of`; nothing was changed.

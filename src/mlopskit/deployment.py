@@ -103,8 +103,7 @@ class Deploying:
         name = self.package.name
         with self._step("activate"):
             before = self.deployer.live(name)
-            if before != at:
-                self.deployer.activate(name, at, instead_of=before, why=self.why)
+            self.deployer.activate(name, at, instead_of=before, why=self.why)
         try:
             with self._step("verify after the switch"):
                 receipt = self._ask(None)

@@ -114,6 +114,16 @@ def test_activating_expects_what_is_live(parrot: Parrot, bundle: mk.Bundle) -> N
         parrot.predict("mood", [{}], None)
 
 
+def test_activating_what_is_live_leaves_no_trace_but_mends_the_hint(parrot: Parrot, bundle: mk.Bundle) -> None:
+    at = parrot.push(bundle)
+    parrot.activate("mood", at, instead_of=None, why="first")
+    aliases = Path(parrot.to, "mood", "parrot", "aliases")
+    (aliases / "production.json").unlink()
+    parrot.activate("mood", at, instead_of=at, why="again")
+    assert [path.name for path in (aliases / "production").iterdir()] == ["1"]
+    assert (aliases / "production.json").read_bytes() == (aliases / "production" / "1" / "record.json").read_bytes()
+
+
 def test_aliases_are_apart(parrot: Parrot, bundle: mk.Bundle) -> None:
     at = parrot.push(bundle)
     candidate = Parrot(to=parrot.to, alias="candidate")
