@@ -14,6 +14,8 @@ from mlopskit.runtime import canonical
 PACKAGE = "_mlopskit_runtime"
 MAIN = "__main__.py"
 # No bytecode is written beside the files: a folder of the runtime holds what it was published with, nothing else.
+# Where Python would put that of MAIN, which it compiles before MAIN can forbid it, stands a file.
+_NO_FOLDER = "__pycache__"
 _MAIN_TEXT = f'''"""Answer rows from a package; see {PACKAGE}/__main__.py."""
 
 import sys
@@ -33,7 +35,7 @@ def runtime_files(formats: Iterable[str], /) -> dict[str, bytes]:
         UnknownNameError: no plugin has this format.
     """
     source = Path(runtime.__path__[0])
-    files = {MAIN: _MAIN_TEXT.encode()}
+    files = {MAIN: _MAIN_TEXT.encode(), _NO_FOLDER: b"So that Python writes no bytecode here.\n"}
     for path in sorted([*source.glob("*.py"), source / "loaders" / "__init__.py"]):
         files[f"{PACKAGE}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
     for name in sorted(formats):

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.modelcard import model_card
+
+EVIL = "a|b](javascript:alert(1)) <img src=x onerror=alert(1)>"
+
+
+def card() -> str:
+    columns = {"properties": {EVIL: {"type": ["string", "null"]}}, "required": [EVIL]}
+    manifest = {
+        "name": "mood",
+        "task": "binary",
+        "schema": {"inputs": columns, "outputs": columns},
+        "models": [{"format": "skops", "files": ["model.skops"]}],
+    }
+    estimate = Estimate(metric="accuracy", value=1.0, lower=0.9, upper=1.0, n=26, method="x", slice=f"source={EVIL}")
+    return model_card(manifest, Evaluation(dataset="d", rows=1234, estimates=(estimate,)))
+
+
+def test_a_card_says_what_the_model_is_and_how_good() -> None:
+    text = card()
+    assert text.startswith("# mood\n\nA binary model")
+    assert "## Measured on 1,234 test rows" in text
+    assert "string or null" in text
+    assert "| skops | model.skops |" in text
+    assert "| 1 | 0.9 | 1 | 26 |" in text
+
+
+def test_names_from_data_stay_text() -> None:
+    assert "<img" not in card()
+    assert "a\\|b" in card()
+    rows = [line for line in card().splitlines() if "javascript" in line]
+    assert len(rows) == 3

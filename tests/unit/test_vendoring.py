@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlopskit import runtime, vendoring
+from mlopskit.errors import PluginError, UnknownNameError
+
+FORMAT = """
+import mlopskit as mk
+
+class Odd(mk.Format):
+    name = "odd"
+    loader = "nothing_of_this_name"
+    def refusals(self, model, schema, /): return ["no"]
+    def save(self, model, schema, frame, into, /): raise NotImplementedError
+
+@mk.hookimpl
+def mlopskit_formats():
+    return [Odd]
+"""
+
+
+def test_the_runtime_travels_whole_with_the_loaders_that_are_asked_for() -> None:
+    files = vendoring.runtime_files(["skops"])
+    source = Path(runtime.__path__[0])
+    assert {f"_mlopskit_runtime/{path.name}" for path in source.glob("*.py")} < files.keys()
+    assert "_mlopskit_runtime/loaders/skops.py" in files
+    assert "_mlopskit_runtime/loaders/skops.py" not in vendoring.runtime_files([])
+    assert not [path for path in files if path.endswith(".pyc")]
+    for path in source.glob("*.py"):
+        assert files[f"_mlopskit_runtime/{path.name}"] == path.read_bytes()
+
+
+def test_the_same_files_have_the_same_digest() -> None:
+    files = vendoring.runtime_files(["skops"])
+    digest = vendoring.digest_of_files(files)
+    assert digest == vendoring.digest_of_files(dict(reversed(files.items())))
+    assert digest != vendoring.digest_of_files({**files, "__main__.py": b""})
+    assert digest != vendoring.digest_of_files({path: data for path, data in files.items() if path != "__main__.py"})
+
+
+def test_a_written_runtime_runs_and_leaves_no_bytecode(tmp_path: Path) -> None:
+    files = vendoring.runtime_files(["skops"])
+    vendoring.write_files(files, tmp_path)
+    said = subprocess.run(
+        [sys.executable, "-I", str(tmp_path), str(tmp_path / "absent"), "--digest", "sha256:" + "0" * 64],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stderr) == (3, "")
+    assert '"kind": "IntegrityError"' in said.stdout
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == files.keys()
+
+
+def test_an_unknown_format_is_named() -> None:
+    with pytest.raises(UnknownNameError, match=r"There is no format 'skop'\. Did you mean 'skops'"):
+        vendoring.runtime_files(["skop"])
+
+
+def test_a_format_whose_loader_is_gone_is_named(install: Callable[..., None]) -> None:
+    install("mlopskit-odd", FORMAT, formats="odd")
+    with pytest.raises(PluginError, match="The loader 'nothing_of_this_name' of the format 'odd' is not there"):
+        vendoring.loader_source("odd")
