@@ -11,7 +11,9 @@ LABELS = {"prediction": "b", "probability.a": 0.25, "probability.b": 0.75}
 TIE = {"prediction": "b", "probability.a": 0.5, "probability.b": 0.5}
 
 
-def compared(expected: dict, answered: dict, *, labels: bool = True, tolerance: float = 1e-6, scale: float = 1.0) -> Comparison:
+def compared(
+    expected: dict, answered: dict, *, labels: bool = True, tolerance: float = 1e-6, scale: float = 1.0
+) -> Comparison:
     golden = [GoldenRow(row={"x": 1}, expected=expected)]
     return compare_rows(golden, [answered], labels=labels, tolerance=tolerance, scale=scale)
 

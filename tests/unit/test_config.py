@@ -55,7 +55,12 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         ('target = "fileshare"', "", "[endpoint.production] has no target", 'target = "fileshare"'),
         ('gates = ["accuracy >= 0.75"]', 'gates = "accuracy"', "evaluate.gates: expected `array`", "configuration.md"),
         ("from = ", "source = ", "has the unknown key 'source'.", "Known keys: rows, from, tolerance."),
-        ('test = { share = 0.3, by = "group:source" }', "test = 0.3", "data.test: expected `object`", "configuration.md"),
+        (
+            'test = { share = 0.3, by = "group:source" }',
+            "test = 0.3",
+            "data.test: expected `object`",
+            "configuration.md",
+        ),
     ],
 )
 def test_a_wrong_key_or_type_is_named_with_what_was_meant(
@@ -76,7 +81,7 @@ def test_names_are_checked(tmp_path: Path, name: str, where: str) -> None:
         read(tmp_path, WHOLE.replace(old, where.format(f'"{name}"')))
 
 
-@pytest.mark.parametrize("text", ["name = ", "a = 1\na = 2", b"\xff\xfe", "[data", b"name = \"\xe9\""])
+@pytest.mark.parametrize("text", ["name = ", "a = 1\na = 2", b"\xff\xfe", "[data", b'name = "\xe9"'])
 def test_what_is_no_toml_is_refused_with_its_place(tmp_path: Path, text: str | bytes) -> None:
     with pytest.raises(ConfigError, match="is no TOML"):
         read(tmp_path, text)

@@ -26,6 +26,7 @@ class Parrot(BundleDeployer):
 def mlopskit_deployers():
     return [Parrot]
 """
+HOOK = "from mlopskit import hookimpl\n@hookimpl\ndef mlopskit_{}():\n    return [{}]"
 OBSERVER = """
 from mlopskit import hookimpl
 
@@ -95,7 +96,10 @@ def test_two_distributions_with_one_name_are_named(install: Any) -> None:
         (PARROT.replace("return [Parrot]", "return [Parrot, Parrot]"), "it offers 2 deployers"),
         (PARROT.replace("return [Parrot]", "return 1 / 0"), "ZeroDivisionError"),
         (PARROT.replace("def ask(self, bundle, rows, /): pass", ""), "its class Parrot lacks ask"),
-        ("from mlopskit import hookimpl\n@hookimpl\ndef mlopskit_deployers():\n    return [type('P', (), {'target': 'parrot'})]", "what it offers is no Deployer"),
+        (
+            HOOK.format("deployers", "type('P', (), {'target': 'parrot'})"),
+            "what it offers is no Deployer",
+        ),
     ],
 )
 def test_a_broken_plugin_is_named_with_its_distribution(install: Any, code: str, why: str) -> None:
@@ -118,13 +122,13 @@ def test_the_listing_says_what_is_broken_and_goes_on(install: Any) -> None:
 
 
 def test_a_command_is_found(install: Any) -> None:
-    code = "import click\nfrom mlopskit import hookimpl\n@click.command('sing')\ndef sing(): ...\n@hookimpl\ndef mlopskit_commands():\n    return [sing]"
+    code = "import click\n@click.command('sing')\ndef sing(): ...\n" + HOOK.format("commands", "sing")
     install("parrot", code, commands="sing")
     assert plugins.command("sing").name == "sing"
 
 
 def test_a_promised_command_that_is_not_there_is_an_error(install: Any) -> None:
-    install("parrot", "from mlopskit import hookimpl\n@hookimpl\ndef mlopskit_commands():\n    return []", commands="sing")
+    install("parrot", HOOK.format("commands", ""), commands="sing")
     with pytest.raises(PluginError, match="0 commands"):
         plugins.command("sing")
 
@@ -134,7 +138,9 @@ def test_observers_veto_and_an_error_in_a_veto_is_one(install: Any) -> None:
     manager = plugins.observers()
     assert list(plugins.vetoes(manager, package=None, endpoint="monday")) == []
     assert list(plugins.vetoes(manager, package=None, endpoint="friday")) == [("parrot", "not on Fridays")]
-    assert list(plugins.vetoes(manager, package=None, endpoint="broken")) == [("parrot", "it failed: RuntimeError: no answer")]
+    assert list(plugins.vetoes(manager, package=None, endpoint="broken")) == [
+        ("parrot", "it failed: RuntimeError: no answer")
+    ]
 
 
 def test_an_error_in_an_observer_is_logged_and_the_next_is_told(install: Any, caplog: pytest.LogCaptureFixture) -> None:
