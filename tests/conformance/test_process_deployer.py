@@ -33,10 +33,10 @@ class TestProcessDeployer(DeployerConformance):
         deployer.stop()
 
     def tamper(self, deployer, at, other):
-        # What is asked at the place of the one is from now on the process of the other.
-        there = deployer.push(other)
-        files = [running(deployer) / f"{hex_of(one['bundle'])}.json" for one in (at, there)]
-        files[0].write_bytes(files[1].read_bytes())
+        # Whoever asks for the one is from now on sent to the port of the other.
+        port = record_of(deployer, deployer.push(other))["port"]
+        record = running(deployer) / f"{hex_of(at['bundle'])}.json"
+        record.write_text(json.dumps({**record_of(deployer, at), "port": port}))
 
     def test_one_process_for_one_bundle(self, stage, package):
         at = stage.push(package)

@@ -116,7 +116,9 @@ class BundleDeployerConformance(DeployerConformance):
 
 
 def _of(deployer: Deployer) -> BundleDeployer:
-    assert isinstance(deployer, BundleDeployer), f"{type(deployer).__name__} is no BundleDeployer: use DeployerConformance."
+    assert isinstance(deployer, BundleDeployer), (
+        f"{type(deployer).__name__} is no BundleDeployer: use DeployerConformance."
+    )
     return deployer
 
 

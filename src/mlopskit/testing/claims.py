@@ -1,4 +1,4 @@
-"""What a check claims: that something is refused, or goes without an error. The message names the fault and the remedy."""
+"""What a check claims: that something is refused, or goes without an error. The message names the fault."""
 
 from __future__ import annotations
 

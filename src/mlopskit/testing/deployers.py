@@ -63,7 +63,9 @@ class DeployerConformance(PackageFixtures):
         assert options.frozen, "The deployer's options can be changed. Write @dataclass(frozen=True, kw_only=True)."
         by_position = [one.name for one in dataclasses.fields(deployer) if one.init and not one.kw_only]  # type: ignore[arg-type]
         assert not by_position, f"The options {by_position} can be given by position. Write kw_only=True."
-        assert isinstance(getattr(type(deployer), "target", None), str), "The class has no `target`, its name as a text."
+        assert isinstance(getattr(type(deployer), "target", None), str), (
+            "The class has no `target`, its name as a text."
+        )
 
     def test_check_changes_nothing(self, stage: Stage, package: ModelPackage) -> None:
         """`check` takes a usable package, and only looks at it."""

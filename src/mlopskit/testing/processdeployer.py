@@ -207,7 +207,8 @@ class _Place:
         lock, record = self.beside(digest, "lock"), self.running(digest)
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if record and _is_held(lock):  # so the number is still that of the process that we started
-                os.kill(record["pid"], sign)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself since
+                    os.kill(record["pid"], sign)
                 end = time.monotonic() + _PATIENCE
                 while _is_held(lock) and time.monotonic() < end:
                     time.sleep(0.01)

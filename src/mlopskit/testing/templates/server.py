@@ -17,8 +17,10 @@ import socketserver
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 LISTING = HERE / "bundle.json"
@@ -41,9 +43,9 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         from _mlopskit_runtime import http, load, open_package  # type: ignore[import-not-found]
 
         data = LISTING.read_bytes()
-        model = load(open_package(HERE / "package", digest=json.loads(data)["package"]))
+        model: Any = load(open_package(HERE / "package", digest=json.loads(data)["package"]))
         self.bundle = f"sha256:{hashlib.sha256(data).hexdigest()}"
-        self.answer = lambda body: http.answer(model, body)
+        self.answer: Callable[[bytes], tuple[int, bytes]] = lambda body: http.answer(model, body)
         self.longest = http.MAX_BODY
         self.server_activate()
 

@@ -1,0 +1,233 @@
+"""The conformance suite of storages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlopskit.errors import UnsafePathError
+from mlopskit.storage import Storage
+from mlopskit.testing.claims import no_error, refused
+
+_THREADS = 8
+_ROUNDS = 50
+# More than any service lists on one page.
+_MANY = 1_100
+_ALLOWED = ("a/b.json", "A-Z_0.9/x", "_private/x", f"long/{'n' * 100}", "/".join(["deep"] * 35), "a..b/c-.d")
+_UNSAFE = ("", ".", "..", "/a", "a/", "a//b", "a/../b", "../a", "a/.", "a\\b", "a\0b", "\u00e9", "nul", "con.x", "a b")
+
+
+class StorageConformance:
+    """What every storage must do. Inherit it and write the fixture `storage`. Each check gets a new, empty place."""
+
+    @pytest.fixture
+    def storage(self) -> Storage:
+        """The storage to test, at a place that is empty."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `storage`; see mlopskit.testing")
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def test_returns_the_bytes_it_was_given(self, storage: Storage) -> None:
+        """Every byte comes back, from `open` and from `local`, and the sizes are right."""
+        given = {"empty": b"", "all": bytes(range(256)) * 1000, "lines": b"a\r\nb\nc\x1a"}
+        storage.commit("a/b", {**given}, last="all")
+        for path, data in given.items():
+            key = f"a/b/{path}"
+            assert _bytes(storage, key) == data, f"open({key!r}) returned other bytes than were committed."
+            stat, local = storage.stat(key), storage.local(key)
+            assert stat is not None, f"stat({key!r}) returned None for a file that is there."
+            assert stat.size == len(data), f"stat({key!r}) says {stat.size} bytes, {len(data)} were committed."
+            assert local is None or local.read_bytes() == data, f"local({key!r}) names a file of other bytes."
+        listed = dict(storage.list("a"))
+        wanted = {f"a/b/{path}": len(data) for path, data in given.items()}
+        assert listed == wanted, f"list('a') says {listed}, expected {wanted}."
+
+    def test_says_what_is_absent(self, storage: Storage) -> None:
+        """What is not there is FileNotFoundError for `open`, None for `stat`, and nothing for `list`."""
+        storage.commit("there", {"file": b"1"}, last="file")
+        for key in ("absent", "absent/file", "there", "there/other", "there/file/below"):
+            with refused(FileNotFoundError, fault=f"open({key!r}) did not say that there is no such file."):
+                _bytes(storage, key)
+            stat = storage.stat(key)
+            assert stat is None, f"stat({key!r}) returned {stat}, but there is no such file. Return None."
+        assert list(storage.list("absent")) == [], "list('absent') yielded files, but there is nothing."
+
+    def test_lists_all_at_once(self, storage: Storage) -> None:
+        """What was committed is listed at once, however much it is, and each file once."""
+        names = {f"{number:04}" for number in range(_MANY)}
+        storage.commit("many", dict.fromkeys(names, b"1"), last="0000")
+        listed = [key for key, _ in storage.list("many")]
+        assert sorted(listed) == sorted(f"many/{name}" for name in names), (
+            f"list yielded {len(listed)} keys ({len(set(listed))} different) after {_MANY} were committed. "
+            "Read every page, and list what was just written."
+        )
+
+    def test_lists_no_siblings(self, storage: Storage) -> None:
+        """`list` of a folder does not yield what lies in one whose name only begins alike."""
+        storage.commit("a/b", {"x": b"1"}, last="x")
+        storage.commit("a/bc", {"x": b"1"}, last="x")
+        listed = [key for key, _ in storage.list("a/b")]
+        assert listed == ["a/b/x"], f"list('a/b') yielded {listed}, expected ['a/b/x']. List the prefix with its '/'."
+        everything = sorted(key for key, _ in storage.list(""))
+        assert everything == ["a/b/x", "a/bc/x"], f"list('') yielded {everything}, expected both files."
+
+    # --- commit ---------------------------------------------------------------------------------------------------
+
+    def test_commits_bytes_and_files(self, storage: Storage, tmp_path: Path) -> None:
+        """The content of a file is given as bytes, or as the path where it stands."""
+        source = tmp_path / "source"
+        source.write_bytes(b"from a file")
+        storage.commit("a", {"file": source, "below/bytes": b"from memory"}, last="file")
+        found = {key: _bytes(storage, key) for key, _ in storage.list("a")}
+        wanted = {"a/file": b"from a file", "a/below/bytes": b"from memory"}
+        assert found == wanted, f"commit of a path and of bytes made {found}, expected {wanted}."
+        assert source.exists(), "commit took the source file away. Copy it."
+
+    def test_commits_once(self, storage: Storage) -> None:
+        """What is there is left as it is, and False says so; also when it is our own, from a try before."""
+        first = storage.commit("a", {"x": b"first", "y": b"first"}, last="y")
+        assert first is True, f"commit to an empty place returned {first!r}, expected True."
+        for files in ({"x": b"second", "y": b"second"}, {"x": b"first", "y": b"first"}, {"z": b"third"}):
+            again = storage.commit("a", dict(files), last=next(iter(files)))
+            assert again is False, f"commit to a folder that is there returned {again!r}, expected False."
+            found = {key: _bytes(storage, key) for key, _ in storage.list("a")}
+            assert found == {"a/x": b"first", "a/y": b"first"}, (
+                f"commit changed a folder that was there: {found}. Create only if absent, and return False."
+            )
+
+    def test_commits_whole_or_not_at_all(self, storage: Storage, tmp_path: Path) -> None:
+        """A commit that fails midway, whichever file it fails at, shows nothing to a reader, and can be done again."""
+        broken = tmp_path / "folder"  # it can be looked at, but not read
+        broken.mkdir()
+        for bad in (tmp_path / "vanished", broken):
+            for at in range(3):
+                files: dict[str, Path | bytes] = {"a": b"1", "b": b"2", "last": b"3"}
+                files[[*files][at]] = bad
+                with refused(Exception, fault=f"commit returned as if done, but {bad.name!r} cannot be read."):
+                    storage.commit("a/b", files, last="last")
+                assert storage.stat("a/b/last") is None, (
+                    "commit showed its last file, though another could not be written. Write `last` after all others."
+                )
+        whole = storage.commit("a/b", {"a": b"1", "b": b"2", "last": b"3"}, last="last")
+        found = {key: _bytes(storage, key) for key, _ in storage.list("a/b")}
+        wanted = {"a/b/a": b"1", "a/b/b": b"2", "a/b/last": b"3"}
+        assert (whole, found) == (True, wanted), (
+            f"After commits that failed, the whole one returned {whole} and left {found}. "
+            "What a failed commit leaves must be in nobody's way."
+        )
+
+    def test_needs_its_last_file(self, storage: Storage) -> None:
+        """`last` is one of the files."""
+        with refused(ValueError, fault="commit took a `last` that is not among its files."):
+            storage.commit("a", {"x": b"1"}, last="y")
+
+    def test_one_of_many_commits_wins(self, storage: Storage) -> None:
+        """Of several commits to one place at once exactly one gets True, and it is that one's content which stays."""
+        for number in range(_ROUNDS):
+            won = _race(storage, f"race/{number}")
+            assert len(won) == 1, (
+                f"{len(won)} of {_THREADS} commits to one place at once returned True, expected one. "
+                "Create by a step of the place that only one can win: a rename, or create-if-absent."
+            )
+            left = _bytes(storage, f"race/{number}/last")
+            assert left == won[0], "The content that stayed is not that of the commit which returned True."
+
+    # --- hint and delete ------------------------------------------------------------------------------------------
+
+    def test_hint_replaces(self, storage: Storage) -> None:
+        """A hint is readable at once, and so is the one written over it; its tag changes with it."""
+        tags = set()
+        for data in (b"first", b"other", b""):
+            with no_error(fault="A hint could not be written, or not be replaced."):
+                storage.hint("a/hint.json", data)
+            found = _bytes(storage, "a/hint.json")
+            assert found == data, f"After hint(..., {data!r}) the file holds {found!r}."
+            stat = storage.stat("a/hint.json")
+            assert stat is not None, "stat returned None for a hint that was written."
+            tags.add(stat.etag)
+        assert len(tags) == 3, "stat gave one etag to different contents. Take it from the content."  # noqa: PLR2004
+        assert storage.commit("a/b", {"x": b"1"}, last="x"), "A hint in a folder hindered a commit below that folder."
+
+    def test_deletes(self, storage: Storage) -> None:
+        """`delete` removes a folder whole and nothing else; what is gone can be committed again."""
+        for prefix in ("a/b", "a/bc", "a/b2/c"):
+            storage.commit(prefix, {"x": b"1", "y/z": b"1"}, last="x")
+        storage.delete("a/b")
+        left = sorted(key for key, _ in storage.list(""))
+        wanted = ["a/b2/c/x", "a/b2/c/y/z", "a/bc/x", "a/bc/y/z"]
+        assert left == wanted, f"delete('a/b') left {left}, expected {wanted}."
+        assert storage.commit("a/b", {"x": b"2"}, last="x"), "What was deleted could not be committed again."
+
+    def test_deletes_again(self, storage: Storage) -> None:
+        """Whoever deletes what is gone finds it done."""
+        storage.commit("a/b", {"x": b"1"}, last="x")
+        for prefix in ("a/b", "a/b", "never"):
+            with no_error(fault=f"delete({prefix!r}) failed for what is not there. Let it find that all is done."):
+                storage.delete(prefix)
+
+    # --- keys -----------------------------------------------------------------------------------------------------
+
+    def test_takes_every_allowed_key(self, storage: Storage) -> None:
+        """Whatever the rules for paths allow can be stored and comes back under the same key."""
+        for key in _ALLOWED:
+            with no_error(fault=f"The key {key!r} is allowed, and was refused."):
+                storage.commit(f"allowed/{key}", {"x": b"1"}, last="x")
+        listed = sorted(key for key, _ in storage.list("allowed"))
+        wanted = sorted(f"allowed/{key}/x" for key in _ALLOWED)
+        assert listed == wanted, f"list yielded {listed}, committed were {wanted}."
+
+    def test_refuses_unsafe_keys(self, storage: Storage) -> None:
+        """No key leaves the place, or means different files on different systems: `check_path` is asked each time."""
+        acts: dict[str, Callable[[str], object]] = {
+            "open": lambda key: _bytes(storage, key),
+            "stat": storage.stat,
+            "local": storage.local,
+            "commit": lambda key: storage.commit(key, {"x": b"1"}, last="x"),
+            "commit of a file": lambda key: storage.commit("a", {key: b"1"}, last=key),
+            "hint": lambda key: storage.hint(key, b"1"),
+            "delete": storage.delete,
+            "list": lambda key: list(storage.list(key or "..")),  # an empty prefix lists all
+        }
+        for name, act in acts.items():
+            for key in _UNSAFE:
+                fault = f"{name} took the unsafe key {key!r}. Check each key with mlopskit.runtime.names.check_path."
+                with refused(UnsafePathError, fault=fault):
+                    act(key)
+        assert list(storage.list("")) == [], "Something was written under an unsafe key, though it was refused."
+
+    def test_has_an_address(self, storage: Storage) -> None:
+        """`uri` says where the place is, and `schemes` which addresses are its own."""
+        assert isinstance(storage.uri, str), "uri is no text."
+        assert storage.uri, "uri is empty. Return the place's address, without secrets."
+        assert type(storage).schemes, "schemes is empty. Name the part of the address before '://'."
+
+
+def _bytes(storage: Storage, key: str) -> bytes:
+    with storage.open(key) as opened:
+        return opened.read()
+
+
+def _race(storage: Storage, prefix: str) -> list[bytes]:
+    """Commit to one place from several threads at once; return the contents of those that were told True."""
+    together = threading.Barrier(_THREADS)
+    won: list[bytes] = []
+    errors: list[Exception] = []
+
+    def commit(data: bytes) -> None:
+        together.wait()
+        try:
+            if storage.commit(prefix, {"first": data, "last": data}, last="last"):
+                won.append(data)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=commit, args=(b"%d" % number,)) for number in range(_THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, f"A commit that lost a race raised {type(errors[0]).__name__}: {errors[0]} Return False."
+    return won
