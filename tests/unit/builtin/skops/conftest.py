@@ -1,5 +1,6 @@
 """Models, their archives, and a way to forge archives."""
 
+import functools
 import io
 import json
 import subprocess
@@ -63,7 +64,8 @@ class Forgery:
 
     def data(self):
         schema = json.dumps(self.root).encode()
-        return loader.pack(loader.deflate(*item) for item in [*self.members.items(), (loader.SCHEMA, schema)])
+        used = [(name, data) for name, data in self.members.items() if f'"{name}"'.encode() in schema]
+        return loader.pack(loader.deflate(*item) for item in [*used, (loader.SCHEMA, schema)])
 
 
 def plain(value):
@@ -109,17 +111,17 @@ def archives(fitted):
     return {name: canonical(model) for name, model in fitted.items()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def forge():
     return Forgery
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def json_node():
     return plain
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def spec():
     return spec_of
 
@@ -127,18 +129,24 @@ def spec():
 @pytest.fixture
 def child(tmp_path):
     """Run a script in a process of its own, in an empty folder; return what it printed as JSON."""
+    return functools.partial(run_child, tmp_path)
 
-    def run(script, *arguments, env=None, timeout=120):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *map(str, arguments)],
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            text=True,
-        )
-        assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2000:]}"
-        return json.loads(done.stdout.splitlines()[-1])
 
-    return run
+@pytest.fixture(scope="module")
+def module_child(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("child")
+    return folder, functools.partial(run_child, folder)
+
+
+def run_child(folder, script, *arguments, env=None, timeout=120):
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-2000:]}"
+    return json.loads(done.stdout.splitlines()[-1])

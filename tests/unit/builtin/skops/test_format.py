@@ -32,7 +32,13 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from mlopskit.builtin.skops import loader
@@ -71,7 +77,9 @@ MODELS = {
 }
 TEXTS = [f"word{number % 7} the other{number % 3}" for number in range(120)]
 TEXT_MODELS = {
-    "tf-idf": lambda: make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=9), LogisticRegression()),
+    "tf-idf": lambda: make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, max_features=9), LogisticRegression()
+    ),
     "stop words": lambda: make_pipeline(TfidfVectorizer(stop_words=["the"]), MultinomialNB()),
     "english": lambda: make_pipeline(CountVectorizer(stop_words="english", binary=True), MultinomialNB()),
     "hashing": lambda: make_pipeline(HashingVectorizer(n_features=64), SGDClassifier(random_state=0)),
