@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import pkgutil
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from . import loaders
 from .errors import PackageError, RowError, UnsafeModelError
 from .package import Package
 from .schema import Checker, Columns, Row
@@ -178,7 +179,7 @@ def own_loaders() -> Loaders:
 
     A reader maps a format's name to its own loaders: only these names, never one written in a package, are imported.
     """
-    return {name: _importer(name) for name in FORMATS if importlib.util.find_spec(f".loaders.{name}", __package__)}
+    return {found.name: _importer(found.name) for found in pkgutil.iter_modules(loaders.__path__)}
 
 
 def _importer(name: str) -> Callable[[], Loader]:

@@ -94,11 +94,13 @@ def test_a_name_in_a_package_is_never_imported(write_package, monkeypatch, tmp_p
     assert not {name for name in set(sys.modules) - before if name.split(".")[0] in ("evil", "this", "antigravity")}
 
 
-def test_own_loaders_are_those_beside_the_runtime(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package: (name, package) if "skops" in name else None)
+def test_own_loaders_are_those_beside_the_runtime(monkeypatch, tmp_path):
+    for name in ("skops", "somebody-elses"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    monkeypatch.setattr("mlopskit.runtime.loaders.__path__", [str(tmp_path)])
     monkeypatch.setattr(importlib, "import_module", lambda name, package: (name, package))
     loaders = own_loaders()
-    assert loaders.keys() == {"skops"}
+    assert loaders.keys() == {"skops", "somebody-elses"}
     assert loaders["skops"]() == (".loaders.skops", "mlopskit.runtime")
 
 
