@@ -13,7 +13,7 @@ def _loaded(code: str) -> set[str]:
         "import sys; before = set(sys.modules)",
         "import json; print(json.dumps([*set(sys.modules) - before]))",
     )
-    program = "\n".join([before, code, after])
+    program = f"{before}\n{code}\n{after}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     modules = {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
     return modules - sys.stdlib_module_names
