@@ -826,7 +826,11 @@ def _check_machine(part: Any) -> None:
         known = _is_sparse(each) and each.format == "csr" if sparse else type(each).__name__ == "ndarray"
         _require(known and each.dtype == "float64" and each.ndim == 2, part, "its vectors are not as it says")
     counts = part._n_support
-    _require(getattr(counts, "ndim", 0) == 1 and counts.dtype == "int32" and (counts >= 0).all(), part, "_n_support")
+    _require(
+        getattr(counts, "ndim", 0) == 1 and counts.dtype == "int32" and (counts >= 0).all(),
+        part,
+        "_n_support is no count",
+    )
     labels = vars(part).get("classes_")
     classes = 2 if labels is None else len(labels)
     machine = len(counts) == classes >= 2 and (labels is None or counts.sum() == vectors.shape[0])
