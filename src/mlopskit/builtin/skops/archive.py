@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 from zipfile import ZipFile
@@ -128,8 +129,8 @@ class _Rewriter:
             return self._object(node)
         if kind == "SetNode":
             return {"content": sorted((self.rewritten(item) for item in node["content"]), key=json.dumps)}
-        if kind == "FunctionNode" and node["__module__"].startswith("numpy."):
-            return {"__module__": "numpy"}  # skops finds a ufunc in whichever module was imported first
+        if kind == "FunctionNode" and _is_numpys(node["__module__"], node["__class__"]):
+            return {"__module__": "numpy"}
         made = {key: self._value(value) for key, value in node.items() if key not in ("__id__", "file")}
         if "file" in node:
             made["file"] = self._member(node["file"])
@@ -204,6 +205,14 @@ class _Rewriter:
         data = self._files[name]
         self.members[new] = _npz(data) if suffix == "npz" else _npy(data)
         return new
+
+
+def _is_numpys(module: str, name: str) -> bool:
+    """Say whether this is numpy's own function: skops names it by whichever module was first to import it."""
+    import numpy as np
+
+    found = getattr(sys.modules.get(module), name, None)
+    return found is not None and found is getattr(np, name, None)
 
 
 def _npy(data: bytes) -> bytes:

@@ -29,7 +29,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
-from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, RadiusNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -39,6 +39,7 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     StandardScaler,
 )
+from sklearn.semi_supervised import LabelPropagation
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from mlopskit.builtin.skops import loader
@@ -186,6 +187,9 @@ def test_storing_leaves_the_model_as_it_is(data, spec):
 TRAIN = """
 import hashlib, json, sys
 if sys.argv[1] == "other order":
+    with open("early.py", "w") as file:
+        file.write("from numpy import log1p")
+    import early  # before numpy: the first module in which log1p is found
     import scipy.special, pandas, numpy.ma
 import numpy as np
 from sklearn.compose import make_column_transformer
@@ -258,6 +262,25 @@ def test_shared_parts_stay_shared(data):
     assert loaded.scaler is loaded[0]
 
 
+def test_the_numbers_of_terms_are_stored_as_plain_numbers():
+    model = CountVectorizer().fit(["good bad"])
+    before = canonical(model)
+    model.vocabulary_ = {"good": np.int64(1), "bad": 0}
+    assert canonical(model) == before
+
+
+def test_estimators_that_are_not_fitted_are_parts_like_others(data):
+    parts = [HistGradientBoostingClassifier(), GradientBoostingClassifier(), SVC(), OneHotEncoder()]
+    model = LogisticRegression().fit(*data)
+    model.parts = [*parts, KNeighborsClassifier(algorithm="brute"), KNeighborsRegressor(algorithm="brute").fit(*data)]
+    assert canonical(loader.load_estimator(canonical(model))) == canonical(model)
+    assert refused(model) == ""
+
+
+def test_a_type_of_scikit_learn_that_is_not_listed_is_refused(data):
+    assert "Use another of scikit-learn's estimators" in refused(LabelPropagation().fit(*data))
+
+
 def test_a_large_vocabulary_is_small_and_fast():
     import time
 
@@ -287,10 +310,6 @@ class Custom(TransformerMixin, BaseEstimator):
 
 def double(values):
     return values * 2
-
-
-class Itself(LogisticRegression):
-    pass
 
 
 def main_class():
