@@ -10,7 +10,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 import mlopskit as mk
 from mlopskit.builtin.folder import FolderStorage
 from mlopskit.bundles import check_folder, seal
+from mlopskit.deployment import Deploying
 from mlopskit.disk import DISK, Disk
 from mlopskit.errors import StorageError
 from mlopskit.runtime import canonical
@@ -36,6 +37,15 @@ class FaultyShare(mk.FileShare):
 
     def _storage(self) -> Storage:
         return FolderStorage(self.to, disk=self.disk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickShare(FaultyShare):
+    """A faulty share that is asked in this process, so that the whole loop takes milliseconds."""
+
+    def ask(self, bundle: Path, rows: Sequence[mk.Row], /) -> mk.Answer:
+        package = mk.ModelPackage.open(bundle)
+        return mk.Answer(rows=[one.expected for one in package.golden], digest=package.digest, runtime={})
 
 
 @pytest.fixture
@@ -126,6 +136,53 @@ def test_a_failing_step_is_said_and_the_second_run_completes(
         assert live_and_complete(place) == bundles[1].digest
 
     at_every_step(before, bundles[1], tmp_path, (faults.BEFORE, faults.SHORT), check, number)
+
+
+def test_killed_at_any_step_of_the_whole_loop_the_second_run_completes(
+    package: mk.ModelPackage,
+    other: mk.ModelPackage,
+    registry: mk.Registry,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Deploying, and rolling back, which is the same loop with an earlier package."""
+
+    def loop(place: Path, disk: Disk, one: mk.ModelPackage, *, rollback: bool = False) -> mk.Deployment:
+        share = QuickShare(to=Place(str(place / "share")), disk=disk)
+        home = mk.Registry(FolderStorage(str(place / "registry"), disk=disk))
+        return Deploying(package=one, deployer=share, registry=home, endpoint="e", rollback=rollback).run()
+
+    def state(place: Path) -> tuple[str | None, list[str]]:
+        home = mk.Registry.at(place / "registry")
+        return live_and_complete(place / "share"), [one.package for one in home.deployments(NAME, "e")]
+
+    count = 0
+    first = tmp_path / "first"
+    shutil.copytree(registry.storage.uri, first / "registry")
+    loop(first, DISK, package)
+    second = tmp_path / "second"
+    shutil.copytree(first, second)
+    loop(second, DISK, other)
+    for start, one, rollback in ((first, other, False), (second, package, True)):
+        counting = tmp_path / f"counting {rollback}"
+        shutil.copytree(start, counting)
+        steps = len(faults.steps_of(lambda disk: loop(counting, disk, one, rollback=rollback)))  # noqa: B023
+        old = state(start)
+        for at in range(1, steps + 1):
+            place = tmp_path / f"{at} {rollback}"
+            shutil.copytree(start, place)
+            disk = faults.FaultyDisk(at, faults.Fault(moment=faults.AFTER))
+            assert faults.dies(lambda: loop(place, disk, one, rollback=rollback))  # noqa: B023
+            live, recorded = state(place)
+            assert live in {old[0], one.digest}
+            assert recorded in (old[1], [*old[1], one.digest])
+            assert loop(place, DISK, one, rollback=rollback).receipt.passed
+            live, recorded = state(place)
+            assert live == one.digest
+            assert recorded[-1] == one.digest
+            shutil.rmtree(place)
+        count += steps
+    record_property("figure: SIGKILL at every step of the deploy loop and of rollback", f"{count} points, 0 broken")
 
 
 def variant(bundle: mk.Bundle, folder: Path) -> mk.Bundle:
