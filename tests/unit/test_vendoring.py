@@ -29,8 +29,9 @@ def test_the_runtime_travels_whole_with_the_loaders_that_are_asked_for() -> None
     files = vendoring.runtime_files(["skops"])
     source = Path(runtime.__path__[0])
     assert {f"_mlopskit_runtime/{path.name}" for path in source.glob("*.py")} < files.keys()
-    assert "_mlopskit_runtime/loaders/skops.py" in files
-    assert "_mlopskit_runtime/loaders/skops.py" not in vendoring.runtime_files([])
+    loader = vendoring.loader_source("skops").parent
+    assert {f"_mlopskit_runtime/loaders/skops/{path.name}" for path in loader.rglob("*.py")} < files.keys()
+    assert not [path for path in vendoring.runtime_files([]) if "skops" in path]
     assert not [path for path in files if path.endswith(".pyc")]
     for path in source.glob("*.py"):
         assert files[f"_mlopskit_runtime/{path.name}"] == path.read_bytes()

@@ -14,7 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zipfile import ZipFile
 
-from mlopskit.builtin.skops.loader import NEUTRAL, SCHEMA, SHARED, array, deflate, pack
+from mlopskit.builtin.skops.loader.arrays import array
+from mlopskit.builtin.skops.loader.container import deflate, pack
+from mlopskit.builtin.skops.loader.names import SHARED
+from mlopskit.builtin.skops.loader.nodes import SCHEMA
+from mlopskit.builtin.skops.loader.settings import NEUTRAL
 
 # Attributes that training alone reads: settings of its process, its timings, its generators. Predictions do not
 # depend on them; kept, they would make two trainings of one model differ.

@@ -7,8 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
-import mlopskit.builtin.skops.loader as own
 from mlopskit.builtin.skops.archive import Node, canonical, dump, write
+from mlopskit.builtin.skops.loader.audit import Audit
+from mlopskit.builtin.skops.loader.container import FILE
+from mlopskit.builtin.skops.loader.estimator import load_estimator
+from mlopskit.builtin.skops.loader.objects import check
+from mlopskit.builtin.skops.loader.parts import children, walk
+from mlopskit.builtin.skops.loader.scoring import EstimatorScorer
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
@@ -31,14 +36,14 @@ class SkopsFormat(Format):
             return reasons
         spec = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": "arrays"}
         try:
-            estimator = own.load_estimator(data)
-            own.EstimatorScorer(estimator, spec)
+            estimator = load_estimator(data)
+            EstimatorScorer(estimator, spec)
         except Exception as error:
             return [f"The stored model cannot be loaded: {error}."]
         same = canonical(estimator) == data
         return [] if same else [f"{type(model).__name__} is not the same after storing and loading."]
 
-    def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:  # noqa: ARG002
+    def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:  # noqa: ARG002 -- of the interface
         """Write `model.skops` into a folder: the same bytes in every process.
 
         Raises:
@@ -51,13 +56,13 @@ class SkopsFormat(Format):
                 remedy="Change these parts of the model and fit it again.",
                 reasons=reasons,
             )
-        (into / own.FILE).write_bytes(data)
-        return StoredModel(format=self.name, files=(own.FILE,), requires=_requires(model, frame), frame=frame)
+        (into / FILE).write_bytes(data)
+        return StoredModel(format=self.name, files=(FILE,), requires=_requires(model, frame), frame=frame)
 
 
 def _requires(model: object, frame: str) -> tuple[str, ...]:
     """Return what scoring needs: also the frames that a transformer was told to give."""
-    configs = [getattr(part, "_sklearn_output_config", {}) for _, part in own.walk(model)]
+    configs = [getattr(part, "_sklearn_output_config", {}) for _, part in walk(model)]
     frames = {frame, *(config.get("transform") for config in configs)}
     return tuple(f"{name}=={version(name)}" for name in [*_ENGINE, *_FRAMES] if name in _ENGINE or name in frames)
 
@@ -65,7 +70,7 @@ def _requires(model: object, frame: str) -> tuple[str, ...]:
 def _stored(model: object) -> tuple[bytes, list[str]]:
     """Return the archive of a model, or why there is none."""
     try:
-        own.check(model)
+        check(model)
     except Exception as error:
         return b"", [f"{error}."]
     try:
@@ -78,7 +83,7 @@ def _stored(model: object) -> tuple[bytes, list[str]]:
 
 def _reasons(root: Node, members: Mapping[str, bytes]) -> list[str]:
     node = {key: value for key, value in root.items() if key not in ("protocol", "_skops_version")}
-    problems = own.Audit(node, members, version("scikit-learn")).problems
+    problems = Audit(node, members, version("scikit-learn")).problems
     reasons = list(dict.fromkeys(_sentence(*problem) for problem in problems))
     more = len(reasons) - _SHOWN
     return [*reasons[:_SHOWN], *([f"There are {more} more such parts."] if more > 0 else [])]
@@ -107,7 +112,7 @@ def _undumped(model: object, error: Exception) -> str:
 def _culprit(model: object) -> tuple[str, object]:
     """Return the innermost part that cannot be stored, with its place."""
     place: tuple[str, object] = "model", model
-    while found := next((child for child in own.children(*place) if not _dumps(child[1])), None):
+    while found := next((child for child in children(*place) if not _dumps(child[1])), None):
         place = found
     return place
 

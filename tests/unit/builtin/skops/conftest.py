@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from mlopskit.builtin.skops import loader
 from mlopskit.builtin.skops.archive import canonical
+from mlopskit.builtin.skops.loader.container import deflate, pack, unpack
+from mlopskit.builtin.skops.loader.nodes import SCHEMA
 
 COUNT = 4
 
@@ -19,8 +20,8 @@ class Forgery:
     """An archive taken apart, to be put together differently."""
 
     def __init__(self, data):
-        self.members = dict(loader.unpack(data))
-        self.root = json.loads(self.members.pop(loader.SCHEMA))
+        self.members = dict(unpack(data))
+        self.root = json.loads(self.members.pop(SCHEMA))
 
     def at(self, *path, node=None):
         node = node or self.root
@@ -65,7 +66,7 @@ class Forgery:
     def data(self):
         schema = json.dumps(self.root).encode()
         used = [(name, data) for name, data in self.members.items() if f'"{name}"'.encode() in schema]
-        return loader.pack(loader.deflate(*item) for item in [*used, (loader.SCHEMA, schema)])
+        return pack(deflate(*item) for item in [*used, (SCHEMA, schema)])
 
 
 def plain(value):
