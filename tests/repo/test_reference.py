@@ -9,7 +9,7 @@ import typing
 import click
 import pytest
 
-from mlopskit import config, errors, hookspecs
+from mlopskit import config, errors, hookspecs, testing
 from mlopskit.cli import cli
 from mlopskit.plugins import KINDS
 
@@ -24,6 +24,7 @@ TABLES = {
 }
 COMMON = {"--json", "--debug"}
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("mlopskit_")}
+SUITES = {name: getattr(testing, name) for name in testing.__all__ if name.endswith("Conformance")}
 
 
 def _default(field: dataclasses.Field) -> str:
@@ -102,3 +103,20 @@ def test_the_trees_of_errors_are_the_real_one(root, page):
     assert depths == {name: len(one.__mro__) - len(errors.MlopskitError.__mro__) for name, one in classes.items()}
     drawn = page(root / "docs/reference/errors.md").sections["The tree"]
     assert re.findall(r"^([│├└─ ]*)(\w+Error)\b", drawn, re.MULTILINE) == tree
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_check_of_a_suite_is_described_and_all_that_can_be_overridden(name, root, page):
+    reference = page(root / "docs/reference/conformance.md")
+    suite = SUITES[name]
+    # What a suite has of another one is described there.
+    parent = next((one for one in suite.__mro__[1:] if one in SUITES.values()), object)
+    names = {one for one in dir(suite) if not one.startswith("_") and not hasattr(parent, one)}
+    checks = {one: [str(inspect.getdoc(getattr(suite, one))).partition("\n")[0]] for one in names if one[:5] == "test_"}
+    assert reference.rows(f"Checks of `{name}`") == checks
+    assert reference.rows(f"`{name}`").keys() == names - checks.keys()
+
+
+def test_all_else_of_the_conformance_kit_is_described(root, page):
+    rows = page(root / "docs/reference/conformance.md").rows("What else the kit holds")
+    assert rows.keys() == set(testing.__all__) - SUITES.keys()

@@ -53,7 +53,7 @@ class BundleDeployerConformance(DeployerConformance):
             folder = stage.new_folder() / "bundle"
             shutil.copytree(bundle.folder, folder)
             (folder / path).unlink()
-            with refused(Exception, fault=f"push succeeded without the file {path!r}."):
+            with refused(Exception, fault=f"push succeeded without the file {path!r}. Push what the bundle lists."):
                 stage.deployer.push(dataclasses.replace(bundle, folder=folder))
             visible = storage.stat(f"{prefix}/{bundle.listing}")
             assert visible is None, (
@@ -65,9 +65,11 @@ class BundleDeployerConformance(DeployerConformance):
         """An alias never names a bundle that was not pushed."""
         at = stage.deploy(package)
         absent = {"bundle": f"sha256:{'0' * 64}"}
-        with refused(MlopskitError, fault="activate switched to a bundle that was never pushed."):
+        advice = "Look whether it is there, then switch."
+        with refused(MlopskitError, fault=f"activate switched to a bundle that was never pushed. {advice}"):
             stage.activate(absent, at)
-        assert stage.live() == at, "activate refused a bundle that was never pushed, but switched all the same."
+        live = stage.live()
+        assert live == at, f"activate refused a bundle that was never pushed, and made {live} live. {advice}"
 
     def test_changed_bundle_is_refused(self, stage: Stage, package: ModelPackage) -> None:
         """A bundle that was changed at the target does not answer: one more byte in any file is too much."""
@@ -77,7 +79,8 @@ class BundleDeployerConformance(DeployerConformance):
         for path in bundle.files:
             whole = (bundle.folder / path).read_bytes()
             storage.hint(f"{prefix}/{path}", whole + b"\n")
-            with refused(MlopskitError, fault=f"predict answered from a bundle whose file {path!r} was changed."):
+            fault = f"predict answered from a bundle whose file {path!r} was changed. Check the whole bundle, then ask."
+            with refused(MlopskitError, fault=fault):
                 stage.ask_golden(package, at)
             storage.hint(f"{prefix}/{path}", whole)
 
@@ -92,17 +95,22 @@ class BundleDeployerConformance(DeployerConformance):
         deployer = _of(stage.deployer)
         with no_error(fault="The bundle does not answer from another folder. Build no paths of this machine into it."):
             answer = deployer.ask(moved, [golden.row for golden in package.golden])
-        assert answer.digest == package.digest, "The bundle answers as another package from another folder."
+        assert answer.digest == package.digest, (
+            f"The bundle answers as {answer.digest} from another folder, expected {package.digest}. "
+            "Let it answer from what lies in it."
+        )
 
     def test_aliases_are_independent(self, stage: Stage, package: ModelPackage) -> None:
         """To move one alias moves no other."""
         at = stage.deploy(package)
         other = dataclasses.replace(_of(stage.deployer), alias="another")
+        advice = "Keep one chain of records for each alias."
         live = other.live(NAME)
-        assert live is None, f"To move one alias also moved another, to {live}. Keep one chain of records an alias."
+        assert live is None, f"To move one alias also moved another, to {live}. {advice}"
         stage.activate(at, None, by=other)
         stage.activate(None, at, by=other)
-        assert stage.live() == at, "To move one alias also moved another. Keep one chain of records an alias."
+        live = stage.live()
+        assert live == at, f"To move one alias also moved another, from {at} to {live}. {advice}"
 
     def test_remove_leaves_what_another_alias_uses(self, stage: Stage, package: ModelPackage) -> None:
         """A bundle stands under its digest for every alias; `remove` for one does not take it from another."""

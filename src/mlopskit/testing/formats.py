@@ -26,6 +26,7 @@ from mlopskit.runtime.names import check_name
 from mlopskit.runtime.schema import check_columns
 from mlopskit.testing.claims import no_error, refused
 from mlopskit.testing.packages import dataset, fitted
+from mlopskit.testing.surroundings import contents
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -40,6 +41,10 @@ class Sample:
     task: str
     columns: Mapping[str, Any]
     expected: Mapping[str, Any]
+
+    def fresh(self) -> Any:
+        """Return a copy of the model, which no other check has seen."""
+        return pickle.loads(pickle.dumps(self.model))  # noqa: S301  # our own, a moment ago
 
     def spec(self) -> dict[str, Any]:
         """Return what a loader is told."""
@@ -82,27 +87,31 @@ class FormatConformance:
 
     def test_names_itself_and_its_loader(self, format: Format) -> None:
         """A format has a name, and a loader that is a module with a `load`."""
-        with no_error(fault="The format's `name` is not allowed."):
+        with no_error(fault='The class has no usable name. Name it: name: ClassVar[str] = "…".'):
             check_name(type(format).name)
-        with no_error(fault="The module that `loader` names cannot be imported."):
+        with no_error(fault="The class's `loader` cannot be imported. Give the whole name of its module."):
             loader = importlib.import_module(type(format).loader)
-        assert callable(getattr(loader, "load", None)), "The loader has no function load(files, spec)."
-        with no_error(fault="The core makes a format without arguments, and this one wants some."):
+        assert callable(getattr(loader, "load", None)), "The loader cannot load. Give it a function load(files, spec)."
+        with no_error(fault="The format cannot be made without arguments. Give each a default: the core gives none."):
             type(format)()
 
     def test_says_what_it_stored(self, sample: Sample, format: Format, stored: tuple[Path, StoredModel]) -> None:
         """`save` returns the format's own name, the frame it was given, and what it needs, pinned."""
         _, model = stored
-        assert list(format.refusals(sample.model, sample.schema)) == [], "refusals refused what save could store."
-        assert model.format == type(format).name, f"save returned the format {model.format!r}, not its own name."
-        assert model.frame == sample.frame, f"save returned the frame {model.frame!r}, expected {sample.frame!r}."
+        reasons = list(format.refusals(sample.fresh(), sample.schema))
+        assert reasons == [], f"refusals refused what save could store: {reasons}. Let both refuse the same."
+        name = type(format).name
+        assert model.format == name, f"save returned the format {model.format!r}. Return the class's name, {name!r}."
+        assert model.frame == sample.frame, (
+            f"save returned the frame {model.frame!r}. Return the one it was given, {sample.frame!r}."
+        )
         loose = [pin for pin in model.requires if "==" not in pin]
         assert not loose, f"save returned requirements without a version: {loose}. Pin each with '=='."
 
     def test_writes_only_what_it_lists(self, stored: tuple[Path, StoredModel]) -> None:
         """The files that `save` wrote are those it returned."""
         folder, model = stored
-        written, listed = sorted(_contents(folder)), sorted(model.files)
+        written, listed = sorted(contents(folder)), sorted(model.files)
         assert written == listed, f"save wrote {written}, and listed {listed}. Return every file, and write no others."
 
     def test_save_is_deterministic(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
@@ -110,8 +119,8 @@ class FormatConformance:
         folder, _ = stored
         again, _ = _saved(format, sample, folder.with_name("again"))
         apart = _saved_apart(format, sample, folder.with_name("apart"))
-        first = _contents(folder)
-        for other, where in ((_contents(again), "the second time"), (_contents(apart), "in another process")):
+        first = contents(folder)
+        for other, where in ((contents(again), "the second time"), (contents(apart), "in another process")):
             changed = sorted(path for path in first.keys() | other.keys() if first.get(path) != other.get(path))
             assert not changed, (
                 f"save wrote other bytes {where}, in {changed}. "
@@ -120,7 +129,7 @@ class FormatConformance:
 
     def test_leaves_the_model_alone(self, format: Format, sample: Sample, tmp_path: Path) -> None:
         """`refusals` and `save` change nothing of the model."""
-        model = pickle.loads(pickle.dumps(sample.model))  # noqa: S301  # our own, a moment ago
+        model = sample.fresh()
         before = pickle.dumps(model)
         (tmp_path / "stored").mkdir()
         format.refusals(model, sample.schema)
@@ -131,39 +140,43 @@ class FormatConformance:
         self, format: Format, sample: Sample, unstorable: object, tmp_path: Path
     ) -> None:
         """`refusals` gives the reasons, and `save` raises StoreError."""
-        with no_error(fault="refusals failed, instead of returning why the model cannot be stored."):
+        with no_error(fault="refusals failed. Return why the model cannot be stored, whatever it is."):
             reasons = list(format.refusals(unstorable, sample.schema))
-        assert reasons, "refusals has no reason against a model that cannot be stored."
-        assert all(map(str.strip, reasons)), "refusals returned a reason without text."
-        with refused(StoreError, fault="save stored what refusals refuses."):
+        assert reasons, "refusals has no reason against a model that cannot be stored. Return at least one."
+        assert all(map(str.strip, reasons)), f"refusals returned a reason without words: {reasons}. Say what is wrong."
+        with refused(StoreError, fault="save stored what refusals refuses. Raise StoreError with the reasons."):
             format.save(unstorable, sample.schema, sample.frame, tmp_path)
 
     # --- load -----------------------------------------------------------------------------------------------------
 
     def test_scores_as_the_model_does(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
         """The loaded model answers every row as the model itself: numbers within the tolerance, labels equal."""
-        scored = _loader(format).load(_contents(stored[0]), sample.spec()).score(sample.columns)
-        for name, expected in sample.expected.items():
-            for row, (want, got) in enumerate(zip(expected, scored[name], strict=True)):
-                same = abs(got - want) <= self.tolerance if isinstance(want, float) else got == want
-                assert same, f"The loaded model answered {name} = {got!r} to row {row}, the model itself {want!r}."
+        scored = _score(format, sample, stored)
+        difference = _difference(scored, sample.expected, self.tolerance)
+        assert difference is None, (
+            f"The loaded model answered {difference} as the model itself. "
+            "Store every number in full, and score as the model does."
+        )
 
     def test_scores_the_columns_of_the_schema(
         self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]
     ) -> None:
         """The outputs are the schema's, in its order, of its types, one for each row."""
-        scored = _loader(format).load(_contents(stored[0]), sample.spec()).score(sample.columns)
+        scored = _score(format, sample, stored)
         wanted = list(sample.schema.outputs["required"])
-        assert list(scored) == wanted, f"The loaded model answered the columns {list(scored)}, the schema has {wanted}."
-        with no_error(fault="The loaded model's answer does not fit the output schema."):
+        assert list(scored) == wanted, (
+            f"The loaded model answered the columns {list(scored)}, expected {wanted}. "
+            "Take names and order from spec['schema']['outputs']['required']."
+        )
+        with no_error(fault="The loaded model's answer does not fit the output schema. Answer cells of its types."):
             checked = check_columns(sample.schema.outputs, scored)
-        rows = len(next(iter(sample.columns.values())))
-        assert len(checked["prediction"]) == rows, "The loaded model answered another number of rows than it was given."
+        rows, answered = len(next(iter(sample.columns.values()))), len(checked["prediction"])
+        assert answered == rows, f"The loaded model answered {answered} rows, {rows} were asked. Answer each row."
 
     def test_loader_travels(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
-        """The loader's one file works where mlopskit is not: it imports the standard library and its engine alone."""
+        """The loader works without mlopskit: it imports the standard library, its engine and its own modules alone."""
         source = importlib.util.find_spec(type(format).loader)
-        assert source is not None, "The module that `loader` names is not there."
+        assert source is not None, "The class's `loader` is not there. Give the whole name of its module."
         request = {"files": stored[1].files, "spec": sample.spec(), "columns": dict(sample.columns)}
         ran = subprocess.run(
             [sys.executable, "-I", "-B", str(_TEMPLATES / "load_child.py"), str(source.origin), str(stored[0])],
@@ -171,20 +184,24 @@ class FormatConformance:
             capture_output=True,
             check=False,
         )
+        advice = "Let it import the standard library, its engine and its own modules alone."
         assert ran.returncode == 0, (
-            f"The loader fails where mlopskit cannot be imported: {ran.stderr.decode(errors='replace')[-1000:]}"
-            "Let it import the standard library and its engine alone."
+            f"The loader fails where mlopskit cannot be imported: {ran.stderr.decode(errors='replace')[-1000:]}{advice}"
         )
-        assert list(json.loads(ran.stdout)) == list(sample.expected), "The loader answers otherwise without mlopskit."
+        here, there = _score(format, sample, stored), json.loads(ran.stdout)
+        difference = _difference(there, here, self.tolerance)
+        assert difference is None, (
+            f"Where mlopskit cannot be imported, the loaded model answered {difference} as here. {advice}"
+        )
 
     def test_loader_refuses_broken_files(
         self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]
     ) -> None:
         """Empty, cut and meaningless bytes are a ValueError, whatever a parser says of them."""
-        whole = _contents(stored[0])
+        whole = _files(stored)
         for path, data in whole.items():
             for what, broken in (("empty", b""), ("cut", data[: len(data) // 2]), ("meaningless", b"\x00\xff" * 50)):
-                with refused(ValueError, fault=f"The loader did not refuse {path!r}, which is {what}."):
+                with refused(ValueError, fault=f"The loader took {path!r}, which is {what}. Raise ValueError."):
                     _loader(format).load({**whole, path: broken}, sample.spec())
 
 
@@ -212,10 +229,36 @@ def _loader(format: Format) -> Any:
     return importlib.import_module(type(format).loader)
 
 
+def _files(stored: tuple[Path, StoredModel]) -> dict[str, bytes]:
+    """Return what a loader is given: the files that `save` listed, not others that it wrote."""
+    folder, model = stored
+    return {path: (folder / path).read_bytes() for path in model.files}
+
+
+def _score(format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> Mapping[str, Any]:
+    """Return what the stored model answers to the sample's rows, each column as a list."""
+    scored = _loader(format).load(_files(stored), sample.spec()).score(sample.columns)
+    return {name: cells.tolist() if hasattr(cells, "tolist") else list(cells) for name, cells in scored.items()}
+
+
+def _difference(scored: Mapping[str, Any], expected: Mapping[str, Any], tolerance: float) -> str | None:
+    """Say where two answers first differ; None if they are the same: numbers within the tolerance, labels equal."""
+    if scored.keys() != expected.keys():
+        return f"the columns {sorted(scored)}, not {sorted(expected)}"
+    for name, wanted in expected.items():
+        if len(scored[name]) != len(wanted):
+            return f"{len(scored[name])} rows of {name}, not {len(wanted)}"
+        for row, (want, got) in enumerate(zip(wanted, scored[name], strict=True)):
+            numbers = isinstance(want, float) and isinstance(got, int | float)
+            if not (abs(got - want) <= tolerance if numbers else got == want):
+                return f"{name} = {got!r} to row {row}, not {want!r}"
+    return None
+
+
 def _saved(format: Format, sample: Sample, folder: Path) -> tuple[Path, StoredModel]:
     folder.mkdir()
     try:
-        return folder, format.save(sample.model, sample.schema, sample.frame, folder)
+        return folder, format.save(sample.fresh(), sample.schema, sample.frame, folder)
     except MlopskitError as error:
         raise AssertionError(f"save refused the sample. Override `sample` with a model it can hold. {error}") from error
 
@@ -232,8 +275,3 @@ def _saved_apart(format: Format, sample: Sample, folder: Path) -> Path:
         check=True,
     )
     return folder
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -60,6 +60,15 @@ def write_packages(root: Path, /) -> None:
         shutil.rmtree(temporary)
 
 
+def shared_packages(factory: pytest.TempPathFactory, /) -> Path:
+    """Return the folder that holds both packages, made when first asked for, for all workers of a test run."""
+    base = factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlopskit-packages"
+    if not root.exists():
+        write_packages(root)
+    return root
+
+
 class PackageFixtures:
     """Gives `package` and `other_package`: one model name, other answers, made once for each test run."""
 
@@ -67,18 +76,20 @@ class PackageFixtures:
     @classmethod
     def packages(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """The folder that holds both packages."""
-        base = tmp_path_factory.getbasetemp()
-        root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlopskit-packages"
-        if not root.exists():
-            write_packages(root)
-        return root
+        return shared_packages(tmp_path_factory)
 
     @pytest.fixture
-    def package(self, packages: Path) -> ModelPackage:
-        """A package."""
-        return ModelPackage.open(packages / "one", digest="unpinned")
+    def package(self, packages: Path, tmp_path: Path) -> ModelPackage:
+        """A package, a copy for each check: what one does to it harms no other."""
+        return _copied(packages / "one", tmp_path)
 
     @pytest.fixture
-    def other_package(self, packages: Path) -> ModelPackage:
+    def other_package(self, packages: Path, tmp_path: Path) -> ModelPackage:
         """Another package of the same model name, which answers otherwise."""
-        return ModelPackage.open(packages / "other", digest="unpinned")
+        return _copied(packages / "other", tmp_path)
+
+
+def _copied(package: Path, folder: Path) -> ModelPackage:
+    copy = folder / f"package-{package.name}"
+    shutil.copytree(package, copy)
+    return ModelPackage.open(copy, digest="unpinned")

@@ -1,13 +1,16 @@
-"""Stage: a deployer with a folder to build in; the steps of the deploy loop, one by one."""
+"""Stage: a deployer with a folder to build in, and the steps of the deploy loop one by one; the fixtures of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+
+import pytest
 
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import Deploying
@@ -16,7 +19,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Row
-from mlopskit.testing.packages import NAME
+from mlopskit.testing.packages import NAME, PackageFixtures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,6 @@ class Stage:
     deployer: Deployer
     folder: Path
     deadline: float
-    _number: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
 
     def twin(self) -> Deployer:
         """Return an equal deployer that is another object."""
@@ -34,9 +36,7 @@ class Stage:
 
     def new_folder(self) -> Path:
         """Return a new empty folder."""
-        folder = self.folder / f"folder-{self._number()}"
-        folder.mkdir()
-        return folder
+        return Path(tempfile.mkdtemp(prefix="folder-", dir=self.folder))
 
     def build(self, package: ModelPackage, into: Path | None = None, /) -> Bundle:
         """Return the bundle of a package, as the deploy loop builds it."""
@@ -76,3 +76,29 @@ class Stage:
     def ask_golden(self, package: ModelPackage, at: Locator | None, /, of: Deployer | None = None) -> Answer:
         """Return the answer to a package's golden rows."""
         return self.ask([golden.row for golden in package.golden], at, of=of)
+
+
+class DeployerFixtures(PackageFixtures):
+    """What a deployer's checks are given; `deployer` and `tamper` are the author's to write."""
+
+    deadline: ClassVar[float] = 60.0
+
+    @pytest.fixture
+    def deployer(self, tmp_path: Path) -> Deployer:
+        """The deployer to test, with a target that is empty."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture `deployer`; see mlopskit.testing")
+
+    def tamper(self, deployer: Deployer, at: Locator, other: Bundle) -> None:
+        """Put another bundle where this one was pushed, behind the deployer's back: by the target's own means."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method `tamper`; see DeployerConformance")
+
+    def unfit(self, package: ModelPackage) -> ModelPackage | None:
+        """Return a package that `check` must refuse; None if the deployer takes every package."""
+
+    @pytest.fixture
+    def stage(self, deployer: Deployer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+        """The deployer, with a folder to build in, and a place of its own for what the machine remembers."""
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        folder = tmp_path / "stage"
+        folder.mkdir()
+        return Stage(deployer=deployer, folder=folder, deadline=self.deadline)

@@ -36,24 +36,33 @@ class StorageConformance:
         storage.commit("a/b", {**given}, last="all")
         for path, data in given.items():
             key = f"a/b/{path}"
-            assert _bytes(storage, key) == data, f"open({key!r}) returned other bytes than were committed."
+            found = _bytes(storage, key)
+            assert found == data, (
+                f"open({key!r}) returned {found[:20]!r}…, expected {data[:20]!r}…. Give back the bytes unchanged."
+            )
             stat, local = storage.stat(key), storage.local(key)
-            assert stat is not None, f"stat({key!r}) returned None for a file that is there."
-            assert stat.size == len(data), f"stat({key!r}) says {stat.size} bytes, {len(data)} were committed."
-            assert local is None or local.read_bytes() == data, f"local({key!r}) names a file of other bytes."
+            assert stat is not None, f"stat({key!r}) returned None for a file that is there. Return its size and tag."
+            assert stat.size == len(data), (
+                f"stat({key!r}) says {stat.size} bytes, {len(data)} were committed. Return the size of what is stored."
+            )
+            assert local is None or local.read_bytes() == data, (
+                f"local({key!r}) names a file of other bytes. Return the path of the file itself, or None."
+            )
         listed = dict(storage.list("a"))
         wanted = {f"a/b/{path}": len(data) for path, data in given.items()}
-        assert listed == wanted, f"list('a') says {listed}, expected {wanted}."
+        assert listed == wanted, f"list('a') says {listed}, expected {wanted}. Yield each key with its size in bytes."
 
     def test_says_what_is_absent(self, storage: Storage) -> None:
         """What is not there is FileNotFoundError for `open`, None for `stat`, and nothing for `list`."""
         storage.commit("there", {"file": b"1"}, last="file")
         for key in ("absent", "absent/file", "there", "there/other", "there/file/below"):
-            with refused(FileNotFoundError, fault=f"open({key!r}) did not say that there is no such file."):
+            fault = f"open({key!r}) did not say that there is no such file. Raise FileNotFoundError."
+            with refused(FileNotFoundError, fault=fault):
                 _bytes(storage, key)
             stat = storage.stat(key)
             assert stat is None, f"stat({key!r}) returned {stat}, but there is no such file. Return None."
-        assert list(storage.list("absent")) == [], "list('absent') yielded files, but there is nothing."
+        listed = list(storage.list("absent"))
+        assert listed == [], f"list('absent') yielded {listed}, but there is nothing. Yield what lies below a prefix."
 
     def test_lists_all_at_once(self, storage: Storage) -> None:
         """What was committed is listed at once, however much it is, and each file once."""
@@ -72,7 +81,9 @@ class StorageConformance:
         listed = [key for key, _ in storage.list("a/b")]
         assert listed == ["a/b/x"], f"list('a/b') yielded {listed}, expected ['a/b/x']. List the prefix with its '/'."
         everything = sorted(key for key, _ in storage.list(""))
-        assert everything == ["a/b/x", "a/bc/x"], f"list('') yielded {everything}, expected both files."
+        assert everything == ["a/b/x", "a/bc/x"], (
+            f"list('') yielded {everything}, expected both files. Yield all there."
+        )
 
     # --- commit ---------------------------------------------------------------------------------------------------
 
@@ -83,16 +94,20 @@ class StorageConformance:
         storage.commit("a", {"file": source, "below/bytes": b"from memory"}, last="file")
         found = {key: _bytes(storage, key) for key, _ in storage.list("a")}
         wanted = {"a/file": b"from a file", "a/below/bytes": b"from memory"}
-        assert found == wanted, f"commit of a path and of bytes made {found}, expected {wanted}."
+        assert found == wanted, (
+            f"commit of a path and of bytes made {found}, expected {wanted}. Take the content of either as it is."
+        )
         assert source.exists(), "commit took the source file away. Copy it."
 
     def test_commits_once(self, storage: Storage) -> None:
         """What is there is left as it is, and False says so; also when it is our own, from a try before."""
         first = storage.commit("a", {"x": b"first", "y": b"first"}, last="y")
-        assert first is True, f"commit to an empty place returned {first!r}, expected True."
+        assert first is True, f"commit to an empty place returned {first!r}. Return True to the one that made it."
         for files in ({"x": b"second", "y": b"second"}, {"x": b"first", "y": b"first"}, {"z": b"third"}):
             again = storage.commit("a", dict(files), last=next(iter(files)))
-            assert again is False, f"commit to a folder that is there returned {again!r}, expected False."
+            assert again is False, (
+                f"commit to a folder that is there returned {again!r}. Return False, and change nothing."
+            )
             found = {key: _bytes(storage, key) for key, _ in storage.list("a")}
             assert found == {"a/x": b"first", "a/y": b"first"}, (
                 f"commit changed a folder that was there: {found}. Create only if absent, and return False."
@@ -106,7 +121,8 @@ class StorageConformance:
             for at in range(3):
                 files: dict[str, Path | bytes] = {"a": b"1", "b": b"2", "last": b"3"}
                 files[[*files][at]] = bad
-                with refused(Exception, fault=f"commit returned as if done, but {bad.name!r} cannot be read."):
+                fault = f"commit returned as if done, but {bad.name!r} cannot be read. Let the error through."
+                with refused(Exception, fault=fault):
                     storage.commit("a/b", files, last="last")
                 assert storage.stat("a/b/last") is None, (
                     "commit showed its last file, though another could not be written. Write `last` after all others."
@@ -121,7 +137,8 @@ class StorageConformance:
 
     def test_needs_its_last_file(self, storage: Storage) -> None:
         """`last` is one of the files."""
-        with refused(ValueError, fault="commit took a `last` that is not among its files."):
+        fault = "commit took a `last` that is not among its files. Raise ValueError before anything is written."
+        with refused(ValueError, fault=fault):
             storage.commit("a", {"x": b"1"}, last="y")
 
     def test_one_of_many_commits_wins(self, storage: Storage) -> None:
@@ -133,23 +150,27 @@ class StorageConformance:
                 "Create by a step of the place that only one can win: a rename, or create-if-absent."
             )
             left = _bytes(storage, f"race/{number}/last")
-            assert left == won[0], "The content that stayed is not that of the commit which returned True."
+            assert left == won[0], (
+                f"The commit of {won[0]!r} returned True, but {left!r} stayed. Let nobody write over what another made."
+            )
 
     # --- hint and delete ------------------------------------------------------------------------------------------
 
     def test_hint_replaces(self, storage: Storage) -> None:
         """A hint is readable at once, and so is the one written over it; its tag changes with it."""
         tags = set()
-        for data in (b"first", b"other", b""):
-            with no_error(fault="A hint could not be written, or not be replaced."):
+        for data in (b"first", b"other", b""):  # two of one size
+            with no_error(fault="A hint could not be written, or not be replaced. Let the new one take its place."):
                 storage.hint("a/hint.json", data)
             found = _bytes(storage, "a/hint.json")
-            assert found == data, f"After hint(..., {data!r}) the file holds {found!r}."
+            assert found == data, f"After hint(…, {data!r}) the file holds {found!r}. Let the new one take its place."
             stat = storage.stat("a/hint.json")
-            assert stat is not None, "stat returned None for a hint that was written."
+            assert stat is not None, "stat returned None for a hint that was written. Return its size and tag."
+            assert stat.etag not in tags, "stat gave one etag to different contents. Take it from the content."
             tags.add(stat.etag)
-        assert len(tags) == 3, "stat gave one etag to different contents. Take it from the content."  # noqa: PLR2004
-        assert storage.commit("a/b", {"x": b"1"}, last="x"), "A hint in a folder hindered a commit below that folder."
+        assert storage.commit("a/b", {"x": b"1"}, last="x"), (
+            "A hint in a folder hindered a commit below that folder. Look below the prefix only."
+        )
 
     def test_deletes(self, storage: Storage) -> None:
         """`delete` removes a folder whole and nothing else; what is gone can be committed again."""
@@ -158,8 +179,10 @@ class StorageConformance:
         storage.delete("a/b")
         left = sorted(key for key, _ in storage.list(""))
         wanted = ["a/b2/c/x", "a/b2/c/y/z", "a/bc/x", "a/bc/y/z"]
-        assert left == wanted, f"delete('a/b') left {left}, expected {wanted}."
-        assert storage.commit("a/b", {"x": b"2"}, last="x"), "What was deleted could not be committed again."
+        assert left == wanted, f"delete('a/b') left {left}, expected {wanted}. Delete below the prefix with its '/'."
+        assert storage.commit("a/b", {"x": b"2"}, last="x"), (
+            "What was deleted could not be committed again. Let delete leave nothing that commit finds."
+        )
 
     def test_deletes_again(self, storage: Storage) -> None:
         """Whoever deletes what is gone finds it done."""
@@ -173,11 +196,11 @@ class StorageConformance:
     def test_takes_every_allowed_key(self, storage: Storage) -> None:
         """Whatever the rules for paths allow can be stored and comes back under the same key."""
         for key in _ALLOWED:
-            with no_error(fault=f"The key {key!r} is allowed, and was refused."):
+            with no_error(fault=f"The key {key!r} is allowed, and was refused. Store under it as it is."):
                 storage.commit(f"allowed/{key}", {"x": b"1"}, last="x")
         listed = sorted(key for key, _ in storage.list("allowed"))
         wanted = sorted(f"allowed/{key}/x" for key in _ALLOWED)
-        assert listed == wanted, f"list yielded {listed}, committed were {wanted}."
+        assert listed == wanted, f"list yielded {listed}, committed were {wanted}. Give keys back as they were given."
 
     def test_refuses_unsafe_keys(self, storage: Storage) -> None:
         """No key leaves the place, or means different files on different systems: `check_path` is asked each time."""
@@ -196,11 +219,12 @@ class StorageConformance:
                 fault = f"{name} took the unsafe key {key!r}. Check each key with mlopskit.runtime.names.check_path."
                 with refused(UnsafePathError, fault=fault):
                     act(key)
-        assert list(storage.list("")) == [], "Something was written under an unsafe key, though it was refused."
+        listed = list(storage.list(""))
+        assert listed == [], f"An unsafe key was refused, but {listed} was written. Check the key before anything else."
 
     def test_has_an_address(self, storage: Storage) -> None:
         """`uri` says where the place is, and `schemes` which addresses are its own."""
-        assert isinstance(storage.uri, str), "uri is no text."
+        assert isinstance(storage.uri, str), f"uri is {storage.uri!r}. Return the place's address as a text."
         assert storage.uri, "uri is empty. Return the place's address, without secrets."
         assert type(storage).schemes, "schemes is empty. Name the part of the address before '://'."
 

@@ -1,4 +1,4 @@
-"""Other surroundings for a piece of work, and a watch over what it touches."""
+"""Other surroundings for a piece of work, and a look at what it touches."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,14 +160,39 @@ def elsewhere(act: Callable[[], Any], /) -> Any:
 
 
 def _do_elsewhere(act: Callable[[], Any], target: int) -> None:
-    said: dict[str, Any] = {"error": "it was interrupted"}
+    said = json.dumps({"error": "it was interrupted"})
     try:
         with tempfile.TemporaryDirectory() as home:
             os.environ |= {"HOME": home, "XDG_STATE_HOME": home}
-            said = {"value": act()}
+            said = json.dumps({"value": act()})
     except Exception:
-        said = {"error": traceback.format_exc()}
+        said = json.dumps({"error": traceback.format_exc()})
     finally:
         with os.fdopen(target, "wb") as opened:
-            opened.write(json.dumps(said).encode())
+            opened.write(said.encode())
         os._exit(0)  # nothing of the parent, its tests least of all, goes on here
+
+
+def at_once(acts: Sequence[Callable[[], None]], /) -> None:
+    """Do these in threads; an error of one is raised when all are done."""
+    errors: list[BaseException] = []
+
+    def run(act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def contents(folder: Path, /) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder, by its path there."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from mlopskit.data import Dataset
 from mlopskit.errors import TrainingError
 from mlopskit.runtime.names import check_name
-from mlopskit.testing.claims import refused
+from mlopskit.testing.claims import has_frozen_options, no_error, refused
 from mlopskit.testing.packages import dataset
 from mlopskit.trainer import Trainer
 
@@ -55,23 +54,18 @@ class TrainerConformance:
 
     def test_is_a_frozen_dataclass(self, trainer: Trainer) -> None:
         """A trainer is its options: nobody changes them, and none is given by position."""
-        check_name(type(trainer).name, kind="trainer")
-        options = getattr(type(trainer), "__dataclass_params__", None)
-        assert options is not None, "The trainer is no dataclass. Put @dataclass(frozen=True, kw_only=True) above it."
-        assert options.frozen, "The trainer's options can be changed. Write @dataclass(frozen=True, kw_only=True)."
-        by_position = [one.name for one in dataclasses.fields(trainer) if one.init and not one.kw_only]  # type: ignore[arg-type]
-        assert not by_position, f"The options {by_position} can be given by position. Write kw_only=True."
+        has_frozen_options(trainer, kind="trainer")
+        with no_error(fault='The class has no usable name. Name it: name: ClassVar[str] = "…".'):
+            check_name(type(trainer).name, kind="trainer")
 
     def test_returns_a_fitted_model(self, trainer: Trainer, data: Dataset) -> None:
         """The model answers every row."""
         model = trainer.train(data)
-        try:
+        with no_error(fault="train returned a model that cannot answer. Return what was fitted."):
             answered = self.answers(model, data)
-        except Exception as error:
-            raise AssertionError(
-                f"train returned a model that cannot answer: {type(error).__name__}: {error}"
-            ) from error
-        assert len(answered) == len(data), f"The model answered {len(answered)} rows, {len(data)} were asked."
+        assert len(answered) == len(data), (
+            f"The model answered {len(answered)} rows, {len(data)} were asked. Return one that answers each row."
+        )
 
     def test_is_deterministic(self, trainer: Trainer, data: Dataset) -> None:
         """Two trainings on the same data give models of the same answers, to the last bit."""
@@ -88,7 +82,9 @@ class TrainerConformance:
         before = self.answers(model, data)
         other = self.answers(trainer.train(other_data), data)
         assert self.answers(model, data) == before, "A second training changed the first model. Fit a copy each time."
-        assert other != before, "Two trainings on different labels gave models of the same answers."
+        assert other != before, (
+            "Two trainings on different labels gave models of the same answers. Fit to what is given."
+        )
 
     def test_leaves_the_data_alone(self, trainer: Trainer, data: Dataset) -> None:
         """`train` changes nothing of the dataset."""
@@ -100,7 +96,8 @@ class TrainerConformance:
 
     def test_failure_is_a_training_error(self, failing: Trainer, data: Dataset) -> None:
         """What goes wrong in training is a TrainingError, whatever was raised below."""
-        with refused(TrainingError, fault="A training that failed did not end with TrainingError."):
+        fault = "A training that failed did not end with TrainingError. Raise it from whatever was raised below."
+        with refused(TrainingError, fault=fault):
             failing.train(data)
 
 

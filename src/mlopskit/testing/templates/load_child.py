@@ -11,6 +11,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def main(loader: str, folder: str) -> None:
@@ -19,12 +20,16 @@ def main(loader: str, folder: str) -> None:
     spec = importlib.util.spec_from_file_location("loader", loader)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{loader} is no Python module")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # a package imports its own modules
     spec.loader.exec_module(module)
     request = json.load(sys.stdin)
     files = {path: Path(folder, path).read_bytes() for path in request["files"]}
     scored = module.load(files, request["spec"]).score(request["columns"])
-    json.dump({name: list(cells) for name, cells in scored.items()}, sys.stdout)
+    json.dump({name: _cells(column) for name, column in scored.items()}, sys.stdout)
+
+
+def _cells(column: Any) -> list[Any]:
+    return column.tolist() if hasattr(column, "tolist") else list(column)  # an array's cells are not JSON's
 
 
 if __name__ == "__main__":
