@@ -18,9 +18,10 @@ NAME = "mood"
 
 
 @pytest.fixture(autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what mlopskit remembers apart from anybody's home."""
+def _surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what mlopskit remembers apart from anybody's home, and tables independent of anybody's terminal."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("COLUMNS", "1000")
 
 
 def pack(registry: Path, *, C: float) -> mk.ModelPackage:  # noqa: N803  # scikit-learn's name for it

@@ -15,7 +15,7 @@ from typing import Any
 from mlopskit import isolated, vendoring
 from mlopskit.aliases import Alias
 from mlopskit.deployer import Deployer
-from mlopskit.errors import ConflictError, DeployError, IntegrityError, ManifestError
+from mlopskit.errors import ConflictError, DeployError, IntegrityError, ManifestError, PackageError
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.runtime import canonical
@@ -56,6 +56,21 @@ def check_folder(folder: Path, /, *, listing: str, digest: str) -> None:
     Raises:
         IntegrityError: it does not; the message names the file.
     """
+    with naming(folder, remedy="Remove that folder, find out who changed it, and deploy again."):
+        _check_sealed(folder, listing, digest)
+
+
+@contextlib.contextmanager
+def naming(folder: Path, /, *, remedy: str) -> Iterator[None]:
+    """Let an error that says what is wrong in a folder also say in which folder, and what to do about it."""
+    try:
+        yield
+    except PackageError as error:
+        where = "" if str(folder) in error.message else f" It stands in {str(folder)!r}."
+        raise type(error)(f"{error.message}{where}", remedy=remedy, **error.culprits) from error
+
+
+def _check_sealed(folder: Path, listing: str, digest: str) -> None:
     data = read_listing(folder, listing, digest=digest)
     table = canonical.loads(data, what=listing, limit=MAX_MANIFEST)
     if not isinstance(table, dict) or not isinstance(table.get("files"), dict):

@@ -38,7 +38,7 @@ def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None) -> dict[s
     known = _remembered(cache)
     entries = {path: _entry(file, path, known.get(path)) for path, file in find_files(uri, root).items()}
     settled = {path: entry for path, entry in entries.items() if entry[0] is not None}
-    if cache is not None and settled != {path: known.get(path) for path in entries}:
+    if cache is not None and any(known.get(path) != entry for path, entry in settled.items()):
         _remember(cache, {**known, **settled})
     return {path: entry[1] for path, entry in entries.items()}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlopskit import config
 from mlopskit.aliases import RECORD, Alias
-from mlopskit.bundles import check_folder
+from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
@@ -62,7 +62,9 @@ class Registry:
                 remedy="Name one that 'mlopskit status' lists, or copy it into the registry.",
                 digest=digest,
             )
-        opened = ModelPackage.open(self._local(prefix), digest=digest)
+        folder = self._local(prefix)
+        with naming(folder, remedy="Restore that folder; if it is the last run's, remove it, then: mlopskit run"):
+            opened = ModelPackage.open(folder, digest=digest)
         if opened.name != name:
             raise IntegrityError(
                 f"The package {digest} is one of {opened.name!r}, not of {name!r}.",
@@ -74,6 +76,10 @@ class Registry:
     def holds(self, name: str, digest: str, /) -> bool:
         """Say whether a package is there; its bytes are not looked at."""
         return self.storage.stat(f"{_package_key(name, digest)}/{MANIFEST}") is not None
+
+    def folder(self, name: str, digest: str, /) -> Path | None:
+        """Return where a package stands, or would; None where that is no local folder."""
+        return self.storage.local(_package_key(name, digest))
 
     def digests(self, name: str, /) -> list[str]:
         """Return the digests of all packages of a model."""

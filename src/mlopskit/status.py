@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -117,11 +119,15 @@ class Places:
         )
 
     def _repair(self, command: str) -> str:
-        """Return the command that makes a package live that the registry holds whole and that passed."""
-        for run in reversed(self.registry.runs(self.name)):
-            if run.outcome == "passed" and run.digest:
-                try:
-                    return command.format(self.registry.package(self.name, run.digest).digest)
-                except MlopskitError:
-                    continue
-        return "mlopskit run"
+        """Return the command that makes a package live that the registry holds whole and that passed.
+
+        Without such a one, it is the command that makes the last one again.
+        """
+        runs = reversed(self.registry.runs(self.name))
+        digests = list(dict.fromkeys(run.digest for run in runs if run.outcome == "passed" and run.digest))
+        for digest in digests:
+            with contextlib.suppress(MlopskitError):
+                return command.format(self.registry.package(self.name, digest).digest)
+        folders = [self.registry.folder(self.name, digest) for digest in digests[:1]]
+        damaged = "".join(f"rm -r {shlex.quote(str(folder))} && " for folder in folders if folder and folder.exists())
+        return f"{damaged}mlopskit run"

@@ -115,6 +115,12 @@ def test_a_file_just_written_is_not_remembered(tmp_path, hashed):
     assert len(hashed) == 2
 
 
+def test_files_that_are_too_new_to_be_remembered_are_no_reason_to_write(tmp_path):
+    write(tmp_path / "a.csv", "a")
+    fingerprint("a.csv", tmp_path, cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SETTLED", -3_600_000_000_000)
     write(tmp_path / "a.csv", "a")
