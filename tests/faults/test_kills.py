@@ -48,7 +48,7 @@ def test_who_is_killed_at_the_first_move_of_all_leaves_nothing_or_the_new(share,
         assert share().answer()[1].files
 
 
-def test_killed_at_random_moments_the_alias_always_answers(share, capsys):
+def test_killed_at_random_moments_the_alias_always_answers(share, record_property):
     chance = random.Random(20)
     share().move()
     inside = {0: 0, 1: 0, 2: 0}
@@ -62,10 +62,10 @@ def test_killed_at_random_moments_the_alias_always_answers(share, capsys):
         assert share().move().seq == number + 1
         assert share().hint() == share().alias.head().data()
         numbers.append(number - before)
-    with capsys.disabled():
-        print(  # noqa: T201  # the figure is what is asked for
-            f"\n{ROUNDS} kills: {inside[1]} inside a commit, {inside[2]} inside an append, {sum(numbers)} moves between"
-        )
+    record_property(
+        "figure: real kills of a child that commits and moves an alias",
+        f"{ROUNDS}: {inside[1]} inside a commit, {inside[2]} inside an append, 0 broken",
+    )
     assert inside[1] + inside[2] >= ROUNDS // 2
     assert sum(numbers) > 0, "the children got so far as to move the alias"
     assert len(share().alias.history()) == share().answer()[0]

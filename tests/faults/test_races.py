@@ -20,7 +20,7 @@ def race(act, folder, rounds):
     return [*zip(*json.loads(done.stdout), strict=True)]
 
 
-def test_of_eight_promoters_exactly_one_wins_each_number(tmp_path):
+def test_of_eight_promoters_exactly_one_wins_each_number(tmp_path, record_property):
     rounds = race("promote", tmp_path / "share", ROUNDS)
     assert len(rounds) == ROUNDS
     for number, said in enumerate(rounds, 1):
@@ -37,6 +37,7 @@ def test_of_eight_promoters_exactly_one_wins_each_number(tmp_path):
     assert storage.read("m/aliases/production.json", limit=1 << 20) == history[-1].data()
     assert alias.head() == history[-1]
     assert len({record.why for record in history}) > 1, "not always the same one wins"
+    record_property("figure: eight promoters at once", f"{ROUNDS} rounds, one winner in each")
     assert [*(tmp_path / "share" / ASIDE).iterdir()] == []
 
 
