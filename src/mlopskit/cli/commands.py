@@ -93,8 +93,10 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
     why = _listed(done.changed) or ("forced" if force else "")
     lines = [f"Run {done.id}: {why}" if why else f"Nothing changed since run {done.id}."]
     if verdict:
-        lines += [verdict.table().text()]
-        lines += [f"Failed: {one.gate}: {one.reason}" for one in verdict.findings if not one.passed]
+        table = verdict.table().text()
+        # A narrow terminal cuts the reasons off; those of failures are told in full.
+        cut = [one for one in verdict.findings if not one.passed and one.reason not in table]
+        lines += [table, *[f"Failed: {one.gate}: {one.reason}" for one in cut]]
         lines += [f"{done.outcome}: {project.name} {done.digest}"]
         if verdict.seen_before:
             lines.append(f"Earlier verdicts on these test rows: {verdict.seen_before}.")

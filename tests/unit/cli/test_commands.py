@@ -92,6 +92,8 @@ def test_a_refused_run_is_refused_again_and_says_why_in_full(
             "precision, recall." in one.out
         )
         assert "refused: mood sha256:" in one.out
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert cli("run").out.count("There is no metric 'acuracy'.") == 1
     verdict = said[2].json["verdict"]
     assert [one["passed"] for one in verdict["findings"]] == [False, True]
     refusal = cli("deploy", "production")
