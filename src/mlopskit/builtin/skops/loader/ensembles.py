@@ -30,13 +30,35 @@ def check_gradient_boosting(part: Any) -> None:
         require(tree.tree_.n_features == whole(part, "n_features_in_"), part, "a stage has other features")
         require(tree.tree_.max_n_classes == 1, part, "a stage is no regression")
     start = vars(part).get("init_")
-    if columns > 1 and start != "zero":  # the stages are added into as many columns as this gives
+    if not (isinstance(start, str) and start == "zero"):
+        _check_start(part, start, columns)
+
+
+# Another loss would make one column of several, or none; another link, any number.
+_LOSSES = {
+    "several": {("HalfMultinomialLoss", "MultinomialLogit")},
+    "two": {("HalfBinomialLoss", "LogitLink"), ("ExponentialLoss", "HalfLogitLink")},
+    "number": {(loss, "IdentityLink") for loss in ("AbsoluteError", "HalfSquaredError", "HuberLoss", "PinballLoss")},
+}
+
+
+def _check_start(part: Any, start: Any, columns: int) -> None:
+    """Check what the stages are added to: compiled code trusts that it has a row for each row and their columns."""
+    have = vars(start) if hasattr(start, "__dict__") else {}
+    classifier = type(part).__name__.endswith("Classifier")
+    if classifier:
         known = type(start).__name__ == "DummyClassifier"
-        known = known and {vars(start).get(name) for name in ("strategy", "_strategy")} == {"prior"}
-        known = known and getattr(start.class_prior_, "shape", ()) == (columns,)
-        # Another loss would make one column of them; another link, any number.
-        loss = type(part._loss).__name__, type(part._loss.link).__name__
-        require(known and loss == ("HalfMultinomialLoss", "MultinomialLogit"), part, "init is of another kind")
+        known = known and {have.get(name) for name in ("strategy", "_strategy")} == {"prior"}
+        known = known and getattr(have.get("class_prior_"), "shape", ()) == (max(2, columns),)
+    else:
+        constant = have.get("constant_")
+        known = type(start).__name__ == "DummyRegressor" and columns == 1
+        known = known and getattr(constant, "shape", ()) == (1, 1) and getattr(constant, "dtype", None) == "float64"
+    known = known and type(have.get("n_outputs_")) is int and have["n_outputs_"] == 1
+    loss = type(part._loss).__name__, type(getattr(part._loss, "link", None)).__name__
+    task = "number" if not classifier else "several" if columns > 1 else "two"
+    what = 'init is of another kind: only init=None and init="zero" are stored'
+    require(known and loss in _LOSSES[task], part, what)
 
 
 def check_constant(part: Any) -> None:

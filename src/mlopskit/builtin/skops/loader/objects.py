@@ -15,7 +15,7 @@ from .ensembles import (
 from .machines import check_machine
 from .neighbors import check_neighbors
 from .parts import is_sparse, walk
-from .transformers import check_one_hot, check_polynomial, check_text
+from .transformers import check_function, check_one_hot, check_polynomial, check_text
 
 # scikit-learn sets these on the object although the class has them too.
 _OWN = {"positive"}
@@ -55,6 +55,7 @@ _CHECKS: Mapping[str, Callable[[Any], None]] = {
     "BaseGradientBoosting": check_gradient_boosting,
     "BaseHistGradientBoosting": check_histogram_boosting,
     "BaseLibSVM": check_machine,
+    "FunctionTransformer": check_function,
     "NeighborsBase": check_neighbors,
     "OneHotEncoder": check_one_hot,
     "_BinMapper": check_bins,

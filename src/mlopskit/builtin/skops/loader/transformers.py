@@ -1,9 +1,10 @@
-"""Checks of vectorizers, encoders and polynomials."""
+"""Checks of vectorizers, encoders, polynomials and functions."""
 
 # ruff: noqa: SLF001 -- scikit-learn keeps in private attributes what its compiled code reads
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 from .arrays import MAX_DIMENSION
@@ -57,3 +58,18 @@ def check_polynomial(part: Any) -> None:
     degree = part.degree
     for each in degree if isinstance(degree, tuple | list) else (degree, vars(part).get("_max_degree", 0)):
         require(type(each) is int and 0 <= each <= MAX_DEGREE, part, f"the degree {ascii(each)[:60]}")
+
+
+def check_function(part: Any) -> None:
+    """Check that a function is one of numpy's, called with the data alone.
+
+    numpy's take an array to write into (`out`) or over (`where`); others take workers to start.
+    """
+    for name in ("func", "inverse_func"):
+        function = vars(part).get(name)
+        # Of a user's own function the audit of names says more: it has no name that may be loaded.
+        own = isinstance(function, types.FunctionType) and not str(function.__module__).startswith("sklearn.")
+        known = function is None or type(function).__name__ == "ufunc" or own
+        require(known, part, f"{name} is no function of numpy")
+    for name in ("kw_args", "inv_kw_args"):
+        require(not vars(part).get(name), part, f"{name} cannot be stored, write the arguments into the function")

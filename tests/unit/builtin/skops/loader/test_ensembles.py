@@ -4,12 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
 from mlopskit.builtin.skops.archive import canonical
+from mlopskit.builtin.skops.format import SkopsFormat
 from mlopskit.builtin.skops.loader.estimator import load_estimator
+from mlopskit.modelpackage import Schema
 
 
 def loss_of_two(forged, _json):
@@ -32,6 +34,48 @@ def test_gradient_boosting_starts_with_as_many_columns_as_it_adds_up(what, data,
     STARTS[what](forged, json_node)
     with pytest.raises(ValueError, match="GradientBoostingClassifier: init is of another kind"):
         load_estimator(forged.data())
+
+
+SCALER = "sklearn.preprocessing._data"
+ONE_COLUMN = {
+    "a scaler": lambda forged, make, _of: forged.set("init_", make.node("ObjectNode", f"{SCALER}.StandardScaler")),
+    "other words": lambda forged, make, _of: forged.set("init_", make.json("one")),
+    "no outputs": lambda forged, make, _of: forged.set("n_outputs_", make.json(0), "init_"),
+    "a constant for each row": lambda forged, _make, of: forged.put(
+        forged.at("init_", "class_prior_" if of else "constant_"), np.ones((9, 1))
+    ),
+    "a loss of several": lambda forged, _make, _of: forged.at("_loss", "link").update(
+        {"__class__": "MultinomialLogit"}
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [GradientBoostingClassifier, GradientBoostingRegressor])
+@pytest.mark.parametrize("what", ONE_COLUMN)
+def test_gradient_boosting_of_one_column_starts_with_a_row_for_each_row(what, kind, data, forge, make):
+    model = kind(n_estimators=2).fit(*data)
+    stored = canonical(model)
+    assert np.array_equal(load_estimator(stored).predict(data[0]), model.predict(data[0]))
+    forged = forge(stored)
+    ONE_COLUMN[what](forged, make, kind is GradientBoostingClassifier)
+    with pytest.raises(ValueError, match="init is of another kind"):
+        load_estimator(forged.data())
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "squared_error", "exponential", "log_loss"])
+@pytest.mark.parametrize("init", [None, "zero"])
+def test_gradient_boosting_of_every_loss_is_loaded(loss, init, data):
+    kind = GradientBoostingClassifier if loss in ("exponential", "log_loss") else GradientBoostingRegressor
+    model = kind(n_estimators=2, loss=loss, init=init).fit(*data)
+    assert np.array_equal(load_estimator(canonical(model)).predict(data[0]), model.predict(data[0]))
+
+
+def test_gradient_boosting_that_starts_with_another_model_is_refused_when_it_is_stored(data):
+    model = GradientBoostingRegressor(n_estimators=2, init=LinearRegression()).fit(*data)
+    inputs = {"type": "object", "properties": {"x0": {"type": "number"}}, "required": ["x0"]}
+    assert 'only init=None and init="zero" are stored' in str(
+        SkopsFormat().refusals(model, Schema(inputs=inputs, outputs=inputs))
+    )
 
 
 @pytest.mark.parametrize("answers", [[], [1, 1], [[1]]])

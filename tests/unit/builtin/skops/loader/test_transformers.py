@@ -1,4 +1,4 @@
-"""Vectorizers, encoders and polynomials whose settings would reach files or leave their columns."""
+"""Vectorizers, encoders, polynomials and functions whose settings would reach files or leave their columns."""
 
 import json
 
@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures
 
 from mlopskit.builtin.skops.archive import canonical
 from mlopskit.builtin.skops.loader.estimator import load_estimator
@@ -113,3 +113,26 @@ def test_an_encoder_stays_inside_of_its_columns(what, forge, json_node, refuses)
     forged = forge(data)
     ENCODINGS[what](forged, json_node, lambda name: forged.at("steps", 0, 1, name))
     refuses(forged.data(), "OneHotEncoder")
+
+
+FUNCTIONS = {
+    "an array to write into": lambda forged, make: forged.set(
+        "kw_args", make.dict_of({"out": forged.add(np.zeros((1, 4)))}, [make.kind("str")]), "steps", 0, 1
+    ),
+    "an argument of the inverse": lambda forged, make: forged.set(
+        "inv_kw_args", make.dict_of({"where": make.json(False)}, [make.kind("str")]), "steps", 0, 1
+    ),
+    "a score of scikit-learn's": lambda forged, make: forged.set(
+        "func", make.node("FunctionNode", "sklearn.feature_selection._univariate_selection.chi2"), "steps", 0, 1
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+def test_a_function_is_numpys_and_gets_the_data_alone(what, data, forge, make, refuses):
+    model = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(*data)
+    stored = canonical(model)
+    assert np.array_equal(load_estimator(stored).predict(data[0]), model.predict(data[0]))
+    forged = forge(stored)
+    FUNCTIONS[what](forged, make)
+    refuses(forged.data(), "FunctionTransformer: ")
