@@ -83,6 +83,7 @@ class Parts:
             target=table.target,
             columns=table.columns,
             file_column=table.file_column,
+            separator=table.separator,
             slices=tuple(self.config.evaluate.slices),
             root=self.root,
         )

@@ -1,7 +1,11 @@
-"""Cells: the plain values that data hold. Text, 64-bit integers, finite numbers, booleans; None for what is missing."""
+"""Cells: the plain values that data hold. Text, 64-bit integers, finite numbers, booleans; None for what is missing.
+
+Dates and times are text in ISO 8601.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -52,8 +56,10 @@ def kind_of(name: str, cells: Sequence[Any], /) -> str:
 def plain_cells(name: str, cells: Sequence[Any], /) -> list[Cell]:
     """Return cells with the scalars of numpy and pandas turned into plain ones, NaN and the like into None.
 
+    Dates and times become text in ISO 8601.
+
     Raises:
-        DataError: a cell is no text, number or boolean; it names the row (from 0), the column and the cell.
+        DataError: a cell is no text, number, boolean, date or time; it names the row (from 0), the column and the cell.
     """
     if set(map(type, cells)) <= _PLAIN:
         return [*cells]
@@ -61,9 +67,11 @@ def plain_cells(name: str, cells: Sequence[Any], /) -> list[Cell]:
 
 
 def _plain(name: str, row: int, cell: Any) -> Cell:
-    value = cell.item() if type(cell).__module__ == "numpy" and hasattr(cell, "item") else cell
+    value = _python(cell)
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
+    if isinstance(value, dt.date | dt.time):  # a datetime is a date
+        return value.isoformat()
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     for kind in (bool, int, str):
@@ -75,6 +83,19 @@ def _plain(name: str, row: int, cell: Any) -> Cell:
         row=row,
         column=name,
     )
+
+
+def _python(cell: Any) -> Any:
+    """Return a scalar of numpy as Python's; a time with nanoseconds, which Python cuts, as text."""
+    if type(cell).__module__ != "numpy" or not hasattr(cell, "item"):
+        return cell
+    if type(cell).__name__ == "datetime64":
+        value = cell.item()
+        if not isinstance(value, int):
+            return value
+        micro = cell.astype("datetime64[us]")
+        return micro.item() if micro == cell else str(cell)
+    return cell.item()
 
 
 def _is_finite(cell: object) -> bool:

@@ -34,6 +34,7 @@ class DataTable:
     target: str
     columns: Sequence[str] | None = None
     file_column: str | None = None
+    separator: str | None = None
     test: TestTable = field(default_factory=TestTable)
 
 

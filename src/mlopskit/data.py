@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlopskit.cells import check_cells, kind_of
 from mlopskit.errors import ConfigError, DataError, unknown
 from mlopskit.runtime.schema import Cell
+
+if TYPE_CHECKING:
+    from mlopskit.reading import Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,7 @@ class Dataset:
     """Rows as columns of plain cells, with the names of the inputs, the target and the slicing columns.
 
     `columns` holds every column, each a list of str, int, float, bool or None (missing; never NaN). Columns named by
-    `slices` and `weight` are not given to the model.
+    `slices` and `weight` are not given to the model. `places` says where each row was read, None for rows in hand.
 
     Raises:
         DataError: the columns have different lengths, or a cell is not of these types, NaN, infinite, an integer
@@ -31,6 +34,7 @@ class Dataset:
     target: str
     slices: tuple[str, ...] = ()
     weight: str | None = None
+    places: Places | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in (self.target, *self.slices, *([self.weight] if self.weight else [])):
@@ -54,22 +58,26 @@ class Dataset:
         columns: Sequence[str] | None = None,
         file_column: str | None = None,
         slices: Sequence[str] = (),
+        separator: str | None = None,
         root: str | Path = ".",
     ) -> Dataset:
-        """Return the rows of the .csv, .tsv and .tab files that a path, a glob or a folder names.
+        """Return the rows of the files that a path, a glob or a folder names.
 
-        `columns` names the columns of files without a header; `file_column` adds each file's stem as a column; `root`
-        is where relative paths begin. `mlopskit.reading` says how a file is read.
+        These are delimited text (.csv, .tsv, .tab), JSON Lines (.jsonl, .ndjson), Parquet (.parquet) or Arrow (.arrow,
+        .feather). `columns` names the columns of text files without a header; `separator` is what stands between their
+        cells, if not what their suffix says; `file_column` adds each file's stem as a column; `root` is where relative
+        paths begin. `mlopskit.reading` says how a file is read.
 
         Raises:
             DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others; a row has no
                 target; all rows have the same.
             UnknownNameError: the target or a slice is none of the columns.
         """
-        from mlopskit.reading import read_columns
+        from mlopskit.reading import read_table
 
-        read = read_columns(uri, Path(root), target=target, columns=columns, file_column=file_column)
-        dataset = cls(columns=read, target=target, slices=tuple(slices))
+        options = {"target": target, "columns": columns, "file_column": file_column, "separator": separator}
+        read = read_table(uri, Path(root), **options)  # type: ignore[arg-type]  # each of its own type
+        dataset = cls(columns=read.columns, target=target, slices=tuple(slices), places=read.places)
         if len(set(dataset.labels)) == 1:
             raise DataError(
                 f"All {len(dataset):,} rows of {uri!r} have the same {target!r}: {dataset.labels[0]!r}.",
@@ -159,7 +167,8 @@ class Dataset:
     def take(self, indices: Iterable[int], /) -> Dataset:
         """Return the dataset of the rows with these numbers (from 0), in their order."""
         numbers = list(indices)
-        return replace(self, columns={name: [cells[at] for at in numbers] for name, cells in self.columns.items()})
+        columns = {name: [cells[at] for at in numbers] for name, cells in self.columns.items()}
+        return replace(self, columns=columns, places=self.places and self.places.take(numbers))
 
     def joined(self, other: Dataset, /) -> Dataset:
         """Return the rows of both datasets: the inputs, the target, and the slices and weight that both have.

@@ -19,7 +19,7 @@ from typing import Any
 
 from mlopskit.errors import DataError
 
-SUFFIXES = (".csv", ".tsv", ".tab")
+SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
 CACHE = "stat-cache.json"
 _CHUNK = 1 << 20
 # A file written twice within one tick of its file system's clock looks unchanged: recent files are not remembered.
@@ -46,7 +46,7 @@ def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None) -> dict[s
 def find_files(uri: str, root: Path, /) -> dict[str, Path]:
     """Return the files that a path, a glob or a folder names, by their paths relative to `root`, sorted by these.
 
-    Of a folder these are the .csv, .tsv and .tab files directly in it; hidden files are never taken.
+    Of a folder these are the files directly in it with one of `SUFFIXES`; hidden files are never taken.
 
     Raises:
         DataError: there is none, or the URI is no local path.

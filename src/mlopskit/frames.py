@@ -43,7 +43,7 @@ def series_of(series: object, *, name: str | None, default: str, plain: bool = T
         raise _unusable(type(series).__name__)
     if len(getattr(series, "shape", (0,))) != 1:
         raise _unusable(f"{type(series).__name__} of the shape {series.shape}")  # type: ignore[attr-defined]
-    cells = series.tolist() if hasattr(series, "tolist") else list(series)
+    cells = _listed(series)
     return title, plain_cells(title, cells) if plain else cells
 
 
@@ -55,16 +55,29 @@ def _frame(frame: Any) -> dict[str, list[Cell]]:
         titles = names
     if not all(isinstance(title, str) for title in titles):
         raise _unnamed(names)
-    return {
-        title: plain_cells(title, series.to_list()) for title, series in zip(titles, frame.iter_columns(), strict=True)
-    }
+    cells = (_exact(series).to_list() for series in frame.iter_columns())
+    return {title: plain_cells(title, column) for title, column in zip(titles, cells, strict=True)}
+
+
+def _exact(series: Any) -> Any:
+    if series.implementation.is_polars():
+        from mlopskit.columnar import plain_series
+
+        return plain_series(series.to_native())
+    return series
 
 
 def _array(array: Any, dimensions: int) -> dict[str, list[Cell]]:
     if dimensions != 2 or not hasattr(array, "tolist"):  # noqa: PLR2004  # rows and columns; sparse ones have no list
         raise _unusable(f"{type(array).__name__} of the shape {array.shape}")
     names = [f"x{number}" for number in range(array.shape[1])]
-    return {name: plain_cells(name, array[:, number].tolist()) for number, name in enumerate(names)}
+    return {name: plain_cells(name, _listed(array[:, number])) for number, name in enumerate(names)}
+
+
+def _listed(series: Any) -> list[Any]:
+    """Return the cells as a list; numpy's own one of times would be of nanoseconds since 1970."""
+    kind = getattr(getattr(series, "dtype", None), "kind", "")
+    return series.tolist() if hasattr(series, "tolist") and kind != "M" else list(series)
 
 
 def _tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cell]]:

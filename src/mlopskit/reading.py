@@ -1,73 +1,134 @@
-"""Read delimited text files into columns of plain cells, with errors that name the file and the line.
+"""Read data files into columns of plain cells, with errors that name the file and the line.
 
 How a file is read:
 
-- UTF-8 (a byte order mark is skipped). `.csv`: RFC 4180, commas and double quotes. `.tsv` and `.tab`: tabs, and no
-  quoting at all: a quotation mark is a character like any other, so a cell holds neither tab nor line break.
+- UTF-8 (a byte order mark is skipped). `.csv`: RFC 4180, commas (or another separator, when given) and double quotes.
+  `.tsv` and `.tab`: tabs, and no quoting at all: a quotation mark is a character like any other, so a cell holds
+  neither tab nor line break.
 - Blank lines are skipped; an empty cell is missing (None), quoted or not.
-- A column's type is found once over all files: boolean (true, false, also capitalised), integer, number, else string.
-  Integers with leading zeros or a plus sign, and those that 64 bits do not hold, are strings: they are names, not
-  numbers. `nan` in a column of numbers is missing.
+- A text column's type is found once over all files: boolean (true, false, also capitalised), integer, number, else
+  string. Integers with leading zeros or a plus sign, and those that 64 bits do not hold, are strings: they are names,
+  not numbers. `nan` in a column of numbers is missing.
+- `.jsonl`, `.ndjson`: an object a line. `.parquet`, `.arrow`, `.feather`: by polars. Their types are their own: nothing
+  is guessed. Dates and times become text in ISO 8601, NaN is missing.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from mlopskit.columnar import READERS
+from mlopskit.delimited import SEPARATORS, other_separator, read_text, typed
 from mlopskit.errors import ConfigError, DataError, nearest, unknown
 from mlopskit.fingerprint import SUFFIXES, find_files, read_bytes
 from mlopskit.runtime.schema import Cell
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
-_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|nan|NaN|NAN", re.ASCII)
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NAN = frozenset({"nan", "NaN", "NAN"})
-_MAX_INTEGER = 2**63
+
+@dataclass(frozen=True)
+class Places:
+    """Where each row was read: its file, and its line there (its row, from 1, in files without lines).
+
+    `file_of` holds an index into `files` for each row, `number_of` the line or row.
+    """
+
+    files: Sequence[str]
+    file_of: Sequence[int]
+    number_of: Sequence[int]
+
+    def __getitem__(self, row: int) -> str:
+        path = self.files[self.file_of[row]]
+        binary = Path(path).suffix.lower() in BINARY
+        return f"{path} row {self.number_of[row]}" if binary else f"{path}:{self.number_of[row]}"
+
+    def take(self, rows: Iterable[int], /) -> Places:
+        """Return the places of the rows with these numbers, in their order."""
+        numbers = list(rows)
+        picked = [array("q", (column[at] for at in numbers)) for column in (self.file_of, self.number_of)]
+        return Places(self.files, *picked)
+
+
+BINARY = (".parquet", ".arrow", ".feather")
 
 
 @dataclass(frozen=True)
-class _Records:
-    """A file's cells one after the other; of each record, the number of its cells and of the line it ends in."""
+class Read:
+    """What was read: each column's cells, and where each row stands."""
 
-    cells: list[str]
-    widths: list[int]
-    lines: list[int]
+    columns: dict[str, list[Cell]]
+    places: Places
 
 
 def read_columns(
     uri: str, root: Path, /, *, target: str, columns: Sequence[str] | None = None, file_column: str | None = None
 ) -> dict[str, list[Cell]]:
-    """Return the columns of all the files that a URI names, in the sorted order of their relative paths.
+    """Return the columns of all the files that a URI names (see `read_table`), each row with its target."""
+    return read_table(uri, root, target=target, columns=columns, file_column=file_column).columns
 
-    `columns` names the columns of files without a header; `file_column` adds each file's stem as a column.
+
+def read_table(
+    uri: str,
+    root: Path,
+    /,
+    *,
+    target: str | Sequence[str],
+    columns: Sequence[str] | None = None,
+    file_column: str | None = None,
+    separator: str | None = None,
+    filled: bool = True,
+) -> Read:
+    """Return the rows of all the files that a URI names, in the sorted order of their relative paths.
+
+    `columns` names the columns of files without a header; `file_column` adds each file's stem as a column; `separator`
+    is what stands between the cells of text files, if not what their suffix says. Unless `filled`, rows without a
+    target are kept.
 
     Raises:
         DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others, or a row has no
             target.
         UnknownNameError: there is no column `target`.
     """
+    targets = [target] if isinstance(target, str) else list(target)
+    found = find_files(uri, root)
+    as_text = _are_text(found)
     names: list[str] = []
-    texts: dict[str, list[str]] = {}
+    cells: dict[str, list[Any]] = {}
     stems: list[str] = []
-    for path, file in find_files(uri, root).items():
-        header, cells, lines = _table(_records(file, path), path, columns)
-        names = names or _usable_names(header, target, file_column)
+    places = Places(list(found), array("q"), array("q"))
+    for number, (path, file) in enumerate(found.items()):
+        header, parts, lines = _read_file(file, path, columns, separator)
+        mark = separator or SEPARATORS.get(file.suffix.lower())
+        names = names or _named(header, targets, file_column, mark, path)
         _check_names(header, names, path)
-        for name, column in zip(header, cells, strict=True):
-            _check_filled(column if name == target else (), lines, path, target)
-            texts.setdefault(name, []).extend(column)
+        for name, part in zip(header, parts, strict=True):
+            if filled and name in targets:
+                _check_filled(part, lines, path, name)
+            cells.setdefault(name, []).extend(part)
         stems += [file.stem] * len(lines)
-    typed = {name: _typed(texts[name]) for name in names}
-    return typed if file_column is None else {**typed, file_column: [*stems]}
+        places.file_of.extend([number] * len(lines))  # type: ignore[attr-defined]  # arrays, here
+        places.number_of.extend(lines)  # type: ignore[attr-defined]
+    final = {name: typed(cells[name]) if as_text else cells[name] for name in names}
+    return Read(final if file_column is None else {**final, file_column: [*stems]}, places)
 
 
-def _records(file: Path, path: str) -> _Records:
+def _are_text(files: Iterable[str]) -> bool:
+    """Say whether files are delimited text, whose types are yet to be found; all must be, or none."""
+    kinds = {path: Path(path).suffix.lower() in SEPARATORS for path in files}
+    if len(set(kinds.values())) == 1:
+        return next(iter(kinds.values()))
+    text, other = (next(path for path, kind in kinds.items() if kind is wanted) for wanted in (True, False))
+    raise DataError(
+        f"Text files ({text!r}) and files with types of their own ({other!r}) are mixed.",
+        remedy="Give files of one kind, for example by a glob such as 'data/*.csv'.",
+    )
+
+
+def _read_file(
+    file: Path, path: str, columns: Sequence[str] | None, separator: str | None
+) -> tuple[Sequence[str], Sequence[list[Any]], Sequence[int]]:
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError(
@@ -75,76 +136,29 @@ def _records(file: Path, path: str) -> _Records:
             remedy="Rename it to .csv (commas) or .tsv (tabs).",
             file=path,
         )
-    text = _decoded(read_bytes(file, path), path)
-    if suffix != ".csv":
-        return _plain(text, "\t")
-    # Splitting is several times as fast as reading what may be quoted, or has the line ends of old Macs.
-    quoted = '"' in text or text.count("\r") != text.count("\r\n")
-    return _quoted(text, path) if quoted else _plain(text, ",")
-
-
-def _table(
-    records: _Records, path: str, columns: Sequence[str] | None
-) -> tuple[Sequence[str], Sequence[list[str]], Sequence[int]]:
-    """Return the names of a file's columns, their cells, and the line of each row."""
-    first = 1 if columns is None else 0
-    if len(records.lines) <= first:
-        raise DataError(f"The file {path!r} has no rows.", remedy="Fill it, or leave it out of the data.", file=path)
-    header = records.cells[: records.widths[0]] if columns is None else list(columns)
-    count = len(header)
-    for line, width in zip(records.lines, records.widths, strict=True):
-        if width != count:
-            raise DataError(
-                f"Line {line} of {path!r} has {width} columns, expected {count} ({', '.join(map(repr, header))}).",
-                remedy="Correct that line, or name the columns that the files have.",
-                file=path,
-                line=line,
+    if suffix in SEPARATORS:
+        return read_text(read_bytes(file, path), path, suffix=suffix, columns=columns, separator=separator)
+    for key, value in (("columns", columns), ("separator", separator)):
+        if value is not None:
+            raise ConfigError(
+                f"The file {path!r} needs no {key}: it holds its own names.", remedy=f"Leave out {key}.", key=key
             )
-    return header, [records.cells[first * count + at :: count] for at in range(count)], records.lines[first:]
+    return READERS[suffix](file, path)
 
 
-def _decoded(data: bytes, path: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"The file {path!r} is not UTF-8: line {line} has the byte 0x{data[error.start]:02x}.",
-            remedy="Save it as UTF-8, for example with: iconv -f latin1 -t utf-8.",
-            file=path,
-            line=line,
-        ) from error
+def _named(
+    header: Sequence[str], targets: Sequence[str], file_column: str | None, separator: str | None, path: str
+) -> list[str]:
+    """Return the names of the columns; `separator` is that of text files, None for others."""
+    if separator and len(header) == 1 and header[0] not in targets:
+        hint = other_separator(header[0], separator)
+        if hint:
+            raise DataError(f"The file {path!r} has one column, {header[0]!r}.", remedy=hint, file=path)
+    return _usable_names(header, targets, file_column)
 
 
-def _plain(text: str, separator: str) -> _Records:
-    # Not splitlines: it also splits at characters that may stand in a text, such as U+2028.
-    numbered = {number: line.removesuffix("\r") for number, line in enumerate(text.split("\n"), 1)}
-    lines = [number for number, line in numbered.items() if line]
-    records = [line for line in numbered.values() if line]
-    widths = [line.count(separator) + 1 for line in records]
-    return _Records(separator.join(records).split(separator) if records else [], widths, lines)
-
-
-def _quoted(text: str, path: str) -> _Records:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    before = csv.field_size_limit(max(len(text), csv.field_size_limit()))
-    try:
-        records = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise DataError(
-            f"The file {path!r} is malformed at line {reader.line_num}: {error}.",
-            remedy='Put cells with commas, quotes or line breaks between quotes, and write a quote in them as "".',
-            file=path,
-            line=reader.line_num,
-        ) from error
-    finally:
-        csv.field_size_limit(before)
-    widths = [len(cells) for _, cells in records]
-    return _Records([*chain.from_iterable(cells for _, cells in records)], widths, [line for line, _ in records])
-
-
-def _usable_names(header: Sequence[str], target: str, file_column: str | None) -> list[str]:
-    """Return the names of the columns, once they are known to be clear and the target is among them."""
+def _usable_names(header: Sequence[str], targets: Sequence[str], file_column: str | None) -> list[str]:
+    """Return the names of the columns, once they are known to be clear and the targets are among them."""
     for name in header:
         if not name or header.count(name) > 1:
             state = "twice" if name else "without a name"
@@ -157,8 +171,9 @@ def _usable_names(header: Sequence[str], target: str, file_column: str | None) -
             remedy="Give file_column another name, or leave it away.",
             key="file_column",
         )
-    if target not in (*header, file_column):
-        raise unknown("column", target, [*header, *([file_column] if file_column else [])])
+    for target in targets:
+        if target not in (*header, file_column):
+            raise unknown("column", target, [*header, *([file_column] if file_column else [])])
     return [*header]
 
 
@@ -175,28 +190,13 @@ def _check_names(header: Sequence[str], names: Sequence[str], path: str) -> None
     )
 
 
-def _check_filled(cells: Sequence[str], lines: Sequence[int], path: str, target: str) -> None:
-    if "" in cells:
-        line = lines[cells.index("")]
+def _check_filled(cells: Sequence[Any], lines: Sequence[int], path: str, target: str) -> None:
+    empty = next((cell for cell in ("", None) if cell in cells), 0)
+    if empty != 0:
+        line = lines[cells.index(empty)]
         raise DataError(
             f"Line {line} of {path!r} has no {target!r}, which is the target.",
             remedy="Fill it in, or leave that row out.",
             file=path,
             line=line,
         )
-
-
-def _typed(texts: list[str]) -> list[Cell]:
-    """Return the cells in the narrowest type that holds all of them."""
-    given = [text for text in texts if text]
-    if given and _BOOLEANS.keys() >= set(given):
-        return [_BOOLEANS.get(text) for text in texts]
-    if given and all(map(_INTEGER.fullmatch, given)):
-        integers = [int(text) if text else None for text in texts]
-        in_64_bits = all(
-            -_MAX_INTEGER <= int(text) < _MAX_INTEGER for text in (min(given, key=int), max(given, key=int))
-        )
-        return [*integers] if in_64_bits else [text or None for text in texts]
-    if given and all(map(_NUMBER.fullmatch, given)):
-        return [float(text) if text and text not in _NAN else None for text in texts]
-    return [text or None for text in texts]

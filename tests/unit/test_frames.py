@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -95,9 +98,41 @@ def test_columns_must_have_names_of_their_own(frame):
         columns_of(frame)
 
 
-def test_a_date_is_refused_by_row_and_column():
-    with pytest.raises(DataError, match=r"Row 0, column 'when'.*Timestamp"):
-        columns_of(pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}))
+NANOSECOND = 1_704_067_200_000_000_001
+DAY = np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]")
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (pd.DataFrame({"a": pd.to_datetime(["2024-01-01", None])}), ["2024-01-01T00:00:00", None]),
+        (pd.DataFrame({"a": pd.to_datetime([NANOSECOND])}), ["2024-01-01T00:00:00.000000001"]),
+        (pd.DataFrame({"a": pd.to_datetime(["2024-01-01T01:00+01:00"])}), ["2024-01-01T01:00:00+01:00"]),
+        (pl.DataFrame({"a": [dt.date(2024, 1, 1), None]}), ["2024-01-01", None]),
+        (pl.DataFrame({"a": [dt.time(3, 4)]}), ["03:04:00"]),
+        (pl.DataFrame({"a": pl.Series([NANOSECOND]).cast(pl.Datetime("ns"))}), ["2024-01-01T00:00:00.000000001"]),
+        (pl.DataFrame({"a": pl.Series([NANOSECOND - 1]).cast(pl.Datetime("ns"))}), ["2024-01-01T00:00:00"]),
+        ([{"a": dt.datetime(2024, 1, 1, tzinfo=dt.UTC)}], ["2024-01-01T00:00:00+00:00"]),
+        ([{"a": np.datetime64("2024-01-01")}], ["2024-01-01"]),
+        (pl.DataFrame({"a": [Decimal("1.10"), None]}), [1.1, None]),
+    ],
+)
+def test_dates_and_times_become_text_as_iso_8601_writes_it(frame, expected):
+    assert columns_of(frame) == {"a": expected}
+
+
+def test_times_of_arrays_are_no_numbers():
+    assert series_of(DAY, name=None, default="a")[1] == ["2024-01-01T00:00:00", None]
+    assert columns_of(DAY.reshape(2, 1)) == {"x0": ["2024-01-01T00:00:00", None]}
+    assert series_of(DAY + np.timedelta64(1, "ns"), name=None, default="a")[1] == [
+        "2024-01-01T00:00:00.000000001",
+        None,
+    ]
+
+
+def test_a_duration_is_refused_by_row_and_column():
+    with pytest.raises(DataError, match=r"Row 0, column 'when'.*Timedelta"):
+        columns_of(pd.DataFrame({"when": pd.to_timedelta(["1 day"])}))
 
 
 def test_categories_become_text():

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlopskit.data import Dataset
+from mlopskit.delimited import _plain, _quoted
 from mlopskit.errors import ConfigError, DataError, UnknownNameError
-from mlopskit.reading import _plain, _quoted, read_columns
+from mlopskit.reading import read_columns, read_table
 
 
 def read(folder: Path, text: str | bytes, name: str = "data.csv", **options):
@@ -45,7 +46,7 @@ def test_types_are_found_by_column(tmp_path):
         ("9223372036854775807", 9223372036854775807),
         ("9223372036854775808", "9223372036854775808"),
         ("-9223372036854775808", -9223372036854775808),
-        ("99999999999999999999", 99999999999999999999.0),
+        ("99999999999999999999", "99999999999999999999"),
         ("00.5", "00.5"),
         ("0.1", 0.1),
         ("0", 0),
@@ -119,7 +120,7 @@ def test_the_line_ends_of_every_system_are_read(tmp_path, end):
 
 @given(st.lists(st.lists(st.text(st.sampled_from("ab ;\t\x0b\x85\u2028")), min_size=1).map(",".join)).map("\n".join))
 def test_text_without_quotes_is_read_alike_with_and_without_a_reader_of_quotes(text):
-    assert _plain(text, ",") == _quoted(text, "data.csv")
+    assert _plain(text, ",") == _quoted(text, "data.csv", ",")
 
 
 def test_long_cells_are_read_and_the_limit_of_csv_stays_as_it_was(tmp_path):
@@ -184,6 +185,46 @@ def test_a_file_that_cannot_be_read_is_named_with_the_place(tmp_path, text, name
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_separator_is_diagnosed_and_taken_as_an_option(tmp_path, mark):
+    text = f"x{mark}y\n1{mark}2\n"
+    for content in (text, f"x{mark}y\n1,5{mark}2\n", f'x{mark}y\n"a{mark}"{mark}2\n'):
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, content)
+        assert f"write separator = {mark!r}" in caught.value.remedy
+        assert read_table("data.csv", tmp_path, target="y", separator=mark).columns["y"] == [2]
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text, columns=["x", "y"])
+    assert f"write separator = {mark!r}" in caught.value.remedy
+
+
+@pytest.mark.parametrize("mark", ["", ";;", '"', "\n"])
+def test_a_separator_is_one_character(tmp_path, mark):
+    (tmp_path / "data.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(ConfigError, match="expected one character"):
+        read_table("data.csv", tmp_path, target="y", separator=mark)
+
+
+def test_one_bad_line_among_a_hundred_thousand_is_named(tmp_path):
+    rows = [f"{number},{number % 2}" for number in range(100_000)]
+    rows[77_777] = "77777"
+    with pytest.raises(DataError, match=r"Line 77779 of 'data.csv' has 1 columns"):
+        read(tmp_path, "\n".join(["x,y", *rows]))
+
+
+@pytest.mark.parametrize("digits", [20, 400, 5_000])
+def test_digits_beyond_64_bits_are_all_kept(tmp_path, digits):
+    assert read(tmp_path, f"x,y\n{'9' * digits},1\n1,2\n")["x"] == ["9" * digits, "1"]
+
+
+def test_two_thousand_columns_and_one_column_are_read(tmp_path):
+    names = [f"c{number}" for number in range(2_000)]
+    found = read(tmp_path, f"{','.join([*names, 'y'])}\n{'1,' * 2_000}1\n{'2,' * 2_000}0\n")
+    assert list(found) == [*names, "y"]
+    assert found["c1999"] == [1, 2]
+    assert read(tmp_path, "y\n1\n0\n") == {"y": [1, 0]}
+
+
 def test_a_missing_target_is_named_with_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match=r"no column 'Sentimnt'. Did you mean 'Sentiment'"):
         read(tmp_path, "x,Sentiment\n1,1\n", target="Sentimnt")
@@ -215,7 +256,7 @@ def test_the_files_name_takes_no_other_columns_place(tmp_path):
 @pytest.mark.parametrize("uri", ["no.csv", "no/*.csv", "data", "*.csv", "no\0pe", "x" * 300])
 def test_what_is_not_there_is_named(tmp_path, uri):
     (tmp_path / "data").mkdir()
-    with pytest.raises(DataError, match=r"no file|has no .csv, .tsv, .tab file|cannot be read"):
+    with pytest.raises(DataError, match=r"no file|has no .csv, .tsv, .*file|cannot be read"):
         read_columns(uri, tmp_path, target="y")
 
 
