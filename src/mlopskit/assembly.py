@@ -13,7 +13,7 @@ from typing import Any
 
 from mlopskit import behaviour, config, plugins
 from mlopskit.config import Config
-from mlopskit.data import Dataset, split
+from mlopskit.data import Dataset
 from mlopskit.deployer import Deployer
 from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
@@ -23,6 +23,7 @@ from mlopskit.pipeline import Pipeline, Progress
 from mlopskit.records import Run
 from mlopskit.registry import Registry, resolve_place
 from mlopskit.runtime import canonical
+from mlopskit.splits import split
 from mlopskit.storage import Place
 from mlopskit.trainer import Trainer
 
@@ -74,7 +75,9 @@ class Parts:
     def _read(self) -> tuple[Dataset, Dataset]:
         test = self.config.data.test
         data = self._dataset(self.config.data.uri)
-        return (data, self._dataset(test.uri)) if test.uri else split(data, share=test.share, by=test.by)
+        if test.uri:
+            return data, self._dataset(test.uri)
+        return split(data, share=test.share, by=test.by, start=test.start)
 
     def _dataset(self, uri: str) -> Dataset:
         table = self.config.data

@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class TestTable:
-    """`[data] test`: a share of the rows, held out `by` "row" or "group:COLUMN"; or a `uri` of its own."""
+    """`[data] test`: a share of the rows, `by` "row" or "group:COLUMN"; `from` a time, by "time:COLUMN"; or a `uri`."""
 
     share: float = 0.2
     by: str = "row"
+    start: str | None = field(default=None, metadata={"key": "from"})
     uri: str | None = None
 
 

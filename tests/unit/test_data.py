@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import string
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mlopskit.data import Dataset, overlap, place, split
-from mlopskit.errors import ConfigError, DataError, UnknownNameError
+from mlopskit.data import Dataset, overlap
+from mlopskit.errors import DataError, UnknownNameError
 from mlopskit.runtime.schema import check_columns, check_schema
 
 CELLS = st.one_of(
@@ -227,86 +226,6 @@ def test_rows_in_hand_that_do_not_fit_together_are_refused():
         Dataset.from_frame(pd.DataFrame({"y": [1]}), [1], target="y")
 
 
-# --- splitting ----------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.text(), min_size=30, max_size=60, unique=True), st.lists(st.text(), max_size=30), st.randoms())
-def test_new_and_reordered_rows_never_move_old_ones(rows, new, shuffle):
-    rows = [*rows, "in", "out"]  # so that neither side is ever empty
-    more = [*rows, *new]
-    shuffle.shuffle(more)
-    train, test = split(texts(rows), share=0.5)
-    train_after, test_after = split(texts(more), share=0.5)
-    assert set(train.columns["text"]) <= set(train_after.columns["text"])
-    assert set(test.columns["text"]) <= set(test_after.columns["text"])
-    assert not overlap(train_after, test_after)
-    assert len(train_after) + len(test_after) == len(more)
-
-
-@given(st.dictionaries(st.text(), st.integers(1, 4), min_size=20), st.floats(0.2, 0.8))
-def test_a_group_is_never_torn_apart(sizes, share):
-    groups = [group for group, size in sizes.items() for _ in range(size)]
-    data = texts([str(n) for n in range(len(groups))], group=groups)
-    assume(0 < sum(place((group,)) < share for group in sizes) < len(sizes))
-    train, test = split(data, share=share, by="group:group")
-    assert not set(train.columns["group"]) & set(test.columns["group"])
-    assert sorted(train.columns["text"] + test.columns["text"]) == sorted(data.columns["text"])
-
-
-def test_rows_with_equal_inputs_stay_together_whatever_their_labels():
-    rows = [str(n // 3) for n in range(300)]
-    train, test = split(texts(rows))
-    assert not set(train.columns["text"]) & set(test.columns["text"])
-
-
-def test_rows_keep_their_order_and_the_share_is_met_on_average():
-    rows = [f"{n:05}" for n in range(10_000)]
-    train, test = split(texts(rows), share=0.2)
-    assert sorted(train.columns["text"]) == train.columns["text"]
-    assert sorted(test.columns["text"]) == test.columns["text"]
-    assert len(test) == pytest.approx(2_000, abs=160)  # four standard deviations
-
-
-def test_a_row_stays_where_it_was_when_more_rows_widen_its_type():
-    assert place([1]) == place([1.0]) == place(["1"])
-    assert place([True]) == place(["true"])
-    assert len({place([None]), place([""]), place([0]), place([1.5]), place([-1])}) == 5
-    assert place(["ab", "c"]) != place(["a", "bc"])
-
-
-def test_the_place_of_known_content_never_changes():
-    written = b"\x91\xb2The steak was bad!"  # MessagePack by hand
-    assert place(["The steak was bad!"]) == int(hashlib.sha256(written).hexdigest()[:16], 16) / 2**64
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
-def test_a_share_outside_of_0_to_1_is_refused(share):
-    with pytest.raises(ConfigError, match="share of test rows"):
-        split(texts(["a", "b"]), share=share)
-
-
-@pytest.mark.parametrize("by", ["", "rows", "group", "time:date"])
-def test_an_unknown_way_to_split_is_refused_with_the_known(by):
-    with pytest.raises(ConfigError, match="'row' or 'group:COLUMN'"):
-        split(texts(["a", "b"]), by=by)
-
-
-def test_a_group_column_must_be_there_and_filled():
-    with pytest.raises(UnknownNameError, match="Did you mean 'group'"):
-        split(texts(["a"], group=["g"]), by="group:gruop")
-    with pytest.raises(DataError, match="Row 1 has no 'group'"):
-        split(texts(["a", "b"], group=["g", None]), by="group:group")
-
-
-@pytest.mark.parametrize("side", ["train", "test"])
-def test_no_side_of_a_split_is_empty(side):
-    rows = [text for n in range(99) if (place([text := str(n)]) < 0.5) == (side == "train")]
-    with pytest.raises(DataError, match=f"none is left to {side} on"):
-        split(texts(rows), share=0.5)
-    with pytest.raises(DataError, match="Of 0 rows"):
-        split(texts([]))
-
-
 # --- overlap ------------------------------------------------------------------------------------------------------
 
 
@@ -327,11 +246,3 @@ def test_overlap_is_what_comparing_each_with_each_finds(train, test):
         return Dataset(columns={"a": cells, "y": cells}, target="y")
 
     assert overlap(of(train), of(test)) == [n for n, cell in enumerate(test) if any(cell == other for other in train)]
-
-
-def test_random_is_not_used():
-    rows = [str(n) for n in range(50)]
-    random.seed(1)
-    first = split(texts(rows))
-    random.seed(2)
-    assert split(texts(rows)) == first
