@@ -57,6 +57,9 @@ DEPLOYERS = {
         "test_check_refuses_an_unfit_package", r"check let a package through .* Raise DeployError"
     ),
     "StampsItsBundles": found_by("test_build_is_deterministic", r"other bytes .* \['built\.txt', .*\. Leave times"),
+    "ListsASet": found_by(
+        "test_build_is_deterministic", r"other bytes in another process, in \['columns\.txt'\]\. Sort what"
+    ),
     "WritesOutside": found_by(
         "test_build_writes_only_into_its_folder", r"outside .*notes\.txt'\]\. Write below `into`"
     ),

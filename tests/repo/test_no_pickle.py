@@ -4,7 +4,11 @@ import ast
 
 RUNS_CODE = {"pickle", "_pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}
 # The conformance kit hands its own sample models to its own processes, and compares them before and after.
-KIT = {"src/mlopskit/testing/formats.py", "src/mlopskit/testing/templates/save_child.py"}
+KIT = {
+    "src/mlopskit/testing/apart.py",
+    "src/mlopskit/testing/formats.py",
+    "src/mlopskit/testing/templates/apart_child.py",
+}
 
 
 def imported(module):

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from mlopskit.modelpackage import ModelPackage
+from mlopskit.testing.apart import call_apart
 from mlopskit.testing.stage import DeployerFixtures, Stage
 from mlopskit.testing.surroundings import another_day, contents, scratch, watched
 
@@ -15,8 +16,12 @@ class BuildChecks(DeployerFixtures):
     """What a deployer builds."""
 
     def test_build_is_deterministic(self, stage: Stage, package: ModelPackage) -> None:
-        """The same package gives the same bytes: in another folder, at another time, from files of another age."""
-        first = contents(stage.build(package).folder)
+        """The same package gives the same bytes: in another folder, at another time, from files of another age.
+
+        In another process too, where sets have another order.
+        """
+        bundle = stage.build(package)
+        first = contents(bundle.folder)
         moved = stage.new_folder() / "package"
         shutil.copytree(package.folder, moved)
         for file in moved.iterdir():
@@ -28,6 +33,11 @@ class BuildChecks(DeployerFixtures):
             f"build wrote other bytes the second time, in {changed}. "
             "Leave times, folders, random names and the order of listings out of the bundle."
         )
+        third, model = stage.new_folder(), next((one for one in package.models if one.format == bundle.format), None)
+        call_apart(stage.deployer, "build", package, model, third)
+        written = contents(third)
+        changed = sorted(path for path in written if written[path] != first.get(path))
+        assert not changed, f"build wrote other bytes in another process, in {changed}. Sort what comes from a set."
 
     def test_build_writes_only_into_its_folder(self, stage: Stage, package: ModelPackage) -> None:
         """`build` leaves nothing outside of the folder it is given, and the package as it was.

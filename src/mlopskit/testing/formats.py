@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -24,6 +22,7 @@ from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
 from mlopskit.runtime.names import check_name
 from mlopskit.runtime.schema import check_columns
+from mlopskit.testing.apart import call_apart
 from mlopskit.testing.claims import no_error, refused
 from mlopskit.testing.packages import dataset, fitted
 from mlopskit.testing.surroundings import contents
@@ -266,12 +265,5 @@ def _saved(format: Format, sample: Sample, folder: Path) -> tuple[Path, StoredMo
 def _saved_apart(format: Format, sample: Sample, folder: Path) -> Path:
     """Save the sample in a process of its own."""
     folder.mkdir()
-    kind = type(format)
-    place = {"module": kind.__module__, "file": inspect.getfile(kind), "class": kind.__qualname__, "path": sys.path}
-    subprocess.run(
-        [sys.executable, "-B", str(_TEMPLATES / "save_child.py"), str(folder)],
-        input=pickle.dumps(place) + pickle.dumps((sample.model, sample.schema, sample.frame)),
-        env={**os.environ, "PYTHONHASHSEED": "4711"},
-        check=True,
-    )
+    call_apart(format, "save", sample.model, sample.schema, sample.frame, folder)
     return folder

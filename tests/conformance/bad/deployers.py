@@ -120,6 +120,12 @@ class StampsItsBundles(Shelf):
         (into / "built.txt").write_text(time.strftime("%Y-%m-%d"))
 
 
+class ListsASet(Shelf):
+    def build(self, package, model, into):
+        super().build(package, model, into)
+        (into / "columns.txt").write_text(" ".join({f"column {number}" for number in range(20)}))
+
+
 class WritesOutside(Shelf):
     def build(self, package, model, into):
         super().build(package, model, into)
@@ -156,6 +162,7 @@ class LeansOnThePackage(Shelf):
 
 
 TestStampsItsBundles = suite(StampsItsBundles)
+TestListsASet = suite(ListsASet)
 TestWritesOutside = suite(WritesOutside)
 TestLeavesItsToolsBehind = suite(LeavesItsToolsBehind)
 TestStampsThePackage = suite(StampsThePackage)

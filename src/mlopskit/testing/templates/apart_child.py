@@ -1,8 +1,9 @@
-"""Save a model with a format in a process of its own; see `mlopskit.testing.formats`.
+"""Call a method of an object in a process of its own; see `mlopskit.testing.apart`.
 
-    python save_child.py FOLDER < request
+    python apart_child.py < request
 
-The request is a pickle: the format's module, file and class, what it shall save, and where modules are found.
+The request is two pickles: where the class is and where modules are found; then its options, the method's name and
+arguments.
 """
 
 from __future__ import annotations
@@ -10,17 +11,16 @@ from __future__ import annotations
 import importlib.util
 import pickle  # the request comes from the test that started this process
 import sys
-from pathlib import Path
 from typing import Any
 
 
-def main(folder: str) -> None:
+def main() -> None:
     """Do as the request on standard input says."""
     place = pickle.load(sys.stdin.buffer)  # noqa: S301  # as above
     sys.path[:] = place["path"]
-    format_class = _class(place["module"], place["file"], place["class"])
-    model, schema, frame = pickle.load(sys.stdin.buffer)  # noqa: S301  # as above
-    format_class().save(model, schema, frame, Path(folder))
+    kind = _class(place["module"], place["file"], place["class"])
+    options, method, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301  # as above
+    getattr(kind(**options), method)(*arguments)
 
 
 def _class(name: str, file: str, qualified: str) -> Any:
@@ -39,4 +39,4 @@ def _class(name: str, file: str, qualified: str) -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
