@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
     from mlopskit.data import Dataset
     from mlopskit.deployer import Deployer
+    from mlopskit.difference import Change, Difference
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
     from mlopskit.format import Format
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mlopskit.packaging import GoldenSpec
     from mlopskit.pipeline import package
     from mlopskit.project import Project, deploy
-    from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run
+    from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
     from mlopskit.registry import Registry
     from mlopskit.runtime.alias import AliasRecord
     from mlopskit.runtime.schema import Columns, Row
@@ -45,10 +46,12 @@ _HOME = {
     "Answer": "records",
     "Bundle": "records",
     "BundleDeployer": "bundles",
+    "Change": "difference",
     "Columns": "runtime.schema",
     "Dataset": "data",
     "Deployer": "deployer",
     "Deployment": "records",
+    "Difference": "difference",
     "Estimate": "evaluation",
     "Evaluation": "evaluation",
     "Evaluator": "evaluator",
@@ -69,6 +72,7 @@ _HOME = {
     "Registry": "registry",
     "Row": "runtime.schema",
     "Run": "records",
+    "Runs": "records",
     "Schema": "modelpackage",
     "Scorer": "runtime.scoring",
     "Stat": "storage",
@@ -89,10 +93,12 @@ __all__ = [
     "Answer",
     "Bundle",
     "BundleDeployer",
+    "Change",
     "Columns",
     "Dataset",
     "Deployer",
     "Deployment",
+    "Difference",
     "Estimate",
     "Evaluation",
     "Evaluator",
@@ -113,6 +119,7 @@ __all__ = [
     "Registry",
     "Row",
     "Run",
+    "Runs",
     "Schema",
     "Scorer",
     "Stat",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,16 +170,17 @@ class Pipeline:
             self._fail(clock, now_is, changed, error)
             raise
         outcome = "passed" if verdict.passed else "refused"
-        return self._record(outcome, digest, changed, self._watched(now_is), clock.seconds, None)
+        return self._record(outcome, digest, changed, self._watched(now_is), clock, None)
 
     def _train_and_judge(self, clock: _Clock) -> tuple[str, Verdict]:
         with clock.step("read"):
             train, test = self.read()
+            clock.found |= {"rows": {"train": len(train), "test": len(test)}}
+            clock.found |= {"data": {"train": train.digest, "test": test.digest}}
             schema = train.joined(test).input_schema()
         with clock.step("train"):
             model = self.trainer.train(train)
         plugins.notify(plugins.observers(), "mlopskit_trained", model=model, name=self.name)
-        data = {"test": test.digest, "train": train.digest}
         recipe = Recipe(
             name=self.name,
             model=model,
@@ -188,10 +190,11 @@ class Pipeline:
             formats=self.formats,
             golden=self.golden(),
             cases=self.cases(),
-            provenance={**self.provenance, "code": self._code(), "data": data},
+            provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):
             registered, verdict = register(recipe, self.gates, self.registry, train=train)
+        clock.found |= outcome_of(registered, verdict)
         return registered.digest, verdict
 
     def _code(self) -> dict[str, str]:
@@ -223,7 +226,7 @@ class Pipeline:
         plugins.notify(plugins.observers(), "mlopskit_failed", step=clock.current, error=error)
         text = error.message if isinstance(error, MlopskitError) else f"{type(error).__name__}: {error}"
         try:
-            self._record("failed", None, changed, fingerprint, clock.seconds, f"{clock.current}: {text}")
+            self._record("failed", None, changed, fingerprint, clock, f"{clock.current}: {text}")
         except MlopskitError as second:
             error.add_note(f"The failed run could not be recorded: {second}")
 
@@ -233,7 +236,7 @@ class Pipeline:
         digest: str | None,
         changed: Sequence[str],
         fingerprint: Mapping[str, str],
-        seconds: Mapping[str, float],
+        clock: _Clock,
         error: str | None,
     ) -> Run:
         run = Run(
@@ -243,19 +246,22 @@ class Pipeline:
             digest=digest,
             changed=list(changed),
             fingerprint=dict(fingerprint),
-            seconds=dict(seconds),
+            seconds=clock.seconds,
             error=error,
             who=who(),
             when=now(),
+            settings=self.provenance.get("settings", {}),
+            **clock.found,
         )
         return self.registry.add_run(run)
 
 
 class _Clock:
-    """Times the steps of a run and says when each begins."""
+    """Times the steps of a run, says when each begins, and keeps what they found for the record."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
+        self.found: dict[str, Any] = {}
         self.current = "start"
         self._progress = progress
 
@@ -268,6 +274,20 @@ class _Clock:
             yield
         finally:
             self.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+def outcome_of(package: ModelPackage, verdict: Verdict, /) -> dict[str, Any]:
+    """Return what a run's record keeps of its package and verdict: metrics, measurements, and which gates failed."""
+    estimates = package.evaluation.estimates if package.evaluation else ()
+    metrics = {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in estimates}
+    sizes = {path: entry["size"] for path, entry in package.manifest["files"].items()}
+    models = {f"{model.format}_bytes": sum(sizes[path] for path in model.files) for model in package.models}
+    failed = {finding.gate: finding.reason for finding in verdict.findings if not finding.passed}
+    return {
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+        "measurements": {**models, "package_bytes": sum(sizes.values())},
+        "verdict": {"passed": verdict.passed, "gates": len(verdict.findings), "failed": failed},
+    }
 
 
 def changes(before: Mapping[str, str], now_is: Mapping[str, str], /) -> list[str]:

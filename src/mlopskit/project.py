@@ -12,15 +12,19 @@ from mlopskit.assembly import deployer_from, pipeline_of
 from mlopskit.config import Config
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, quiet, verify
+from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.errors import ConfigError, RefusedError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Progress
-from mlopskit.records import Bundle, Deployment, Receipt, Run
+from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, home, resolve_place
 from mlopskit.runtime.names import check_name
 from mlopskit.status import Places, Status
 from mlopskit.tables import Table
+
+# A number with fewer digits is a run's, not the beginning of a digest.
+_SHORTEST_DIGEST = 8
 
 
 class Project:
@@ -127,6 +131,31 @@ class Project:
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
+
+    def runs(self) -> Runs:
+        """Return the records of all runs, oldest first."""
+        return self.registry.runs(self.name)
+
+    def diff(self, before: str, after: str, /) -> Difference:
+        """Return what differs between two runs or packages, each named by a run's number, a digest or an alias.
+
+        Raises:
+            UnknownNameError: there is nothing of that name.
+        """
+        return compare_sides(self._side(before), self._side(after))
+
+    def _side(self, reference: str) -> Side:
+        runs = self.runs()
+        run = next((one for one in runs if one.id == reference), None)
+        if run is not None:
+            held = run.digest is not None and self.registry.holds(self.name, run.digest)
+            package = self.registry.package(self.name, run.digest) if run.digest and held else None
+            return Side(label=f"run {reference}", package=package, run=run)
+        if reference.isdecimal() and len(reference) < _SHORTEST_DIGEST:
+            raise unknown("run", reference, [one.id for one in runs])
+        package = self.package(reference)
+        made = next((one for one in reversed(runs) if one.digest == package.digest), None)
+        return Side(label=reference, package=package, run=made)
 
     def status(self) -> Status:
         """Return the last run, and what is live where, as the targets say it."""

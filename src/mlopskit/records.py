@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from mlopskit.errors import ManifestError
 from mlopskit.runtime.alias import AliasRecord
 from mlopskit.runtime.schema import Row
-from mlopskit.tables import Table
+from mlopskit.tables import Table, plain
 
-__all__ = ["AliasRecord", "Answer", "Bundle", "Deployment", "Locator", "Mismatch", "Receipt", "Run"]
+__all__ = ["AliasRecord", "Answer", "Bundle", "Deployment", "Locator", "Mismatch", "Receipt", "Run", "Runs"]
 
 # JSON; all that a later process needs to find a deployed bundle again.
 Locator = Mapping[str, str]
@@ -132,22 +133,81 @@ class Run:
     """The record of one run: what it found changed, what it took and what came of it.
 
     `outcome` is "passed", "refused" or "failed" (`error` then says why); `seconds` are wall-clock times of its steps.
+    `rows` and `data` are the numbers of rows and the digests of "train" and "test"; `settings` are the tables of
+    mlopskit.toml that made the model; `metrics` are values by metric, or metric[slice]; `measurements` are sizes in
+    bytes and times in seconds; `verdict` says whether it passed, and of each gate that did not, why. A failed run has
+    what was known until then; one that an earlier release recorded lacks the fields that were not there yet.
     """
 
     id: str
     name: str
     outcome: str
-    digest: str | None
-    changed: Sequence[str]
-    fingerprint: Mapping[str, str]
-    seconds: Mapping[str, float]
-    error: str | None
-    who: str
-    when: str
+    digest: str | None = None
+    changed: Sequence[str] = ()
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    who: str = ""
+    when: str = ""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    measurements: Mapping[str, float] = field(default_factory=dict)
+    verdict: Mapping[str, Any] | None = None
+
+    @property
+    def why(self) -> str:
+        """Why it came out so: the error, or the gates that failed, or else what had changed."""
+        failed = (self.verdict or {}).get("failed", {})
+        if self.error:
+            return self.error
+        if failed:
+            return "; ".join(f"{gate}: {reason}" for gate, reason in failed.items())
+        return ", ".join(self.changed) or "forced"
+
+    def table(self) -> Table:
+        """Return the run as a table of one line."""
+        return Runs([self]).table()
 
     def as_table(self) -> dict[str, Any]:
         """Return the run as a plain table, as it stands in the registry."""
         return dict(vars(self))
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Run:
+        """Return the run that a plain table says; fields of other releases are passed over, or have their defaults.
+
+        Raises:
+            ManifestError: it does not even say which run of which model this is, and how it ended.
+        """
+        for name in ("id", "name", "outcome"):
+            if not isinstance(table.get(name), str):
+                raise ManifestError(
+                    f"The record of a run has no {name!r}.", remedy="Restore the registry from a copy.", field=name
+                )
+        return cls(**{one.name: table[one.name] for one in fields(cls) if one.name in table})
+
+
+class Runs(tuple[Run, ...]):
+    """The records of runs, oldest first."""
+
+    __slots__ = ()
+
+    def table(self) -> Table:
+        """Return the runs as a table, the newest first."""
+        rows = [(one.id, one.when, one.outcome, one.digest, _metrics(one), one.why) for one in reversed(self)]
+        return Table(("run", "when", "outcome", "package", "metrics", "why"), rows)
+
+    def as_table(self) -> list[dict[str, Any]]:
+        """Return the runs as plain tables, oldest first."""
+        return [one.as_table() for one in self]
+
+
+def _metrics(run: Run) -> str | None:
+    """Return the metrics of all rows, in a few words."""
+    shown = [f"{name} {plain(value)}" for name, value in run.metrics.items() if "[" not in name]
+    return ", ".join(shown) or None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.records import Deployment, Run
+from mlopskit.records import Deployment, Run, Runs
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_digest, check_name, hex_of
 from mlopskit.runtime.package import MANIFEST
@@ -197,9 +197,9 @@ class Registry:
                 return numbered
         raise _too_many(prefix)
 
-    def runs(self, name: str, /) -> list[Run]:
+    def runs(self, name: str, /) -> Runs:
         """Return the records of all runs, oldest first."""
-        return [Run(**table) for table in self._records(f"{check_name(name)}/runs")]
+        return Runs(Run.from_table(table) for table in self._records(f"{check_name(name)}/runs"))
 
     def _append(self, prefix: str, table: Mapping[str, Any]) -> None:
         data = canonical.dumps(table)

@@ -1,0 +1,28 @@
+"""The commands that look back: which runs there were, and what differs between two."""
+
+from __future__ import annotations
+
+import click
+
+from mlopskit.cli.commands import _open, _verb
+from mlopskit.cli.output import show
+
+
+@_verb("runs")
+def runs(context: click.Context, *, as_json: bool) -> int:
+    """List the runs, the newest first: when, outcome, package, metrics, and why it came out so."""
+    found = _open(context).runs()
+    text = found.table().text() if found else "There was no run yet. Make one: mlopskit run"
+    show(found.as_table(), text, as_json=as_json)
+    return 0
+
+
+@_verb("diff", click.argument("before", metavar="A"), click.argument("after", metavar="B"))
+def diff(context: click.Context, *, before: str, after: str, as_json: bool) -> int:
+    """Compare two runs or packages: metrics, measurements, data, parameters, code, files, environment."""
+    found = _open(context).diff(before, after)
+    show(found.as_table(), found.text(), as_json=as_json)
+    return 0
+
+
+ALL = (runs, diff)
