@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlopskit.runtime.alias import AliasRecord
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
+    from mlopskit.steps import progress
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
@@ -85,6 +86,7 @@ _HOME = {
     "hookimpl": "hookspecs",
     "load": "loading",
     "package": "pipeline",
+    "progress": "steps",
     "runtime_files": "vendoring",
 }
 
@@ -132,6 +134,7 @@ __all__ = [
     "hookimpl",
     "load",
     "package",
+    "progress",
     "runtime_files",
 ]
 

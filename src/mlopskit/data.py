@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 from mlopskit.cells import check_cells, kind_of
 from mlopskit.errors import DataError, unknown
 from mlopskit.runtime.schema import Cell
+from mlopskit.tables import Table, Value, card
+
+# What a notebook shows of the rows.
+_MOST_ROWS = 5
+_MOST_COLUMNS = 12
 
 if TYPE_CHECKING:
     from mlopskit.reading import Places
@@ -191,6 +196,13 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({len(self):,} rows, target {self.target!r}, inputs {', '.join(map(repr, self.inputs))})"
+
+    def _repr_html_(self) -> str:
+        shown = [*dict.fromkeys([*self.inputs, *self.columns])]
+        shown = [*[name for name in shown if name != self.target][:_MOST_COLUMNS], self.target]
+        rows = [*zip(*(self.columns[name][:_MOST_ROWS] for name in shown), strict=True)]
+        facts: dict[str, Value] = {"rows": len(self), "target": self.target, "inputs": len(self.inputs)}
+        return card("Dataset", facts, Table(shown, rows))
 
 
 def overlap(train: Dataset, test: Dataset, /) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Run
 from mlopskit.runtime import canonical
-from mlopskit.tables import Table, Value
+from mlopskit.tables import Table, Value, card
 
 # Shown also where they are equal: whoever compares two models asks for their metrics first.
 _ALWAYS = "metric"
@@ -82,6 +82,10 @@ class Difference:
         """Return the differences as a plain table."""
         changes = [dict(vars(one)) for one in self.changes]
         return {**vars(self), "same": self.same, "changes": changes, "unknown": list(self.unknown)}
+
+    def _repr_html_(self) -> str:
+        facts = {"not known of both": ", ".join(self.unknown), "same": "yes" if self.same else "no"}
+        return card(f"From {self.before} to {self.after}", facts, self.table())
 
 
 def compare_sides(before: Side, after: Side, /) -> Difference:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlopskit.tables import Table
+from mlopskit.tables import Table, Value, card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,4 +64,6 @@ class Evaluation:
         )
 
     def _repr_html_(self) -> str:
-        return self.table().html()
+        facts: dict[str, Value] = {"test rows": self.rows, "dataset": self.dataset}
+        failures = Table(("failed behavioural test",), [(one,) for one in self.failures])
+        return card("Evaluation", facts, self.table(), failures)

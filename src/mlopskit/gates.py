@@ -10,7 +10,7 @@ from typing import Any
 
 from mlopskit.errors import ConfigError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.tables import Table
+from mlopskit.tables import Table, Value, card
 
 _RULE = re.compile(
     r"(?P<metric>[A-Za-z][A-Za-z0-9_]*)(?P<value>\.value)?(?:\[(?P<slice>[^\]=]+=[^\]]*)\])?"
@@ -158,7 +158,14 @@ class Verdict:
         return cls(**{**table, "findings": tuple(Finding(**one) for one in table["findings"])})
 
     def _repr_html_(self) -> str:
-        return self.table().html()
+        outcome = "✓ passed" if self.passed else "✗ did not pass"
+        facts: dict[str, Value] = {
+            "package": self.digest,
+            "overlap": self.overlap,
+            "earlier verdicts on these rows": self.seen_before,
+            "override": self.override,
+        }
+        return card(f"Verdict on {self.name}: {outcome}", facts, self.table())
 
 
 def judge(gates: Sequence[Gate], evaluation: Evaluation) -> tuple[Finding, ...]:

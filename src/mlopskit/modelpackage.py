@@ -13,8 +13,10 @@ from mlopskit.evaluation import Evaluation
 from mlopskit.runtime import canonical
 from mlopskit.runtime.package import Package, open_package
 from mlopskit.runtime.schema import Row
+from mlopskit.tables import Value, card
 
 MAX_LINE = 4 << 20
+_MOST_INPUTS = 12
 SMALL_FILES = ("manifest.json", "golden.jsonl", "evaluation.json", "requirements.txt", "README.md")
 
 
@@ -114,6 +116,19 @@ class ModelPackage:
 
     def __repr__(self) -> str:
         return f"ModelPackage({self.name!r}, {self.digest[:19]}…, {str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        sizes = {path: entry["size"] for path, entry in self.manifest["files"].items()}
+        formats = [f"{one.format} ({sum(map(sizes.__getitem__, one.files)):,} bytes)" for one in self.models]
+        inputs = self.schema.inputs["properties"]
+        facts: dict[str, Value] = {
+            "digest": self.digest,
+            "task": self.task,
+            "forms": ", ".join(formats),
+            "inputs": ", ".join([*inputs][:_MOST_INPUTS]) + (" …" if len(inputs) > _MOST_INPUTS else ""),
+            "golden rows": len(self.golden),
+        }
+        return card(f"Package {self.name}", facts, *([self.evaluation.table()] if self.evaluation else []))
 
 
 def _stored(model: Mapping[str, Any]) -> StoredModel:

@@ -46,6 +46,7 @@ def package(
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
     registry: Registry | str | Path | None = None,
+    progress: Progress = quiet,
 ) -> ModelPackage:
     """Package a fitted model, judge it on its test rows, and register both package and verdict.
 
@@ -76,7 +77,7 @@ def package(
         },
     )
     place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
-    registered, _ = register(recipe, rules, place, train=train)
+    registered, _ = register(recipe, rules, place, train=train, progress=progress)
     return registered
 
 

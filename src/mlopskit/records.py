@@ -9,7 +9,7 @@ from typing import Any
 from mlopskit.errors import ManifestError
 from mlopskit.runtime.alias import AliasRecord
 from mlopskit.runtime.schema import Row
-from mlopskit.tables import Table, plain
+from mlopskit.tables import Table, Value, card, plain
 
 __all__ = ["AliasRecord", "Answer", "Bundle", "Deployment", "Locator", "Mismatch", "Receipt", "Run", "Runs"]
 
@@ -61,6 +61,20 @@ class Receipt:
         """Return the mismatches as a table."""
         rows = [(one.row, one.output, _cell(one.expected), _cell(one.answered)) for one in self.mismatches]
         return Table(("row", "output", "expected", "answered"), rows)
+
+    def facts(self) -> dict[str, Value]:
+        """Return the receipt in a few numbers and words."""
+        return {
+            "golden rows": self.rows,
+            "mismatches": len(self.mismatches),
+            "ties": self.ties,
+            "largest difference": self.largest_difference,
+            "answered by": f"the {self.place} ({self.runtime.get('engine', 'unknown')})",
+        }
+
+    def _repr_html_(self) -> str:
+        outcome = "✓ passed" if self.passed else "✗ did not pass"
+        return card(f"Receipt: {outcome}", {"package": self.package, **self.facts()}, self.table())
 
     def as_table(self) -> dict[str, Any]:
         """Return the receipt as a plain table."""
@@ -125,7 +139,10 @@ class Deployment:
         return cls(**{**table, "receipt": Receipt.from_table(table["receipt"])})
 
     def _repr_html_(self) -> str:
-        return self.table().html()
+        what = "Rolled back" if self.rollback else "Deployed"
+        facts = {"package": self.package, "when": self.when, "who": self.who, "why": self.why}
+        title = f"{what}: {self.name} to {self.endpoint} ({self.target})"
+        return card(title, {**facts, "override": self.override, **self.receipt.facts()}, self.receipt.table())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +187,13 @@ class Run:
         """Return the run as a table of one line."""
         return Runs([self]).table()
 
+    def _repr_html_(self) -> str:
+        facts = {"package": self.digest, "when": self.when, "who": self.who, "why": self.why}
+        rows = {f"{part} rows": count for part, count in self.rows.items()}
+        metrics = Table(("metric", "value"), [*self.metrics.items()])
+        seconds = Table(("step", "seconds"), [*self.seconds.items()])
+        return card(f"Run {self.id} of {self.name}: {self.outcome}", {**facts, **rows}, metrics, seconds)
+
     def as_table(self) -> dict[str, Any]:
         """Return the run as a plain table, as it stands in the registry."""
         return dict(vars(self))
@@ -202,6 +226,9 @@ class Runs(tuple[Run, ...]):
     def as_table(self) -> list[dict[str, Any]]:
         """Return the runs as plain tables, oldest first."""
         return [one.as_table() for one in self]
+
+    def _repr_html_(self) -> str:
+        return card("Runs", {"runs": len(self)}, self.table())
 
 
 def _metrics(run: Run) -> str | None:

@@ -6,13 +6,17 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Value = str | int | float | bool | None
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _NARROW = 8  # below this nothing is readable
 _ENDLESS = 1 << 20
+# What a notebook shows: it keeps all of it in its file.
+_MOST_ROWS = 20
+_LONGEST_CELL = 120
+_LONGEST_TITLE = 500
 
 
 @dataclass(frozen=True)
@@ -48,24 +52,53 @@ class Table:
         lines = [*head, *[_row([_escape(plain(cell)) for cell in row]) for row in self.rows]]
         return "\n".join([f"**{_escape(self.title)}**", "", *lines] if self.title else lines)
 
-    def html(self) -> str:
-        """Return the table as HTML, every cell escaped."""
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(plain(cell))}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
+    def html(self, *, most: int | None = None) -> str:
+        """Return the table as HTML, every cell escaped; of more than `most` rows, their number stands below.
+
+        It has the colours of what it stands in, light or dark, and needs nothing from elsewhere.
+        """
+        shown = self.rows if most is None else self.rows[:most]
+        head = "".join(f'<th style="text-align:left">{html.escape(plain(column))}</th>' for column in self.columns)
+        body = "".join("<tr>" + "".join(map(_html_cell, row)) + "</tr>" for row in shown)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        more = f"<div>… and {len(self.rows) - len(shown):,} more</div>" if len(shown) < len(self.rows) else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def json(self) -> str:
         """Return the table as a JSON list of objects."""
         return json.dumps([dict(zip(self.columns, row, strict=True)) for row in self.rows], ensure_ascii=False)
 
     def _repr_html_(self) -> str:
-        return self.html()
+        return self.html(most=_MOST_ROWS)
 
     def __str__(self) -> str:
         return self.text()
+
+
+def card(title: str, facts: Mapping[str, Value], *tables: Table) -> str:
+    """Return what a notebook shows of a value, as HTML: its title, facts in one line, tables of at most 20 rows.
+
+    All is escaped; colours and fonts are those of the page, so that it is read on light and on dark alike.
+    """
+    said = " · ".join(
+        f"{html.escape(name)} <b>{_short(value)}</b>" for name, value in facts.items() if value not in (None, "")
+    )
+    shown = "".join(table.html(most=_MOST_ROWS) for table in tables if table.rows)
+    edge = "border-left:3px solid currentColor;padding-left:0.8em;margin:0.3em 0"
+    return f'<div style="{edge}"><div><b>{html.escape(plain(title))}</b></div><div>{said}</div>{shown}</div>'
+
+
+def _html_cell(cell: Value) -> str:
+    number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    return f'<td style="text-align:{"right" if number else "left"}">{_short(cell)}</td>'
+
+
+def _short(cell: Value) -> str:
+    """Return a cell as HTML: digests by their beginning, long texts cut, both in whole where the pointer rests."""
+    text = plain(cell)
+    cut = _cut(_DIGEST.sub(r"\1", text), _LONGEST_CELL)
+    whole = _cut(text, _LONGEST_TITLE)
+    return html.escape(cut) if cut == text else f'<span title="{html.escape(whole)}">{html.escape(cut)}</span>'
 
 
 def plain(cell: Value) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mlopskit import steps
 from mlopskit.errors import MlopskitError
 
 
@@ -44,15 +45,8 @@ def _printable(text: str) -> str:
 @contextmanager
 def progress(what: str, /) -> Iterator[Callable[[str], None]]:
     """Give a function that shows the step at work on a terminal, and does nothing in a pipe."""
-    with _prints_on_stderr():
-        if not (sys.stderr and sys.stderr.isatty()):
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.text import Text
-
-        with Console(stderr=True).status(Text(f"{what} …")) as status:
-            yield lambda step: status.update(Text(f"{what}: {step} …"))
+    with _prints_on_stderr(), steps.progress(what) as step:
+        yield step
 
 
 @contextmanager

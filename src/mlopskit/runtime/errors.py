@@ -42,9 +42,26 @@ class MlopskitError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows instead of a traceback: the message, the remedy, and the line that asked."""
+        import traceback
+
+        frames = reversed(traceback.extract_tb(self.__traceback__))
+        # IPython names a cell's code like this, and keeps its lines.
+        cell = next((one for one in frames if "ipykernel_" in one.filename or "<ipython-" in one.filename), None)
+        lines = [f"{type(self).__name__}: {self.message}", f"  {self.remedy}"]
+        lines += [f"  {note}" for note in getattr(self, "__notes__", ())]
+        lines += [f"  At line {cell.lineno} of the cell: {cell.line}"] if cell else []
+        return [*map(_printable, lines)]
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Without this an error would not leave a worker process: exceptions are rebuilt from their positions alone.
         return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), ()
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey: messages quote names that come from data."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 class PackageError(MlopskitError):
