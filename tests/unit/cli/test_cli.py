@@ -15,7 +15,20 @@ from mlopskit.cli import INTERRUPTED, commands, main, run
 from mlopskit.errors import DataError
 from mlopskit.project import Project
 
-VERBS = ["init", "run", "build", "deploy", "verify", "promote", "rollback", "status", "history", "plugins"]
+VERBS = [
+    "init",
+    "run",
+    "build",
+    "deploy",
+    "verify",
+    "promote",
+    "rollback",
+    "status",
+    "history",
+    "plugins",
+    "runs",
+    "diff",
+]
 COMMAND = """
 import click
 import mlopskit as mk

@@ -1,1 +1,0 @@
-"""The report; it composes the values' tables."""
