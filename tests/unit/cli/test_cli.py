@@ -11,7 +11,7 @@ import pytest
 
 import mlopskit as mk
 from mlopskit import cli as module
-from mlopskit.cli import INTERRUPTED, commands, main, run
+from mlopskit.cli import INTERRUPTED, main, run
 from mlopskit.errors import DataError
 from mlopskit.project import Project
 
@@ -225,5 +225,5 @@ def test_a_plugin_cannot_replace_a_built_in_command(cli: Any, install: Callable[
 
 
 def test_every_verb_is_listed() -> None:
-    assert [command.name for command in commands.ALL] == VERBS
+    assert [*module.cli.commands] == VERBS
     assert module.cli.name == "cli"
