@@ -11,10 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, config, plugins
+from mlopskit import behaviour, config, datacheck, datareport, plugins
 from mlopskit.config import Config
 from mlopskit.data import Dataset
+from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
+from mlopskit.errors import DataError, UsageError
 from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.gates import Gate
@@ -51,7 +53,7 @@ class Parts:
             name=table.name,
             registry=registry,
             trainer=self._trainer(),
-            read=self._read,
+            read=lambda: self._read(registry, progress),
             fingerprint=self._fingerprint,
             gates=[Gate.parse(text) for text in table.evaluate.gates],
             evaluator=self._evaluator(),
@@ -72,22 +74,53 @@ class Parts:
         name = self.config.evaluate.evaluator
         return None if name is None else plugins.find("evaluators", name, Evaluator)()  # type: ignore[type-abstract]
 
-    def _read(self) -> tuple[Dataset, Dataset]:
+    def check_data(self, registry: Registry) -> DataReport:
+        """Return what is to be said of the data; nothing is trained. What cannot be read is a finding, too.
+
+        Raises:
+            ConfigError: the configuration cannot be meant so.
+        """
+        try:
+            given, lacking = datacheck.with_targets(self._dataset(self.config.data.uri, strict=False))
+            train, test = self._split(given, strict=False)
+            test, lacking_too = datacheck.with_targets(test)
+            report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
+        except UsageError:
+            raise
+        except DataError as error:
+            return datareport.from_error(error)
+        return dataclasses.replace(report, findings=(*lacking, *lacking_too, *report.findings))
+
+    def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset]:
+        train, test = self._split(self._dataset(self.config.data.uri))
+        progress("check data")
+        report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
+        report.enforce()
+        return train, test
+
+    def _inputs_before(self, registry: Registry) -> Mapping[str, Any] | None:
+        """Return the schema of the inputs of the last run's package, None if there is none."""
+        name = self.config.name
+        digest = next((run.digest for run in reversed(registry.runs(name)) if run.digest), None)
+        held = digest is not None and registry.holds(name, digest)
+        return registry.package(name, digest).schema.inputs if digest and held else None
+
+    def _split(self, data: Dataset, *, strict: bool = True) -> tuple[Dataset, Dataset]:
         test = self.config.data.test
-        data = self._dataset(self.config.data.uri)
         if test.uri:
-            return data, self._dataset(test.uri)
+            return data, self._dataset(test.uri, strict=strict)
         return split(data, share=test.share, by=test.by, start=test.start)
 
-    def _dataset(self, uri: str) -> Dataset:
+    def _dataset(self, uri: str, *, strict: bool = True) -> Dataset:
         table = self.config.data
         return Dataset.read(
             uri,
             target=table.target,
             columns=table.columns,
             file_column=table.file_column,
-            separator=table.separator,
             slices=tuple(self.config.evaluate.slices),
+            separator=table.separator,
+            strict=strict,
             root=self.root,
         )
 

@@ -64,6 +64,7 @@ class Dataset:
         file_column: str | None = None,
         slices: Sequence[str] = (),
         separator: str | None = None,
+        strict: bool = True,
         root: str | Path = ".",
     ) -> Dataset:
         """Return the rows of the files that a path, a glob or a folder names.
@@ -71,7 +72,8 @@ class Dataset:
         These are delimited text (.csv, .tsv, .tab), JSON Lines (.jsonl, .ndjson), Parquet (.parquet) or Arrow (.arrow,
         .feather). `columns` names the columns of text files without a header; `separator` is what stands between their
         cells, if not what their suffix says; `file_column` adds each file's stem as a column; `root` is where relative
-        paths begin. `mlopskit.reading` says how a file is read.
+        paths begin. `mlopskit.reading` says how a file is read. Unless `strict`, rows may lack their target and all may
+        have the same: `mlopskit.datacheck` then says which.
 
         Raises:
             DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others; a row has no
@@ -80,10 +82,18 @@ class Dataset:
         """
         from mlopskit.reading import read_table
 
-        options = {"target": target, "columns": columns, "file_column": file_column, "separator": separator}
-        read = read_table(uri, Path(root), **options)  # type: ignore[arg-type]  # each of its own type
-        dataset = cls(columns=read.columns, target=target, slices=tuple(slices), places=read.places)
-        if len(set(dataset.labels)) == 1:
+        read = read_table(
+            uri,
+            Path(root),
+            target=target,
+            columns=columns,
+            file_column=file_column,
+            separator=separator,
+            filled=strict,
+        )
+        with read.placing_errors():
+            dataset = cls(columns=read.columns, target=target, slices=tuple(slices), places=read.places)
+        if strict and len(set(dataset.labels)) == 1:
             raise DataError(
                 f"All {len(dataset):,} rows of {uri!r} have the same {target!r}: {dataset.labels[0]!r}.",
                 remedy="Give rows of at least two classes.",

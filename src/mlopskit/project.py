@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import config
-from mlopskit.assembly import deployer_from, pipeline_of
+from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config
+from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, quiet, verify
 from mlopskit.difference import Difference, Side, compare_sides
@@ -49,6 +50,10 @@ class Project:
     def run(self, *, force: bool = False, progress: Progress = quiet) -> Run:
         """Train, package, judge and register, if anything changed (see `mlopskit.pipeline.Pipeline.run`)."""
         return pipeline_of(self.config, self.root, self.registry, progress).run(force=force)
+
+    def check_data(self) -> DataReport:
+        """Return what is to be said of the data before anything is trained on them."""
+        return Parts(self.config, self.root).check_data(self.registry)
 
     def verdict(self, digest: str, /) -> Verdict | None:
         """Return the newest verdict on a digest."""

@@ -16,7 +16,8 @@ How a file is read:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,18 @@ class Read:
 
     columns: dict[str, list[Cell]]
     places: Places
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """Let an error that carries a row's number say where that row stands, too."""
+        try:
+            yield
+        except DataError as error:
+            row = error.culprits.get("row")
+            if isinstance(row, int):
+                error.culprits["place"] = self.places[row]
+                error.add_note(f"It stands at {self.places[row]}.")
+            raise
 
 
 def read_columns(

@@ -28,6 +28,7 @@ VERBS = [
     "plugins",
     "runs",
     "diff",
+    "data",
 ]
 COMMAND = """
 import click

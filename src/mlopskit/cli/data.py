@@ -1,0 +1,31 @@
+"""The commands about data."""
+
+from __future__ import annotations
+
+import click
+
+from mlopskit.cli.commands import _open, _verb
+from mlopskit.cli.output import progress, show
+
+
+@click.group("data")
+def data() -> None:
+    """Look at the data of a project."""
+
+
+@_verb("check")
+def check(context: click.Context, *, as_json: bool) -> int:
+    """Say what is wrong with the data, before anything is trained on them."""
+    project = _open(context)
+    with progress("data check"):
+        report = project.check_data()
+    counts = "" if report.train is None else f"{report.train:,} rows to train on, {report.test:,} to test on."
+    refused, warned = len(report.refusals), len(report.findings) - len(report.refusals)
+    said = f"{refused} refuse, {warned} warn." if report.findings else "Nothing to say against them."
+    lines = [*([report.table().text()] if report.findings else []), " ".join(filter(None, (counts, said)))]
+    show(report.as_table(), "\n".join(lines), as_json=as_json)
+    return 0 if report.passed else 1
+
+
+data.add_command(check)
+ALL = (data,)

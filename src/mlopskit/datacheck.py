@@ -1,0 +1,288 @@
+"""Data check: what is wrong with rows before anything is trained on them, with the reason and where each row stands."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from mlopskit.data import Dataset, overlap
+from mlopskit.datareport import DataFinding, DataReport, Severity, shown
+from mlopskit.errors import MlopskitError, unknown
+
+# What a project may take on purpose, by [data] allow.
+ALLOWABLE = ("drift", "leakage")
+# Where many rows are meant, so many are named; a table shows fewer.
+_NAMED = 100
+# Fewer test rows than this prove little: 30 right ones have the lower bound 0.05 ** (1 / 30) = 0.905.
+_FEW = 30
+# An integer target with more values than this is a quantity, not a class.
+_MOST_CLASSES = 20
+_MOST_CATEGORIES = 50
+_WIDENED = {("integer", "number")}
+
+Named = tuple[str, Dataset]
+
+
+def with_targets(data: Dataset, /, *, side: str = "") -> tuple[Dataset, list[DataFinding]]:
+    """Return the rows that have every target, and the finding on those that have not."""
+    lacking = sorted({row for labels in _targets(data).values() for row, cell in enumerate(labels) if cell is None})
+    if not lacking:
+        return data, []
+    gone = set(lacking)
+    how = "no row has" if len(lacking) == len(data) else f"{len(lacking):,} of {len(data):,} rows lack"
+    found = DataFinding(
+        check="target",
+        severity="refuse",
+        count=len(lacking),
+        reason=f"{how} the target {_names(_targets(data))}",
+        remedy="Fill it in, or leave those rows out.",
+        rows=_places([(side, data)], [(0, row) for row in lacking]),
+    )
+    return data.take(row for row in range(len(data)) if row not in gone), [found]
+
+
+def check(
+    train: Dataset, test: Dataset, /, *, before: Mapping[str, Any] | None = None, allow: Sequence[str] = ()
+) -> DataReport:
+    """Return what is to be said of the rows to train and test on; each has its targets.
+
+    `before` is the JSON Schema of the inputs of the last run's package; `allow` names what refuses otherwise and is
+    wanted here, one of `ALLOWABLE`.
+
+    Raises:
+        UnknownNameError: `allow` names something else.
+    """
+    for name in allow:
+        if name not in ALLOWABLE:
+            raise unknown("check that may be allowed", name, ALLOWABLE)
+    sides = [("train", train), ("test", test)]
+    found = [*_columns(train, test, before)]
+    if set(train.inputs) == set(test.inputs) and train.inputs:
+        found += [*_classes(train, test), *_sizes(train, test), *_twins(sides), *_leaks(train, test)]
+        found += [*_missing(train, test), *_unseen(train, test)]
+    findings = tuple(replace(one, severity="warn") if one.check in allow else one for one in found)
+    return DataReport(findings=findings, train=len(train), test=len(test))
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+
+def _columns(train: Dataset, test: Dataset, before: Mapping[str, Any] | None) -> Iterator[DataFinding]:
+    try:
+        schema = train.joined(test).input_schema()
+    except MlopskitError as error:
+        reason = error.message.removesuffix(".")
+        yield DataFinding(check="columns", severity="refuse", count=1, reason=reason, remedy=error.remedy)
+        return
+    if before is None:
+        return
+    for severity, changes in _drift(before["properties"], schema["properties"]).items():
+        if changes:
+            yield DataFinding(
+                check="drift",
+                severity=severity,
+                count=len(changes),
+                reason=f"the inputs are not those of the last package: {'; '.join(changes)}",
+                remedy='Correct the data; if the change is meant, write allow = ["drift"] in [data] for one run.'
+                if severity == "refuse"
+                else "See that whoever sends rows knows of it.",
+            )
+
+
+def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[Severity, list[str]]:
+    refuse = [f"{name!r} is gone" for name in before if name not in now]
+    refuse += [f"{name!r} is new" for name in now if name not in before]
+    warn: list[str] = []
+    for name in now:
+        if name in before and before[name]["type"] != now[name]["type"]:
+            old, new = _kinds(before[name]["type"]), _kinds(now[name]["type"])
+            change = f"{name!r} was {' or '.join(sorted(old))}, is {' or '.join(sorted(new))}"
+            kinds = (*(old - {"null"}), *(new - {"null"}))
+            (warn if kinds[0] == kinds[-1] or kinds in _WIDENED else refuse).append(change)
+    return {"refuse": refuse, "warn": warn}
+
+
+def _kinds(kind: str | Sequence[str]) -> set[str]:
+    return {kind} if isinstance(kind, str) else set(kind)
+
+
+def _missing(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
+    for name in train.inputs:
+        if None in test.columns[name] and None not in train.columns[name]:
+            rows = [(0, row) for row, cell in enumerate(test.columns[name]) if cell is None]
+            yield DataFinding(
+                check="missing",
+                severity="warn",
+                count=len(rows),
+                reason=f"{name!r} is missing in test rows, in training rows never: the model learns nothing about that",
+                remedy="Fill it in, or add an imputer to the model.",
+                rows=_places([("test", test)], rows),
+            )
+
+
+def _unseen(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
+    for name in train.inputs:
+        known = set(train.columns[name])
+        if len(known) > min(_MOST_CATEGORIES, len(train) // 2) or not any(isinstance(cell, str) for cell in known):
+            continue
+        rows = [(0, row) for row, cell in enumerate(test.columns[name]) if cell is not None and cell not in known]
+        if rows:
+            values = sorted({repr(test.columns[name][row]) for _, row in rows})
+            yield DataFinding(
+                check="categories",
+                severity="warn",
+                count=len(rows),
+                reason=f"{name!r} has values in test rows that no training row has: {shown(values)}",
+                remedy="See that the model takes them, for example by OneHotEncoder(handle_unknown='ignore').",
+                rows=_places([("test", test)], rows),
+            )
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def _classes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
+    for name, labels in _targets(train).items():
+        counts = Counter(labels)
+        if len(counts) == 1:
+            yield DataFinding(
+                check="classes",
+                severity="refuse",
+                count=len(train),
+                reason=f"all training rows have the same {name!r}: {labels[0]!r}",
+                remedy="Give rows of at least two classes.",
+            )
+        elif _are_classes(labels):
+            yield from _rare(train, test, name, counts)
+
+
+def _rare(train: Dataset, test: Dataset, name: str, counts: Counter[Any]) -> Iterator[DataFinding]:
+    new = [(0, row) for row, label in enumerate(_targets(test)[name]) if label not in counts]
+    rare = [(0, row) for row, label in enumerate(_targets(train)[name]) if counts[label] == 1]
+    labels = shown(sorted({repr(_targets(test)[name][row]) for _, row in new}))
+    about = {
+        f"{name!r} has values in test rows that no training row has: {labels}": (new, ("test", test)),
+        f"{len(rare)} values of {name!r} have one training row each": (rare, ("train", train)),
+    }
+    for reason, (rows, side) in about.items():
+        if rows:
+            yield DataFinding(
+                check="classes",
+                severity="warn",
+                count=len(rows),
+                reason=reason,
+                remedy="Give more rows of these classes, or leave them out.",
+                rows=_places([side], rows),
+            )
+
+
+def _are_classes(labels: Sequence[Any]) -> bool:
+    kinds = {type(label) for label in labels}
+    return float not in kinds and (int not in kinds or len(set(labels)) <= _MOST_CLASSES)
+
+
+def _sizes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
+    for side, data in (("training", train), ("test", test)):
+        if len(data) < _FEW:
+            proven = math.floor(1000 * 0.05 ** (1 / max(len(data), 1))) / 1000
+            limit = f"; if all were right, a share of {proven} would be proven" if side == "test" else ""
+            yield DataFinding(
+                check="rows",
+                severity="warn",
+                count=len(data),
+                reason=f"there are only {len(data)} {side} rows{limit}",
+                remedy="Give more rows.",
+            )
+
+
+# --- rows that repeat -----------------------------------------------------------------------------------------------
+
+
+def _twins(sides: Sequence[Named]) -> Iterator[DataFinding]:
+    """Yield the rows that repeat an earlier one, and those whose inputs an earlier one has with another target."""
+    first: dict[Hashable, Hashable] = {}
+    seen: set[Hashable] = set()
+    duplicates, conflicts = [], []
+    for at, (_, data) in enumerate(sides):
+        names = sides[0][1].inputs
+        labels = zip(*_targets(data).values(), strict=True)
+        inputs = zip(*(data.columns[name] for name in names), strict=True)
+        for row, (key, label) in enumerate(zip(inputs, labels, strict=True)):
+            if (key, label) in seen:
+                duplicates.append((at, row))
+            elif first.setdefault(key, label) != label:
+                conflicts.append((at, row))
+            seen.add((key, label))
+    remedy = "Leave them out unless they are meant."
+    yield from _repeated("duplicates", duplicates, sides, "repeat an earlier row", remedy)
+    if all(_are_classes([*chain.from_iterable(_targets(data).values())]) for _, data in sides):
+        what = "have the inputs of an earlier row and another target"
+        remedy = "Correct the targets, or add a column that tells the rows apart."
+        yield from _repeated("conflicts", conflicts, sides, what, remedy)
+
+
+def _repeated(
+    check: str, rows: Sequence[tuple[int, int]], sides: Sequence[Named], what: str, remedy: str
+) -> Iterator[DataFinding]:
+    if rows:
+        total = sum(len(data) for _, data in sides)
+        reason = f"{len(rows):,} of {total:,} rows {what}"
+        places = _places(sides, rows)
+        yield DataFinding(check=check, severity="warn", count=len(rows), reason=reason, remedy=remedy, rows=places)
+
+
+def _leaks(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
+    exact = overlap(train, test)
+    if exact:
+        yield DataFinding(
+            check="leakage",
+            severity="refuse",
+            count=len(exact),
+            reason=f"{len(exact):,} of {len(test):,} test rows stand in the training rows",
+            remedy="Leave them out of one side, or split by 'row' or by a group.",
+            rows=_places([("test", test)], [(0, row) for row in exact]),
+        )
+    alike = sorted(set(overlap(_normalised(train), _normalised(test))) - set(exact))
+    if alike:
+        yield DataFinding(
+            check="near leakage",
+            severity="warn",
+            count=len(alike),
+            reason=f"{len(alike):,} of {len(test):,} test rows differ from training rows by case, spaces or form alone",
+            remedy="Write such texts alike in the data, so that they stay on one side.",
+            rows=_places([("test", test)], [(0, row) for row in alike]),
+        )
+
+
+def _normalised(data: Dataset) -> Dataset:
+    return replace(data, columns={name: [*map(_normal, cells)] for name, cells in data.columns.items()}, places=None)
+
+
+def _normal(cell: Any) -> Any:
+    return " ".join(unicodedata.normalize("NFKC", cell).casefold().split()) if isinstance(cell, str) else cell
+
+
+# --- where ----------------------------------------------------------------------------------------------------------
+
+
+def _targets(data: Dataset) -> dict[str, Sequence[Any]]:
+    names: Iterable[str] = getattr(data, "targets", (data.target,))
+    return {name: data.columns[name] for name in names}
+
+
+def _places(sides: Sequence[Named], rows: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """Return where the first of some rows stand: file and line, or the side and the number (from 0) of rows in hand."""
+    named: list[str] = []
+    for at, row in rows[:_NAMED]:
+        side, data = sides[at]
+        named.append(data.places[row] if data.places else f"{side} row {row}".strip())
+    return tuple(named)
+
+
+def _names(targets: Iterable[str]) -> str:
+    return ", ".join(map(repr, targets))

@@ -1,0 +1,70 @@
+"""The commands about data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlopskit as mk
+
+
+def test_data_without_fault_are_said_to_be_so(cli: Any, fresh_project: Path) -> None:
+    said = cli("data", "check")
+    assert (said.code, said.err) == (0, "")
+    assert "to train on" in said.out
+    assert cli("data", "check", "--json").json["passed"] is True
+    assert not (fresh_project / ".mlopskit").exists()  # nothing is trained, nothing written
+
+
+def test_what_is_wrong_is_listed_with_file_and_line(cli: Any, fresh_project: Path) -> None:
+    file = fresh_project / "data" / "a.csv"
+    file.write_text(file.read_text() + "no label,\ngood 0 a,Up\n")
+    said = cli("data", "check")
+    assert said.code == 1
+    assert "data/a.csv:62" in said.out
+    assert "1 refuse" in said.out
+    found = {one["check"]: one for one in cli("data", "check", "--json").json["findings"]}
+    assert found["target"]["rows"] == ["data/a.csv:62"]
+    assert (found["duplicates"]["severity"], found["duplicates"]["count"]) == ("warn", 1)
+
+
+def test_what_cannot_be_read_is_a_finding(cli: Any, fresh_project: Path) -> None:
+    (fresh_project / "data" / "b.csv").write_text("text,label\ngood,Up\nbad\n")
+    said = cli("data", "check", "--json")
+    assert said.code == 1
+    assert [(one["check"], one["rows"]) for one in said.json["findings"]] == [("reading", ["data/b.csv:3"])]
+
+
+def test_a_wrong_column_is_wrong_configuration(refused: Any, fresh_project: Path) -> None:
+    settings = fresh_project / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace('"label"', '"lable"'))
+    assert "Did you mean 'label'" in refused(2, "data", "check")
+
+
+def test_a_run_trains_nothing_on_data_that_are_refused(refused: Any, fresh_project: Path) -> None:
+    settings = fresh_project / "mlopskit.toml"
+    (fresh_project / "test.csv").write_text("text,label\ngood 0 a,Up\nbad new,Down\n")
+    settings.write_text(
+        settings.read_text()
+        .replace("[train]\n", 'test = { uri = "test.csv" }\n[train]\n')
+        .replace('file_column = "source"\n', "")
+        .replace('slices = ["source"]\n', "")
+    )
+    said = refused(3, "run")
+    assert "1 of 2 test rows stand in the training rows" in said
+    assert "test.csv:2" in said
+    run = mk.Project().registry.runs("mood")[-1]
+    assert (run.outcome, run.digest, list(run.seconds)) == ("failed", None, ["read"])
+
+
+def test_a_schema_that_changed_is_refused_until_it_is_allowed(cli: Any, project: mk.Project) -> None:
+    for file in (project.root / "data").iterdir():
+        header, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([f"{header},size", *[f"{row},{len(row)}" for row in rows]]))
+    said = cli("data", "check", "--json")
+    assert said.code == 1
+    (found,) = [one for one in said.json["findings"] if one["check"] == "drift"]
+    assert "'size' is new" in found["reason"]
+    settings = project.root / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace('target = "label"', 'target = "label"\nallow = ["drift"]'))
+    assert cli("data", "check").code == 0
