@@ -6,7 +6,7 @@ import dataclasses
 import platform
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Parts:
 
     config: Config
     root: Path
+    # The digests of data at https:// addresses, so that a run asks for them once.
+    asked: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     def pipeline(self, registry: Registry, progress: Progress) -> Pipeline:
         """Return the pipeline of them all."""
@@ -144,7 +146,7 @@ class Parts:
         """
         cache = self.root / CACHE
         uris = [self.config.data.uri, self.config.data.test.uri, self._golden_uri(), self.config.evaluate.tests]
-        data = {path: sha for uri in uris if uri for path, sha in fingerprint(uri, self.root, cache=cache).items()}
+        data = {path: sha for uri in uris if uri for path, sha in self._digests(uri).items()}
         watched = code_files(self.root) if before is None else _code_of(before)
         code = _hashed(self.root, watched, cache)
         tables = dataclasses.asdict(self.config)
@@ -157,6 +159,13 @@ class Parts:
             "settings": settings,
             "environment": canonical.digest_of(canonical.dumps(_environment())),
         }
+
+    def _digests(self, uri: str) -> Mapping[str, str]:
+        if "://" not in uri:
+            return fingerprint(uri, self.root, cache=self.root / CACHE)
+        if uri not in self.asked:
+            self.asked[uri] = fingerprint(uri, self.root, cache=self.root / CACHE)
+        return self.asked[uri]
 
     def _golden_uri(self) -> str | None:
         source = self.config.package.golden.source

@@ -21,6 +21,7 @@ from mlopskit.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
 CACHE = "stat-cache.json"
+DOWNLOADS = ".mlopskit/cache/downloads"
 _CHUNK = 1 << 20
 # A file written twice within one tick of its file system's clock looks unchanged: recent files are not remembered.
 _SETTLED = 2_000_000_000
@@ -46,14 +47,21 @@ def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None) -> dict[s
 def find_files(uri: str, root: Path, /) -> dict[str, Path]:
     """Return the files that a path, a glob or a folder names, by their paths relative to `root`, sorted by these.
 
-    Of a folder these are the files directly in it with one of `SUFFIXES`; hidden files are never taken.
+    Of a folder these are the files directly in it with one of `SUFFIXES`; hidden files are never taken. The file of an
+    https:// address is downloaded (see `mlopskit.download`), and named by the address without its query.
 
     Raises:
-        DataError: there is none, or the URI is no local path.
+        DataError: there is none, the URI is neither a local path nor such an address, or that serves no data.
     """
+    if uri.startswith(("https://", "http://")):
+        from mlopskit.download import fetch, shown
+
+        return {shown(uri): fetch(uri, root / DOWNLOADS)}
     if "://" in uri:
         raise DataError(
-            f"The data {uri!r} is not a local path.", remedy="Copy it to a folder, and give its path.", uri=uri
+            f"The data {uri!r} is not a local path.",
+            remedy="Give an https:// address, or copy it to a folder, and give its path.",
+            uri=uri,
         )
     try:
         found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
