@@ -47,6 +47,8 @@ class Parts:
     root: Path
     # The digests of data at https:// addresses, so that a run asks for them once.
     asked: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    # The rows that were read to train on, whose types others take.
+    first: list[Dataset] = field(default_factory=list, compare=False, repr=False)
 
     def pipeline(self, registry: Registry, progress: Progress) -> Pipeline:
         """Return the pipeline of them all."""
@@ -95,6 +97,7 @@ class Parts:
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset]:
         train, test = self._split(self._dataset(self.config.data.uri))
+        self.first[:] = [train]
         progress("check data")
         report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
         report.enforce()
@@ -110,10 +113,10 @@ class Parts:
     def _split(self, data: Dataset, *, strict: bool = True) -> tuple[Dataset, Dataset]:
         test = self.config.data.test
         if test.uri:
-            return data, self._dataset(test.uri, strict=strict)
+            return data, self._dataset(test.uri, strict=strict, like=data)
         return split(data, share=test.share, by=test.by, start=test.start)
 
-    def _dataset(self, uri: str, *, strict: bool = True) -> Dataset:
+    def _dataset(self, uri: str, *, strict: bool = True, like: Dataset | None = None) -> Dataset:
         table = self.config.data
         return Dataset.read(
             uri,
@@ -123,12 +126,13 @@ class Parts:
             slices=tuple(self.config.evaluate.slices),
             separator=table.separator,
             strict=strict,
+            like=like,
             root=self.root,
         )
 
     def _golden(self) -> GoldenSpec:
         table = self.config.package.golden
-        source = None if table.source == "test" else self._dataset(table.source)
+        source = None if table.source == "test" else self._dataset(table.source, like=next(iter(self.first), None))
         return GoldenSpec(rows=table.rows, source=source, tolerance=table.tolerance)
 
     def _cases(self) -> behaviour.Cases | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,7 @@ class Dataset:
         slices: Sequence[str] = (),
         separator: str | None = None,
         strict: bool = True,
+        like: Dataset | None = None,
         root: str | Path = ".",
     ) -> Dataset:
         """Return the rows of the files that a path, a glob or a folder names.
@@ -73,7 +75,8 @@ class Dataset:
         .feather). `columns` names the columns of text files without a header; `separator` is what stands between their
         cells, if not what their suffix says; `file_column` adds each file's stem as a column; `root` is where relative
         paths begin. `mlopskit.reading` says how a file is read. Unless `strict`, rows may lack their target and all may
-        have the same: `mlopskit.datacheck` then says which.
+        have the same: `mlopskit.datacheck` then says which. Where `like` is given, the columns of text files have the
+        types that they have there: types are found once.
 
         Raises:
             DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others; a row has no
@@ -90,6 +93,7 @@ class Dataset:
             file_column=file_column,
             separator=separator,
             filled=strict,
+            kinds=None if like is None else like.kinds(),
         )
         with read.placing_errors():
             dataset = cls(columns=read.columns, target=target, slices=tuple(slices), places=read.places)
@@ -156,6 +160,14 @@ class Dataset:
     def labels(self) -> Sequence[Any]:
         """The target column."""
         return self.columns[self.target]
+
+    def kinds(self) -> dict[str, str]:
+        """Return the JSON type of each column that has one."""
+        found = {}
+        for name, cells in self.columns.items():
+            with contextlib.suppress(DataError):
+                found[name] = kind_of(name, cells)
+        return found
 
     def input_columns(self) -> dict[str, Sequence[Any]]:
         """Return the input columns, in the order the model wants them."""

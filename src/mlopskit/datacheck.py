@@ -247,7 +247,7 @@ def _leaks(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
             remedy="Leave them out of one side, or split by 'row' or by a group.",
             rows=_places([("test", test)], [(0, row) for row in exact]),
         )
-    alike = sorted(set(overlap(_normalised(train), _normalised(test))) - set(exact))
+    alike = sorted(set(_alike(train, test)) - set(exact))
     if alike:
         yield DataFinding(
             check="near leakage",
@@ -259,12 +259,27 @@ def _leaks(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
         )
 
 
-def _normalised(data: Dataset) -> Dataset:
-    return replace(data, columns={name: [*map(_normal, cells)] for name, cells in data.columns.items()}, places=None)
+def _alike(train: Dataset, test: Dataset) -> list[int]:
+    """Return the numbers of the test rows whose inputs stand in the training rows, when written alike."""
+    names = train.inputs
+    texts = {name for name in names if any(isinstance(cell, str) for cell in test.columns[name])}
+    if not texts:
+        return []
+
+    def keys(data: Dataset) -> Iterable[Hashable]:
+        cells = (map(_normal, data.columns[name]) if name in texts else data.columns[name] for name in names)
+        return zip(*cells, strict=True)
+
+    known = set(keys(train))
+    return [row for row, key in enumerate(keys(test)) if key in known]
 
 
 def _normal(cell: Any) -> Any:
-    return " ".join(unicodedata.normalize("NFKC", cell).casefold().split()) if isinstance(cell, str) else cell
+    if not isinstance(cell, str):
+        return cell
+    # What is ASCII has one form only.
+    whole = cell.lower() if cell.isascii() else unicodedata.normalize("NFKC", cell).casefold()
+    return " ".join(whole.split())
 
 
 # --- where ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -134,18 +134,37 @@ def _quoted(text: str, path: str, separator: str) -> _Records:
     return _Records([*chain.from_iterable(cells for _, cells in records)], widths, [line for line, _ in records])
 
 
-def typed(texts: list[str]) -> list[Cell]:
-    """Return the cells in the narrowest type that holds all of them."""
+def typed(texts: list[str], kind: str | None = None) -> list[Cell]:
+    """Return the cells in the narrowest type that holds all of them; as text, or as numbers, where `kind` says so."""
     given = [text for text in texts if text]
+    if kind == "string":
+        return [text or None for text in texts]
     if given and _BOOLEANS.keys() >= set(given):
         return [_BOOLEANS.get(text) for text in texts]
-    if given and all(map(_INTEGER.fullmatch, given)):
-        # Beyond 64 bits they are text, so that no digit is lost; int() itself refuses thousands of digits.
-        if len(max(given, key=len)) > _MAX_DIGITS:
-            return [text or None for text in texts]
-        integers = [int(text) if text else None for text in texts]
-        in_64_bits = all(number is None or -_MAX_INTEGER <= number < _MAX_INTEGER for number in integers)
-        return [*integers] if in_64_bits else [text or None for text in texts]
+    if kind != "number" and given and all(map(_INTEGER.fullmatch, given)):
+        return _integers(texts)
     if given and all(map(_NUMBER.fullmatch, given)):
         return [float(text) if text and text not in _NAN else None for text in texts]
     return [text or None for text in texts]
+
+
+def _integers(texts: list[str]) -> list[Cell]:
+    """Return integers, or texts if 64 bits do not hold one of them, so that no digit is lost."""
+    # int() itself refuses thousands of digits.
+    if len(max(texts, key=len)) > _MAX_DIGITS:
+        return [text or None for text in texts]
+    integers = [int(text) if text else None for text in texts]
+    in_64_bits = all(number is None or -_MAX_INTEGER <= number < _MAX_INTEGER for number in integers)
+    return [*integers] if in_64_bits else [text or None for text in texts]
+
+
+def misfit(texts: Sequence[str], kind: str, /) -> int | None:
+    """Return the number of the first cell that is not of a kind, None if all are."""
+    fits: dict[str, Callable[[str], object]] = {
+        "boolean": _BOOLEANS.__contains__,
+        "integer": _NUMBER.fullmatch,  # a number among integers makes all of them numbers
+        "number": _NUMBER.fullmatch,
+    }
+    if kind not in fits:
+        return None
+    return next((row for row, text in enumerate(texts) if text and not fits[kind](text)), None)

@@ -16,14 +16,14 @@ How a file is read:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlopskit.columnar import READERS
-from mlopskit.delimited import SEPARATORS, other_separator, read_text, typed
+from mlopskit.delimited import SEPARATORS, misfit, other_separator, read_text, typed
 from mlopskit.errors import ConfigError, DataError, nearest, unknown
 from mlopskit.fingerprint import SUFFIXES, find_files, read_bytes
 from mlopskit.runtime.schema import Cell
@@ -92,16 +92,17 @@ def read_table(
     file_column: str | None = None,
     separator: str | None = None,
     filled: bool = True,
+    kinds: Mapping[str, str] | None = None,
 ) -> Read:
     """Return the rows of all the files that a URI names, in the sorted order of their relative paths.
 
     `columns` names the columns of files without a header; `file_column` adds each file's stem as a column; `separator`
     is what stands between the cells of text files, if not what their suffix says. Unless `filled`, rows without a
-    target are kept.
+    target are kept. `kinds` are the JSON types that columns of text files are known to have: they are not found anew.
 
     Raises:
-        DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others, or a row has no
-            target.
+        DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others, a row has no
+            target, or a cell is not of its column's kind.
         UnknownNameError: there is no column `target`.
     """
     targets = [target] if isinstance(target, str) else list(target)
@@ -123,8 +124,23 @@ def read_table(
         stems += [file.stem] * len(lines)
         places.file_of.extend([number] * len(lines))  # type: ignore[attr-defined]  # arrays, here
         places.number_of.extend(lines)  # type: ignore[attr-defined]
-    final = {name: typed(cells[name]) if as_text else cells[name] for name in names}
+    if as_text:
+        _check_kinds(cells, kinds or {}, places)
+    final = {name: typed(cells[name], (kinds or {}).get(name)) if as_text else cells[name] for name in names}
     return Read(final if file_column is None else {**final, file_column: [*stems]}, places)
+
+
+def _check_kinds(cells: Mapping[str, Sequence[str]], kinds: Mapping[str, str], places: Places) -> None:
+    for name, kind in kinds.items():
+        row = misfit(cells.get(name, ()), kind)
+        if row is not None:
+            raise DataError(
+                f"{places[row]}, column {name!r}: {ascii(cells[name][row])[:60]} is no {kind}, which the column holds "
+                "in the rows to train on.",
+                remedy="Correct it, or give both the same kind of values.",
+                place=places[row],
+                column=name,
+            )
 
 
 def _are_text(files: Iterable[str]) -> bool:

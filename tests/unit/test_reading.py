@@ -283,6 +283,32 @@ def test_a_dataset_is_read_with_its_slices(tmp_path):
         Dataset.read("*.tsv", slices=["sorce"], **options)
 
 
+def test_test_rows_have_the_types_of_the_training_rows(tmp_path):
+    (tmp_path / "train.csv").write_text("id,b,n,i,y\n007,true,1.5,1,p\n8,,2,2,q\n")
+    (tmp_path / "test.csv").write_text("id,b,n,i,y\n9,false,3,5,p\n10,,nan,,q\n")
+    train = Dataset.read("train.csv", target="y", root=tmp_path)
+    test = Dataset.read("test.csv", target="y", root=tmp_path, like=train)
+    assert test.input_columns() == {"id": ["9", "10"], "b": [False, None], "n": [3.0, None], "i": [5, None]}
+    assert type(test.columns["n"][0]) is float
+    assert train.joined(test).input_schema()["properties"]["id"] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("9,yes,1,1,p", "test.csv:3, column 'b': 'yes' is no boolean"),
+        ("9,,1 000,1,p", "test.csv:3, column 'n': '1 000' is no number"),
+        ("9,,1,one,p", "test.csv:3, column 'i': 'one' is no integer"),
+    ],
+)
+def test_a_test_cell_of_another_kind_is_named_by_its_line(tmp_path, row, words):
+    (tmp_path / "train.csv").write_text("id,b,n,i,y\n007,true,1.5,1,p\n8,,2,2,q\n")
+    (tmp_path / "test.csv").write_text(f"id,b,n,i,y\n9,false,3,5,p\n{row}\n")
+    train = Dataset.read("train.csv", target="y", root=tmp_path)
+    with pytest.raises(DataError, match=words):
+        Dataset.read("test.csv", target="y", root=tmp_path, like=train, strict=False)
+
+
 def test_one_class_alone_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,p\n2,p\n")
     with pytest.raises(DataError, match=r"All 2 rows of 'a.csv' have the same 'y': 'p'"):
