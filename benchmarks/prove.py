@@ -9,6 +9,7 @@ count (kills survived, flips found, races decided) they report themselves, as pr
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import platform
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from budgets import Figure, all_figures
+from scoring import million_rows
 
 from mlopskit.tables import Table
 
@@ -30,7 +32,7 @@ PAGE = ROOT / "docs" / "reference" / "figures.md"
 def main() -> int:
     """Measure, print, write; return 1 if a budget is not kept or a test fails."""
     figures = []
-    for figure in all_figures():
+    for figure in itertools.chain(all_figures(), million_rows()):
         print(f"{figure.what}: {figure.measured:.3g} {figure.unit}", flush=True)
         figures.append(figure)
     counted, passed = tests()

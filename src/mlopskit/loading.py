@@ -12,6 +12,7 @@ from mlopskit import plugins
 from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
 from mlopskit.registry import Registry, home
+from mlopskit.runtime.arrays import is_array, is_text
 from mlopskit.runtime.package import open_package
 from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
@@ -52,12 +53,30 @@ class LoadedModel:
             ) from error
         except nw.exceptions.DuplicateError as error:
             raise RowError("The data has two columns of one name.", remedy="Give each column once.") from error
-        columns = {column.name: column.to_list() for column in frame.iter_columns()}
+        columns = {column.name: _cells(column) for column in frame.iter_columns()}
         answered = self.model.predict_columns(columns)
         return nw.from_dict(answered, backend=frame.implementation).to_native()
 
     def __repr__(self) -> str:
         return f"LoadedModel({self.name!r}, {self.digest[:19]}…, {self.model.format})"
+
+
+def _cells(column: Any) -> Any:
+    """Return a column of a frame: an array or a series of text where it is one, or else a list.
+
+    What may be missing is NaN in an array of numbers and None in a list; integers and booleans have no such value.
+    """
+    native = column.to_native()
+    if is_text(native):
+        return native
+    if column.dtype.is_float() or (
+        (column.dtype.is_integer() or str(column.dtype) == "Boolean") and not column.null_count()
+    ):
+        values = column.to_numpy()
+        if is_array(values) and values.dtype.kind in "iufb":
+            return values
+    missing = column.is_null().to_list()  # pandas has words of its own for what is missing
+    return [None if gone else cell for gone, cell in zip(missing, column.to_list(), strict=True)]
 
 
 def load(

@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 import mlopskit as mk
 from mlopskit.errors import (
@@ -44,6 +48,60 @@ def test_a_frame_gets_a_frame_of_its_kind(model: mk.LoadedModel) -> None:
         answers = model.predict(frame)
         assert type(answers) is type(frame)
         assert list(answers["prediction"]) == ["Positive", "Negative"]
+
+
+MIXED = {"a": [1.5, None, -2.0], "b": [3, 1, 2], "c": [True, False, True], "d": ["x", "y", "z"], "e": [1, None, 2]}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> mk.LoadedModel:
+    encode = ColumnTransformer([("text", OrdinalEncoder(), ["d"])], remainder="passthrough")
+    inputs = pl.DataFrame({name: cells * 10 for name, cells in MIXED.items()})
+    model = make_pipeline(encode, HistGradientBoostingClassifier(min_samples_leaf=2)).fit(inputs, ["p", "n", "p"] * 10)
+    package = mk.package(
+        model, inputs, ["p", "n", "p"] * 10, name="mixed", gates=[], registry=tmp_path_factory.mktemp("registry")
+    )
+    return mk.load(package.folder)
+
+
+FRAMES: list[Callable[[Any], Any]] = [
+    pd.DataFrame,
+    pl.DataFrame,
+    lambda columns: pd.DataFrame(columns).astype({"e": "Int64", "d": object}),
+    lambda columns: pd.DataFrame(columns).convert_dtypes(),
+    lambda columns: pl.DataFrame(columns).with_columns(pl.col("d").cast(pl.Categorical), pl.col("b").cast(pl.UInt8)),
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_rows_of_a_frame_are_answered_as_they_are_one_by_one(
+    mixed: mk.LoadedModel, frame: Callable[[Any], Any]
+) -> None:
+    rows = [dict(zip(MIXED, cells, strict=True)) for cells in zip(*MIXED.values(), strict=True)]
+    alone = [mixed.predict([row])[0] for row in rows]
+    answers = mixed.predict(frame(MIXED))
+    listed = answers.to_dicts() if isinstance(answers, pl.DataFrame) else answers.to_dict(orient="records")
+    assert listed == alone
+    assert len({str(kind) for kind in [*answers.dtypes][1:]}) == 1
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    ("column", "cells", "message"),
+    [
+        ("a", [1.0, float("inf"), 2.0], "Row 1, column 'a': inf is not number or null"),
+        ("b", [1.0, 2.0, 2.5], "Row 2, column 'b': 2.5 is not integer"),
+        ("b", [1, None, 2], "Row 1, column 'b': None is not integer"),
+        ("c", [1, 0, 1], "Row 0, column 'c': 1 is not boolean"),
+        ("d", ["x", None, "y"], "Row 1, column 'd': None is not string"),
+        ("e", [1.0, 2.0, 2.0**63], r"Row 2, column 'e': 9.223372036854776e\+18 is not integer or null"),
+    ],
+)
+def test_a_wrong_cell_of_a_frame_is_named(
+    mixed: mk.LoadedModel, kind: Callable[[Any], Any], column: str, cells: list[Any], message: str
+) -> None:
+    with pytest.raises(RowError, match=message):
+        mixed.predict(kind({**MIXED, column: cells}))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .arrays import fits
 from .errors import ManifestError, RowError
 from .names import shown
 
@@ -106,8 +107,11 @@ def to_columns(schema: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, list
     return Checker.of(schema).rows(rows)
 
 
-def check_columns(schema: Mapping[str, Any], columns: Columns) -> dict[str, list[Cell]]:
-    """Return the columns as lists in the schema's order, each value checked; NaN counts as missing.
+def check_columns(schema: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+    """Return the columns in the schema's order, each value checked; NaN counts as missing.
+
+    Arrays of numbers, booleans or text and pandas' and polars' series of text stay what they are (with NaN in them);
+    all else becomes lists of plain cells, with None for what is missing.
 
     Raises:
         RowError: a column is missing or unknown, there is no row, or a value does not fit.
@@ -142,13 +146,13 @@ class Checker:
             raise _no_rows()
         return {name: part.check([row[name] for row in rows]) for name, part in self.parts.items()}
 
-    def columns(self, columns: Columns, /) -> dict[str, list[Cell]]:
+    def columns(self, columns: Columns, /) -> dict[str, Any]:
         """Return columns checked, as `check_columns` does."""
         if not hasattr(columns, "keys"):
             raise RowError(f"The data is a {type(columns).__name__}.", remedy="Give a table of column → values.")
         if set(columns.keys()) != self.parts.keys():
             raise _wrong_names(columns.keys(), self.parts.keys(), where="The data")
-        checked = {name: part.check(_cells(name, columns[name])) for name, part in self.parts.items()}
+        checked = {name: part.check_any(columns[name]) for name, part in self.parts.items()}
         lengths = {len(cells) for cells in checked.values()}
         if len(lengths) > 1:
             raise RowError(
@@ -219,6 +223,14 @@ class _Column:
         if any(isinstance(cell, bool) for cell in known):
             return None
         return frozenset(cell for cell in known if _misfit(cell, self.spec) is None)
+
+    def check_any(self, values: Any) -> Any:
+        """Return an array or series as it is where a look at it tells that all fits, else a list, as `check` does."""
+        if not isinstance(values, list) and hasattr(values, "dtype"):
+            known = self._known if "enum" in self.spec else None
+            if fits(values, types_of(self.spec), self.spec, self._range, known):
+                return values
+        return self.check(_cells(self.name, values))
 
     def check(self, cells: list[Any]) -> list[Cell]:
         """Return the cells, NaN as None; raise RowError at the first that does not fit."""

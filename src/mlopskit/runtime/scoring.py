@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from . import loaders
+from .arrays import is_text
 from .errors import PackageError, RowError, UnsafeModelError
 from .package import Package
 from .schema import Checker, Columns, Row
@@ -20,7 +21,11 @@ FORMATS = ("portable", "onnx", "skops")
 
 
 class Scorer(Protocol):
-    """Anything that answers columns with columns of the fixed output names."""
+    """Anything that answers columns with columns of the fixed output names.
+
+    Columns are lists of plain cells or arrays of one dimension (a number that is NaN is missing). A scorer whose
+    attribute `series` is true is also given pandas' and polars' series of text.
+    """
 
     def score(self, rows: Columns, /) -> Columns:
         """Return the outputs for the rows, a column each."""
@@ -59,9 +64,11 @@ class Model:
         """
         return list(rows_of(self._answer(self._inputs.rows(rows), len(rows))))
 
-    def predict_columns(self, columns: Columns, /) -> dict[str, list[Any]]:
-        """Return the outputs for whole columns."""
+    def predict_columns(self, columns: Columns, /) -> dict[str, Any]:
+        """Return the outputs for whole columns, as `check_columns` gives them: arrays where the scorer answers so."""
         checked = self._inputs.columns(columns)
+        if not getattr(self.scorer, "series", False):
+            checked = {name: cells.to_list() if is_text(cells) else cells for name, cells in checked.items()}
         return self._answer(checked, len(next(iter(checked.values()))))
 
     def score(self, rows: Columns, /) -> Columns:
@@ -81,7 +88,7 @@ class Model:
     def _outputs(self) -> Checker:
         return Checker.of(self.schema["outputs"])
 
-    def _answer(self, columns: Columns, count: int) -> dict[str, list[Any]]:
+    def _answer(self, columns: Columns, count: int) -> dict[str, Any]:
         try:
             outputs = self.scorer.score(columns)
         except Exception as error:
@@ -107,7 +114,8 @@ class Model:
 def rows_of(columns: Columns, /) -> Iterator[dict[str, Any]]:
     """Yield columns as rows."""
     names = list(columns)
-    for cells in zip(*columns.values(), strict=True):
+    lists = [cells if isinstance(cells, list | tuple) else cells.tolist() for cells in columns.values()]
+    for cells in zip(*lists, strict=True):
         yield dict(zip(names, cells, strict=True))
 
 

@@ -81,11 +81,13 @@ def test_nan_counts_as_missing(columns_schema):
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame, dict], ids=lambda kind: kind.__module__)
-def test_columns_of_any_kind_become_lists_of_plain_cells(columns_schema, table):
+def test_columns_of_any_kind_are_checked_and_texts_stay_series(columns_schema, table):
     schema = columns_schema(a={"type": "integer"}, b={"type": ["number", "null"]}, c={"type": "string"})
     data = table({"a": [1, 2], "b": [1.5, math.nan], "c": ["x", "y"]})
     columns = data if table is not pl.DataFrame else {name: data[name] for name in data.columns}
-    assert check_columns(schema, columns) == {"a": [1, 2], "b": [1.5, None], "c": ["x", "y"]}
+    found = check_columns(schema, columns)
+    assert {name: list(cells) for name, cells in found.items()} == {"a": [1, 2], "b": [1.5, None], "c": ["x", "y"]}
+    assert type(found["c"]) is (list if table is dict else type(columns["c"]))
 
 
 def test_numpys_own_scalars_are_plain_cells(columns_schema):

@@ -9,7 +9,9 @@ from typing import Any
 
 
 class EstimatorScorer:
-    """An estimator as a scorer: columns in, columns out."""
+    """An estimator as a scorer: lists in, lists out; arrays out where there is an array or a series among them."""
+
+    series = True
 
     def __init__(self, estimator: Any, spec: Mapping[str, Any]) -> None:
         import sklearn
@@ -31,32 +33,37 @@ class EstimatorScorer:
         if names != list(self._outputs):
             raise ValueError(f"the model's classes give {names}, the schema has {list(self._outputs)}")
 
-    def score(self, rows: Mapping[str, Any], /) -> dict[str, list[Any]]:
+    def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the prediction of each row, and the probabilities that the schema names."""
         given = to_frame(rows, self._inputs, self._frame)
         answers = self._estimator.predict(given)
         if answers.ndim == 2 and answers.shape[1] == 1:
             answers = answers[:, 0]
-        columns = {"prediction": answers.tolist()}
+        columns = {"prediction": answers}
         if self._outputs:
-            columns.update(zip(self._outputs, self._estimator.predict_proba(given).T.tolist(), strict=True))
-        return columns
+            columns.update(zip(self._outputs, self._estimator.predict_proba(given).T, strict=True))
+        whole = any(hasattr(cells, "dtype") for cells in rows.values())
+        return {name: _wide(cells) if whole else cells.tolist() for name, cells in columns.items()}
+
+
+def _wide(cells: Any) -> Any:
+    """Return an array as one of 64 bits, each cell beside the next."""
+    import numpy as np
+
+    kind = {"f": "float64", "i": "int64"}.get(cells.dtype.kind)
+    return np.ascontiguousarray(cells, dtype=kind)
 
 
 def to_frame(columns: Mapping[str, Any], inputs: Mapping[str, Any], frame: str) -> Any:
     """Return columns of plain cells as the model wants them: "arrays", "column", "pandas" or "polars"."""
-    import numpy as np
-
     names = inputs["required"]
     kinds = {name: _kinds(inputs["properties"][name]) for name in names}
     if frame == "column":
-        values = np.empty(len(columns[names[0]]), dtype=object)
-        values[:] = columns[names[0]]
-        return values
+        return _objects(columns[names[0]])
     if frame == "arrays":
         numeric = all(kind <= {"integer", "number", "boolean", "null"} for kind in kinds.values())
-        return np.array([columns[name] for name in names], dtype=float if numeric else object).T.copy(order="C")
-    if frame == "pandas":
+        return _matrix([columns[name] for name in names], numeric=numeric)
+    if frame == "pandas" or (frame == "polars" and _are_pandas(columns, kinds)):
         return _pandas(columns, kinds)
     if frame == "polars":
         return _polars(columns, kinds)
@@ -67,19 +74,57 @@ def _kinds(spec: Mapping[str, Any]) -> set[str]:
     return {spec["type"]} if isinstance(spec["type"], str) else set(spec["type"])
 
 
+def _matrix(columns: Sequence[Any], *, numeric: bool) -> Any:
+    import numpy as np
+
+    if all(isinstance(cells, list) for cells in columns):
+        return np.array(columns, dtype=float if numeric else object).T.copy(order="C")
+    made = np.empty((len(columns[0]), len(columns)), dtype=float if numeric else object)
+    for number, cells in enumerate(columns):
+        made[:, number] = cells if numeric else _objects(cells)
+    return made
+
+
+def _objects(cells: Any) -> Any:
+    """Return cells as an array of objects, None for what is missing."""
+    import numpy as np
+
+    values = np.empty(len(cells), dtype=object)
+    values[:] = _plain(cells)
+    return values
+
+
+def _plain(cells: Any) -> list[Any]:
+    """Return an array or a series as a list of cells, None for what is missing."""
+    if isinstance(cells, list):
+        return cells
+    found = cells.to_list() if hasattr(cells, "to_list") else cells.tolist()
+    return [None if cell != cell else cell for cell in found]  # noqa: PLR0124  # NaN equals nothing
+
+
+def _are_pandas(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> bool:
+    """Say whether texts stand in pandas already, and polars would hold nothing in another way: then they stay there."""
+    texts = [columns[name] for name, kind in kinds.items() if "string" in kind]
+    alike = all(len(kind) == 1 or kind == {"number", "null"} for kind in kinds.values())
+    return alike and bool(texts) and all(type(cells).__module__.startswith("pandas.") for cells in texts)
+
+
 def _pandas(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> Any:
     import pandas as pd
 
     text: Any = "str" if int(pd.__version__.split(".")[0]) >= 3 else object  # as read_csv does
     made = {}
     for name, kind in kinds.items():
-        if "string" in kind:
-            cells = [float("nan") if cell is None else cell for cell in columns[name]]
-            made[name] = pd.Series(cells, dtype=object).astype(text)
+        cells = columns[name]
+        if "string" in kind and getattr(cells, "dtype", None) == text:
+            made[name] = cells.reset_index(drop=True)
+        elif "string" in kind:
+            given = [float("nan") if cell is None else cell for cell in _plain(cells)]
+            made[name] = pd.Series(given, dtype=object).astype(text)
         elif len(kind) == 1 and kind < {"boolean", "integer"}:
-            made[name] = pd.Series(columns[name], dtype=bool if kind == {"boolean"} else "int64")
+            made[name] = pd.Series(cells, dtype=bool if kind == {"boolean"} else "int64")
         else:
-            made[name] = pd.Series(columns[name], dtype=object if "boolean" in kind else "float64")
+            made[name] = pd.Series(cells, dtype=object if "boolean" in kind else "float64")
     return pd.DataFrame(made)
 
 
@@ -87,8 +132,17 @@ def _polars(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> Any:
     import polars as pl
 
     types = {"string": pl.String, "number": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
-    made = {}
+    made = []
     for name, kind in kinds.items():
         wanted = next((made_of for word, made_of in types.items() if word in kind), pl.Null)
-        made[name] = pl.Series(name, columns[name], dtype=wanted)
+        cells = columns[name]
+        if isinstance(cells, pl.Series):
+            made.append(cells.alias(name))
+        elif hasattr(cells, "dtype") and cells.dtype.kind in "iufb":
+            made.append(pl.Series(name, cells, nan_to_null=True).cast(wanted))
+        else:
+            given = _plain(cells)
+            if wanted == pl.Int64 and float in map(type, given):  # 1.0 is an integer in JSON
+                given = [cell if cell is None else int(cell) for cell in given]
+            made.append(pl.Series(name, given, dtype=wanted))
     return pl.DataFrame(made)

@@ -1,7 +1,10 @@
 """What an estimator is given, and what it answers."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
 from mlopskit.builtin.skops.archive import canonical
@@ -37,6 +40,57 @@ def test_frames_have_the_types_of_the_schema():
     assert (column.dtype, column.tolist()) == (object, ["a", "b"])
     with pytest.raises(ValueError, match="the frame 'sheet' is not known"):
         to_frame(COLUMNS, INPUTS, "sheet")
+
+
+def same(one, other):
+    """Say whether two frames or arrays have the same types and cells."""
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype != object)
+    return list(one.dtypes) == list(other.dtypes) and one.equals(other)
+
+
+ARRAYS = {
+    "n": [np.array([1.0, np.nan]), np.array([1.0, np.nan], "f4")],
+    "t": [pl.Series(["a", None]), pd.Series(["a", None], dtype="str", index=[7, 8])],
+    "i": [np.array([1, 2]), np.array([1, 2], "u1")],
+    "b": [np.array([True, False])],
+    "w": [np.array([1.0, np.nan])],
+}
+
+
+@pytest.mark.parametrize("frame", ["arrays", "pandas", "polars"])
+@pytest.mark.parametrize(("name", "values"), [(name, values) for name in ARRAYS for values in ARRAYS[name]])
+def test_an_array_makes_the_frame_that_its_cells_make(frame, name, values):
+    inputs = {**INPUTS, "properties": {**INPUTS["properties"], "w": {"type": ["integer", "null"]}}}
+    inputs["required"] = list(inputs["properties"])
+    columns = {**COLUMNS, "w": [1, None]}
+    assert same(to_frame({**columns, name: values}, inputs, frame), to_frame(columns, inputs, frame))
+    alone = {**inputs, "required": [name]}
+    assert same(to_frame({name: values}, alone, frame), to_frame({name: columns[name]}, alone, frame))
+
+
+def test_a_column_of_text_is_an_array_of_objects():
+    inputs = {"required": ["t"], "properties": {"t": {"type": "string"}}}
+    for values in (["a", "b"], pl.Series(["a", "b"]), pd.Series(["a", "b"]), np.array(["a", "b"])):
+        found = to_frame({"t": values}, inputs, "column")
+        assert (found.dtype, found.tolist()) == (object, ["a", "b"])
+
+
+def test_integers_written_as_numbers_are_integers():
+    inputs = {"required": ["i"], "properties": {"i": {"type": ["integer", "null"]}}}
+    for values in ([1.0, None, 2], np.array([1.0, np.nan, 2.0])):
+        assert to_frame({"i": values}, inputs, "polars")["i"].to_list() == [1, None, 2]
+
+
+def test_arrays_are_answered_by_arrays(data, spec, load):
+    features, labels = data
+    model = RandomForestClassifier(3, random_state=0).fit(features, np.array(["no", "yes"])[labels])
+    scorer = load(canonical(model), spec(model))
+    lists = scorer.score({f"x{n}": features[:, n].tolist() for n in range(4)})
+    arrays = scorer.score({f"x{n}": features[:, n] for n in range(4)})
+    assert all(type(cells) is list for cells in lists.values())
+    assert all(type(cells) is np.ndarray for cells in arrays.values())
+    assert {name: cells.tolist() for name, cells in arrays.items()} == lists
 
 
 def test_a_model_of_one_output_column_is_flattened(data, spec, load):
