@@ -36,6 +36,7 @@ TRAINING_ONLY: Mapping[str, Any] = {
     "_optimizer": None,
     "_random_state": None,
     "_scorer": None,
+    "_tree": None,  # of neighbours: the loader builds it again
 }
 # Attributes that are an address in this process.
 ADDRESSES = {"_stop_words_id"}

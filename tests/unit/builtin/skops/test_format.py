@@ -39,9 +39,9 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     OneHotEncoder,
     PolynomialFeatures,
+    SplineTransformer,
     StandardScaler,
 )
-from sklearn.semi_supervised import LabelPropagation
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from mlopskit.builtin.skops import archive, loader
@@ -285,7 +285,9 @@ def test_estimators_that_are_not_fitted_are_parts_like_others(data):
 
 
 def test_a_type_of_scikit_learn_that_is_not_listed_is_refused(data):
-    assert "Use another of scikit-learn's estimators" in refused(LabelPropagation().fit(*data))
+    assert "Use another of scikit-learn's estimators" in refused(
+        make_pipeline(SplineTransformer(), LogisticRegression()).fit(*data)
+    )
 
 
 def test_a_large_vocabulary_is_small_and_fast():
@@ -330,9 +332,9 @@ REFUSED = {
     "a local function": (lambda: FunctionTransformer(double), "model.steps[0][1].func is "),
     "a class of a test": (Custom, "model.steps[0][1] is "),
     "a class of the main program": (main_class, "of the main program"),
-    "a search tree": (
-        lambda: make_pipeline(RadiusNeighborsClassifier()),
-        'only with algorithm="brute"',
+    "a search without a tree": (
+        lambda: make_pipeline(RadiusNeighborsClassifier(algorithm="brute")),
+        "the search 'brute'",
     ),
     "a file reader": (lambda: CountVectorizer(input="filename"), "input is 'filename'"),
 }
@@ -344,7 +346,7 @@ def test_what_cannot_be_stored_is_named_with_its_place(name, data, spec, tmp_pat
     features, labels = data
     part = make()
     model = make_pipeline(part, LogisticRegression())
-    if name == "a search tree":
+    if name == "a search without a tree":
         model = part.fit(features, labels)
     elif name != "a file reader":
         model.fit(features, labels)
@@ -360,9 +362,9 @@ def refused(model, outputs=("prediction",)):
     return " ".join(SkopsFormat().refusals(model, Schema(inputs={}, outputs={"required": list(outputs)})))
 
 
-def test_a_search_tree_of_a_pipeline_is_refused_with_the_remedy(data):
-    model = make_pipeline(StandardScaler(), KNeighborsClassifier(algorithm="kd_tree")).fit(*data)
-    assert refused(model) == 'model.steps[1][1]: KNeighborsClassifier: it is stored only with algorithm="brute".'
+def test_a_metric_that_is_not_listed_is_refused_with_its_place(data):
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(metric="canberra")).fit(*data)
+    assert refused(model) == "model.steps[1][1]: KNeighborsClassifier: the metric 'canberra'."
 
 
 def test_categories_of_histogram_boosting_are_refused(data):

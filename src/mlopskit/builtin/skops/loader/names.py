@@ -75,9 +75,9 @@ ESTIMATORS = _names(
     sklearn.model_selection._search: GridSearchCV RandomizedSearchCV
     sklearn.multiclass: OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor
     sklearn.naive_bayes: BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB
-    sklearn.neighbors._classification: KNeighborsClassifier
+    sklearn.neighbors._classification: KNeighborsClassifier RadiusNeighborsClassifier
     sklearn.neighbors._nearest_centroid: NearestCentroid
-    sklearn.neighbors._regression: KNeighborsRegressor
+    sklearn.neighbors._regression: KNeighborsRegressor RadiusNeighborsRegressor
     sklearn.neural_network._multilayer_perceptron: MLPClassifier MLPRegressor
     sklearn.pipeline: FeatureUnion Pipeline
     sklearn.preprocessing._data: Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer PowerTransformer \
@@ -89,6 +89,7 @@ ESTIMATORS = _names(
     sklearn.preprocessing._polynomial: PolynomialFeatures
     sklearn.preprocessing._target_encoder: TargetEncoder
     sklearn.random_projection: GaussianRandomProjection SparseRandomProjection
+    sklearn.semi_supervised._label_propagation: LabelPropagation LabelSpreading
     sklearn.semi_supervised._self_training: SelfTrainingClassifier
     sklearn.svm._classes: LinearSVC LinearSVR NuSVC NuSVR SVC SVR
     sklearn.tree._classes: DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor

@@ -8,17 +8,23 @@ from typing import Any
 
 from .parts import require, whole
 
+TREES = ("ball_tree", "kd_tree")
+METRICS = ("chebyshev", "cosine", "euclidean", "manhattan", "minkowski")
+
 
 def check_neighbors(part: Any) -> None:
-    """Check that points are searched without a tree, by a known metric, and that each has its target."""
+    """Check that points are searched by a known metric, not more than there are, and that each has its target."""
     if "_fit_X" not in vars(part):
         return
-    points, params = part._fit_X, part.effective_metric_params_
-    require(part._fit_method == "brute", part, 'it is stored only with algorithm="brute"')
-    metrics = ("chebyshev", "cosine", "euclidean", "manhattan", "minkowski")
-    require(part.effective_metric_ in metrics and part.metric in metrics, part, f"the metric {ascii(part.metric)[:60]}")
+    points, params, method = part._fit_X, part.effective_metric_params_, part._fit_method
+    near = "n_neighbors" in vars(part) and part.n_neighbors is not None
+    # A radius without a tree is looked for by code that writes for each point what it finds in the targets.
+    require(method in TREES or (method == "brute" and near), part, f"the search {ascii(method)[:60]}")
+    require(part.effective_metric_ in METRICS and part.metric in METRICS, part, f"the metric {ascii(part.metric)[:60]}")
     require(
-        set(params) <= {"p"} and all(isinstance(value, int | float) for value in params.values()), part, "metric_params"
+        set(params) <= {"p", "w"} and isinstance(params.get("p", 2), int | float) and params.get("w") is None,
+        part,
+        "metric_params",
     )
     require(
         points.shape == (whole(part, "n_samples_fit_"), whole(part, "n_features_in_")),
@@ -26,8 +32,42 @@ def check_neighbors(part: Any) -> None:
         "_fit_X has another shape",
     )
     require(part._y.shape == points.shape[:1], part, "its targets are not one for each point")
+    require(not near or 0 < whole(part, "n_neighbors") <= len(part._y), part, "n_neighbors is not one of its points")
     if "classes_" in vars(part):
         inside = (
             part._y.dtype.kind == "i" and part._y.size and part._y.min() >= 0 and part._y.max() < len(part.classes_)
         )
         require(inside, part, "a target is outside of its classes")
+    if method in TREES:
+        _check_tree(part)
+
+
+def _check_tree(part: Any) -> None:
+    """Check what a tree is built from: compiled code divides the points into leaves of this size."""
+    import numpy as np
+
+    points = part._fit_X
+    plain = type(points) is np.ndarray and points.dtype.kind in "iuf" and points.size and np.isfinite(points).all()
+    require(plain, part, "_fit_X are no points for a tree")
+    require(type(part.leaf_size) is int and part.leaf_size > 0, part, f"the leaf_size {ascii(part.leaf_size)[:60]}")
+    require(part.effective_metric_ != "cosine", part, "this metric has no tree")
+    require(part.effective_metric_params_.get("p", 2) >= 1, part, "metric_params")
+
+
+def build_tree(part: Any) -> None:
+    """Build the tree that an estimator searches, as its fit() did: a tree's own bytes are never stored."""
+    from sklearn.neighbors import BallTree, KDTree
+
+    if vars(part).get("_fit_method") in TREES:
+        kind = {"ball_tree": BallTree, "kd_tree": KDTree}[part._fit_method]
+        part._tree = kind(part._fit_X, part.leaf_size, metric=part.effective_metric_, **part.effective_metric_params_)
+
+
+def check_propagation(part: Any) -> None:
+    """Check that labels spread by a kernel that numpy computes, from as many points as have labels."""
+    if "X_" not in vars(part):
+        return
+    require(isinstance(part.kernel, str) and part.kernel == "rbf", part, 'only kernel="rbf" is stored')
+    known = part.X_.shape[1] == whole(part, "n_features_in_") and part.X_.dtype.kind in "iuf"
+    known = known and part.label_distributions_.shape == (len(part.X_), len(part.classes_))
+    require(known and vars(part).get("nn_fit") is None, part, "its labels are not one for each point")

@@ -13,7 +13,7 @@ from .ensembles import (
     check_histogram_boosting,
 )
 from .machines import check_machine
-from .neighbors import check_neighbors
+from .neighbors import check_neighbors, check_propagation
 from .parts import is_sparse, walk
 from .transformers import check_function, check_one_hot, check_polynomial, check_text
 
@@ -55,6 +55,7 @@ _CHECKS: Mapping[str, Callable[[Any], None]] = {
     "BaseGradientBoosting": check_gradient_boosting,
     "BaseHistGradientBoosting": check_histogram_boosting,
     "BaseLibSVM": check_machine,
+    "BaseLabelPropagation": check_propagation,
     "FunctionTransformer": check_function,
     "NeighborsBase": check_neighbors,
     "OneHotEncoder": check_one_hot,
