@@ -19,6 +19,7 @@ from mlopskit.deployer import Deployer
 from mlopskit.errors import DataError, UsageError
 from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
+from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
 from mlopskit.packaging import GoldenSpec
 from mlopskit.pipeline import Pipeline, Progress
@@ -60,7 +61,7 @@ class Parts:
             read=lambda: self._read(registry, progress),
             fingerprint=self._fingerprint,
             gates=[Gate.parse(text) for text in table.evaluate.gates],
-            evaluator=self._evaluator(),
+            evaluator=self._evaluator,
             formats=table.package.formats,
             golden=self._golden,
             cases=self._cases,
@@ -76,7 +77,11 @@ class Parts:
 
     def _evaluator(self) -> Evaluator | None:
         name = self.config.evaluate.evaluator
-        return None if name is None else plugins.find("evaluators", name, Evaluator)()  # type: ignore[type-abstract]
+        if name is None:
+            return None
+        if ":" in name:
+            return as_evaluator(imported(name, self.root))
+        return plugins.find("evaluators", name, Evaluator)()  # type: ignore[type-abstract]
 
     def check_data(self, registry: Registry) -> DataReport:
         """Return what is to be said of the data; nothing is trained. What cannot be read is a finding, too.

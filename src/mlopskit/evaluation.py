@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlopskit.tables import Table, Value, card
@@ -13,16 +14,23 @@ class Estimate:
     """One metric's value with its one-sided 95 % bounds.
 
     `n` is the metric's own denominator, `method` names how the bounds were computed, `slice` is "" for all rows or
-    "column=value".
+    "column=value". A bound is None where there is none, and `reason` says why. `counts` holds what the bounds of a
+    proportion's difference were computed from, where they were: how many rows were gained and lost.
     """
 
     metric: str
     value: float
-    lower: float
-    upper: float
+    lower: float | None
+    upper: float | None
     n: int
     method: str
     slice: str = ""
+    reason: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the estimate as a plain table, without what it does not say."""
+        return {name: value for name, value in vars(self).items() if value or name not in ("reason", "counts")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +57,7 @@ class Evaluation:
         return {
             "dataset": self.dataset,
             "rows": self.rows,
-            "estimates": [dict(vars(one)) for one in self.estimates],
+            "estimates": [one.as_table() for one in self.estimates],
             "failures": list(self.failures),
         }
 

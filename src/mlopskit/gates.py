@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,27 +12,46 @@ from mlopskit.errors import ConfigError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.tables import Table, Value, card
 
+_NUMBER = r"[0-9.]+(?:[eE][-+]?[0-9]+)?"
 _RULE = re.compile(
-    r"(?P<metric>[A-Za-z][A-Za-z0-9_]*)(?P<value>\.value)?(?:\[(?P<slice>[^\]=]+=[^\]]*)\])?"
-    r"\s*(?P<op>>=|<=)\s*(?P<limit>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
+    r"(?P<metric>[A-Za-z][A-Za-z0-9_]*(?:\(.+?\))?)(?P<value>\.value)?(?:\[(?P<slice>[^\]=]+=[^\]]*)\])?"
+    r"\s*(?P<op>>=|<=)\s*"
+    # A name may hold '-' itself: only spaces around the sign make clear where it ends.
+    rf"(?:(?P<limit>[-+]?{_NUMBER})|(?P<alias>[a-z][a-z0-9._-]*)(?:\s+(?P<sign>[-+])\s+(?P<margin>{_NUMBER}))?)"
 )
+_UNCLEAR = re.compile(r".*[-+][0-9.]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relative:
+    """The limit of a gate that compares with what is live: `margin` is added to what the alias's package reaches."""
+
+    alias: str
+    margin: float = 0.0
+
+    def __str__(self) -> str:
+        sign = "-" if self.margin < 0 else "+"
+        return f"{self.alias} {sign} {abs(self.margin):g}" if self.margin else self.alias
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """A rule that reads as its user would say it.
 
-    `at` is "bound" (`>=` judges the one-sided 95 % lower bound, `<=` the upper) or "value" (the plain value).
+    `at` is "bound" (`>=` judges the one-sided 95 % lower bound, `<=` the upper) or "value" (the plain value). A limit
+    that is `Relative` judges the difference to another package on the same rows.
 
     >>> Gate.parse("accuracy >= 0.75")
     Gate(metric='accuracy', op='>=', limit=0.75, slice='', at='bound')
     >>> print(Gate.parse("recall.value[source=movies] >= 0.5"))
     recall.value[source=movies] >= 0.5
+    >>> Gate.parse("accuracy >= production - 0.01").limit
+    Relative(alias='production', margin=-0.01)
     """
 
     metric: str
     op: str
-    limit: float
+    limit: float | Relative
     slice: str = ""
     at: str = "bound"
 
@@ -41,15 +60,16 @@ class Gate:
         """Return the gate that a text says.
 
         Raises:
-            ConfigError: it is not `metric >= number` or `<=`, with `.value` or `[column=value]` if need be.
+            ConfigError: it is not `metric >= number` or `<=`, with `.value` or `[column=value]` if need be, or with an
+                alias and a margin instead of the number.
         """
         match = _RULE.fullmatch(text.strip())
-        limit = _number(match["limit"]) if match else math.nan
-        if match is None or not math.isfinite(limit):
+        limit = _limit(match) if match else None
+        if match is None or limit is None:
             raise ConfigError(
                 f"{ascii(text)} is not a gate.",
-                remedy="Write a metric, '>=' or '<=', and a number, for example 'accuracy >= 0.75' "
-                "or 'accuracy[source=movies] >= 0.65'.",
+                remedy="Write a metric, '>=' or '<=', and a number, for example 'accuracy >= 0.75', "
+                "'accuracy[source=movies] >= 0.65', or 'accuracy >= production - 0.01' with spaces around the sign.",
                 gate=text,
             )
         return cls(
@@ -62,34 +82,68 @@ class Gate:
 
     def judge(self, evaluation: Evaluation) -> Finding:
         """Return the finding of this gate on an evaluation; nothing to judge is a failure with its reason."""
+        if isinstance(self.limit, Relative):
+            return self.finding(f"nothing to compare with {self.limit.alias!r} was given")
         estimate = evaluation.find(self.metric, self.slice)
         if estimate is None:
-            return Finding(gate=str(self), passed=False, reached=None, n=0, reason=_missing(self, evaluation))
-        reached = self._reached(estimate)
-        if estimate.n == 0 or not math.isfinite(reached):
-            reason = f"{self.metric} is not defined on {estimate.n} rows"
-            return Finding(gate=str(self), passed=False, reached=None, n=estimate.n, reason=reason)
-        passed = reached >= self.limit if self.op == ">=" else reached <= self.limit
-        return Finding(
-            gate=str(self), passed=passed, reached=reached, n=estimate.n, reason=self._reason(estimate, reached)
-        )
+            return self.finding(_missing(self, evaluation))
+        return self._judged(estimate, self.limit, "")
 
-    def _reached(self, estimate: Estimate) -> float:
+    def judge_difference(self, difference: Estimate, live: str) -> Finding:
+        """Return the finding of a relative gate; `live` says what the difference is to."""
+        margin = self.limit.margin if isinstance(self.limit, Relative) else self.limit
+        return self._judged(difference, margin, f" beyond {live}")
+
+    def finding(
+        self, reason: str, *, passed: bool = False, reached: float | None = None, n: int = 0, needed: int | None = None
+    ) -> Finding:
+        """Return a finding of this gate with a reason."""
+        return Finding(gate=str(self), passed=passed, reached=reached, n=n, reason=reason, needed=needed)
+
+    def _judged(self, estimate: Estimate, limit: float, beyond: str) -> Finding:
+        reached = self._reached(estimate)
+        if estimate.n == 0 or (reached is not None and not math.isfinite(reached)):
+            return self.finding(estimate.reason or f"{self.metric} is not defined on {estimate.n} rows", n=estimate.n)
+        if reached is None:
+            return self.finding(f"not judged: {estimate.reason}, there are {estimate.n}", n=estimate.n)
+        passed = reached >= limit if self.op == ">=" else reached <= limit
+        reason, needed = self._reason(estimate, reached, beyond), None
+        if not passed and self.at == "bound":
+            from mlopskit.needed import rows_needed
+
+            needed = rows_needed(estimate, limit, at_least=self.op == ">=")
+            reason += f"; about {needed:,} rows would do at the same rates" if needed else ""
+        return self.finding(reason, passed=passed, reached=reached, n=estimate.n, needed=needed)
+
+    def _reached(self, estimate: Estimate) -> float | None:
         if self.at == "value":
             return estimate.value
         return estimate.lower if self.op == ">=" else estimate.upper
 
-    def _reason(self, estimate: Estimate, reached: float) -> str:
+    def _reason(self, estimate: Estimate, reached: float, beyond: str) -> str:
         rows = f"on {estimate.n} rows"
+        what = f"difference {estimate.value:+.4g}{beyond}" if beyond else f"value {estimate.value:.4g}"
         if self.at == "value":
-            return f"the value {reached:.4g} {rows}, without regard to chance"
+            return f"the {what} {rows}, without regard to chance"
         side = "lower" if self.op == ">=" else "upper"
-        return f"the 95 % {side} bound {reached:.4g} of the value {estimate.value:.4g} {rows}"
+        return f"the 95 % {side} bound {reached:.4g} of the {what} {rows}"
 
     def __str__(self) -> str:
         at = ".value" if self.at == "value" else ""
         where = f"[{self.slice}]" if self.slice else ""
-        return f"{self.metric}{at}{where} {self.op} {self.limit:g}"
+        limit = str(self.limit) if isinstance(self.limit, Relative) else f"{self.limit:g}"
+        return f"{self.metric}{at}{where} {self.op} {limit}"
+
+
+def _limit(match: re.Match[str]) -> float | Relative | None:
+    """Return the limit that a rule says, None if it is none."""
+    if match["alias"] is None:
+        limit = _number(match["limit"])
+        return limit if math.isfinite(limit) else None
+    margin = _number(match["margin"] or "0")
+    if not math.isfinite(margin) or _UNCLEAR.fullmatch(match["alias"]):
+        return None
+    return Relative(alias=match["alias"], margin=-margin if match["sign"] == "-" else margin)
 
 
 def _number(text: str) -> float:
@@ -108,13 +162,17 @@ def _missing(gate: Gate, evaluation: Evaluation) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The result of one gate: what it reached on how many rows, and why it passed or failed."""
+    """The result of one gate: what it reached on how many rows, and why it passed or failed.
+
+    `needed` is how many rows would let it pass at the same rates, where only rows are lacking.
+    """
 
     gate: str
     passed: bool
     reached: float | None
     n: int
     reason: str
+    needed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +180,8 @@ class Verdict:
     """All findings for one digest. It passes if there are findings and all passed, or by an override's reason.
 
     `seen_before` counts earlier verdicts on the same test rows; `overlap` says whether rows of the training set were
-    looked for among them.
+    looked for among them. `measurements` are timings and sizes, which differ from one machine to the next and are
+    therefore no part of the package.
     """
 
     name: str
@@ -132,6 +191,7 @@ class Verdict:
     seen_before: int = 0
     overlap: str = "not checked"
     override: str | None = None
+    measurements: tuple[Estimate, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -150,12 +210,15 @@ class Verdict:
 
     def as_table(self) -> dict[str, Any]:
         """Return the verdict as a plain table, as it stands in the registry."""
-        return {**vars(self), "findings": [dict(vars(one)) for one in self.findings]}
+        findings = [dict(vars(one)) for one in self.findings]
+        return {**vars(self), "findings": findings, "measurements": [one.as_table() for one in self.measurements]}
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Verdict:
         """Return the verdict that a plain table says."""
-        return cls(**{**table, "findings": tuple(Finding(**one) for one in table["findings"])})
+        findings = tuple(Finding(**one) for one in table["findings"])
+        measurements = tuple(Estimate(**one) for one in table.get("measurements", ()))
+        return cls(**{**table, "findings": findings, "measurements": measurements})
 
     def _repr_html_(self) -> str:
         outcome = "✓ passed" if self.passed else "✗ did not pass"
@@ -168,9 +231,15 @@ class Verdict:
         return card(f"Verdict on {self.name}: {outcome}", facts, self.table())
 
 
-def judge(gates: Sequence[Gate], evaluation: Evaluation) -> tuple[Finding, ...]:
-    """Return a finding for each gate, and one more if behavioural tests failed."""
-    findings = [gate.judge(evaluation) for gate in gates]
+def judge(
+    gates: Sequence[Gate], evaluation: Evaluation, relative: Mapping[Gate, Finding] | None = None, /
+) -> tuple[Finding, ...]:
+    """Return a finding for each gate, and one more if behavioural tests failed.
+
+    `relative` holds the findings of the gates that compare with what is live.
+    """
+    known = relative or {}
+    findings = [known[gate] if gate in known else gate.judge(evaluation) for gate in gates]
     if evaluation.failures:
         shown = "; ".join(evaluation.failures[:3])
         findings.append(

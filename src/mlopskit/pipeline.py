@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins
+from mlopskit import behaviour, packaging, plugins, timing
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset, overlap
 from mlopskit.errors import MlopskitError, VerdictError
+from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.evaluator import Evaluator
+from mlopskit.functionevaluator import Measure, as_evaluator
 from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, home
+from mlopskit.relative import Comparing
 from mlopskit.trainer import Trainer
 
 Progress = Callable[[str], None]
@@ -41,7 +44,7 @@ def package(
     name: str,
     gates: Sequence[str] = (),
     X_train: Any = None,  # noqa: N803
-    evaluator: Evaluator | None = None,
+    evaluator: Evaluator | Measure | None = None,
     formats: Sequence[str] | None = None,
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
@@ -52,6 +55,7 @@ def package(
 
     `X_test` is a pandas or polars frame, a 2-D array, a list of row dicts or a sequence of texts; `y_test` has a label
     for each row. With `X_train`, test rows that stand in the training data are looked for, and fail the verdict.
+    `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
@@ -67,7 +71,7 @@ def package(
         model=model,
         schema=everything.input_schema(),
         test=test,
-        evaluator=evaluator,
+        evaluator=as_evaluator(evaluator),
         formats=None if formats is None else _several(formats),
         golden=golden or GoldenSpec(),
         cases=cases,
@@ -108,7 +112,11 @@ def _judge(
 ) -> Verdict:
     if written.evaluation is None:  # packaging always evaluates
         raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
-    findings = judge(gates, written.evaluation)
+    evaluator = recipe.evaluator or packaging.evaluator_for(written.task)
+    comparing = Comparing(package=written, registry=registry, evaluator=evaluator, data=recipe.test)
+    measurements = timing.measure(written, recipe.test, gates)
+    everything = _with(written.evaluation, measurements)
+    findings = judge(gates, everything, comparing.findings(gates))
     checked = "not checked"
     if train is not None:
         shared = overlap(train, recipe.test)
@@ -121,7 +129,12 @@ def _judge(
         findings=findings,
         seen_before=registry.verdicts_on(recipe.name, written.evaluation.dataset),
         overlap=checked,
+        measurements=measurements,
     )
+
+
+def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:
+    return dataclasses.replace(evaluation, estimates=(*evaluation.estimates, *measurements))
 
 
 def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
@@ -143,7 +156,7 @@ class Pipeline:
     read: Callable[[], tuple[Dataset, Dataset]]
     fingerprint: Callable[[Run | None], Mapping[str, str]]
     gates: Sequence[Gate]
-    evaluator: Evaluator | None = None
+    evaluator: Callable[[], Evaluator | None] = lambda: None
     formats: Sequence[str] | None = None
     golden: Callable[[], GoldenSpec] = GoldenSpec
     cases: Callable[[], behaviour.Cases | None] = lambda: None
@@ -187,7 +200,7 @@ class Pipeline:
             model=model,
             schema=schema,
             test=test,
-            evaluator=self.evaluator,
+            evaluator=self.evaluator(),
             formats=self.formats,
             golden=self.golden(),
             cases=self.cases(),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlopskit.errors import ConfigError
 from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.gates import Finding, Gate, Verdict, judge
+from mlopskit.gates import Finding, Gate, Relative, Verdict, judge
 
 
 def evaluation(**changes: object) -> Evaluation:
@@ -28,6 +28,12 @@ def evaluation(**changes: object) -> Evaluation:
         "latency_p95_ms <= 5",
         "accuracy[source=] >= 0.5",
         "brier <= 1e-05",
+        "accuracy >= production",
+        "accuracy >= production - 0.01",
+        "accuracy[source=movies] >= v1.2-eu - 0.01",
+        "mae <= production + 0.5",
+        "recall(Very good).value[source=movies] >= 0.5",
+        "precision(a (b)) >= 0.5",
     ],
 )
 def test_a_gate_is_written_as_it_is_read(text: str) -> None:
@@ -42,13 +48,19 @@ def test_a_gate_is_written_as_it_is_read(text: str) -> None:
         "accuracy",
         "accuracy > 0.75",
         "accuracy >= ",
-        "accuracy >= x",
+        "accuracy >= X",
         "accuracy >= 1e999",
         "0.75 <= accuracy",
         "accuracy >= 0.75 or recall >= 0.5",
         "accuracy[source] >= 0.5",
         "accuracy >= 0.5.1",
         "accuracy == 1",
+        "accuracy >= production-0.01",
+        "accuracy >= production -0.01",
+        "accuracy >= production - ",
+        "accuracy >= production - 1e999",
+        "accuracy >= production * 0.99",
+        "recall() >= 0.5",
     ],
 )
 def test_what_is_no_gate_is_refused_with_an_example(text: str) -> None:
@@ -127,3 +139,53 @@ def test_a_verdict_is_read_as_it_was_written(findings: list[bool], override: str
 def test_a_verdict_is_shown_as_a_table() -> None:
     assert "passed" in verdict(True).table().text(width=80)
     assert verdict(True)._repr_html_().startswith("<table>")
+
+
+def test_a_gate_may_be_relative_to_an_alias() -> None:
+    assert Gate.parse("mae <= production + 0.5").limit == Relative(alias="production", margin=0.5)
+    assert Gate.parse("accuracy >= staging - 0.01").limit == Relative(alias="staging", margin=-0.01)
+    assert Gate.parse("accuracy >= staging").limit == Relative(alias="staging")
+
+
+@pytest.mark.parametrize(
+    ("text", "passed", "reason"),
+    [
+        (
+            "accuracy >= production - 0.03",
+            True,
+            "the 95 % lower bound -0.02 of the difference +0.01 beyond live on 200",
+        ),
+        ("accuracy >= production - 0.01", False, "about 491 rows"),
+        ("accuracy.value >= production", True, "the difference +0.01 beyond live on 200 rows, without regard"),
+        ("accuracy.value >= production + 0.02", False, "+0.01"),
+        ("accuracy <= production + 0.05", True, "the 95 % upper bound 0.04 of the difference"),
+    ],
+)
+def test_a_relative_gate_judges_the_difference(text: str, passed: bool, reason: str) -> None:  # noqa: FBT001
+    counts = {"gained": 8, "lost": 6}
+    difference = Estimate(metric="accuracy", value=0.01, lower=-0.02, upper=0.04, n=200, method="tango", counts=counts)
+    gate = Gate.parse(text)
+    finding = gate.judge_difference(difference, "live")
+    assert finding.passed is passed
+    assert reason in finding.reason
+    assert (finding.needed is not None) is ("about" in reason)
+    assert judge([gate], evaluation(), {gate: finding}) == (finding,)
+    assert not gate.judge(evaluation()).passed
+
+
+def test_a_gate_that_lacks_only_rows_says_how_many_it_takes() -> None:
+    finding = Gate.parse("accuracy >= 0.85").judge(evaluation())
+    assert finding.needed is not None
+    assert f"; about {finding.needed:,} rows would do at the same rates" in finding.reason
+    for text in ("accuracy >= 0.95", "accuracy >= 0.75", "accuracy.value >= 0.95"):
+        assert Gate.parse(text).judge(evaluation()).needed is None
+
+
+def test_a_verdict_that_was_written_before_there_were_measurements_is_read() -> None:
+    table = verdict(True).as_table()
+    del table["measurements"]
+    del table["findings"][0]["needed"]
+    assert Verdict.from_table(table) == verdict(True)
+    timed = Estimate(metric="size_mb", value=1.0, lower=1.0, upper=1.0, n=1, method="exact")
+    both = Verdict(name="m", digest="d", dataset="d", findings=(), measurements=(timed,))
+    assert Verdict.from_table(both.as_table()) == both

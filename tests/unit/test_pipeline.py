@@ -334,3 +334,45 @@ def test_without_an_evaluation_there_is_no_verdict(package: mk.ModelPackage, reg
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.quiet("step")
     assert capsys.readouterr() == ("", "")
+
+
+# --- gates that need more than the evaluation -----------------------------------------------------------------------
+
+
+def test_a_function_measures_and_gates_compare_and_time(tmp_path: Path) -> None:
+    registry = mk.Registry.at(tmp_path / "registry")
+    texts = [f"{word} {number}" for number in range(200) for word in ("good", "bad")]
+    labels = ["Positive", "Negative"] * 200
+    gates = ["right >= 0.9", "right >= production - 0.05", "latency_p50_ms <= 10000", "size_mb <= 100"]
+    given: dict[str, Any] = {"name": "mood", "gates": gates, "registry": registry}
+
+    def right(y_true: Any, y_pred: Any) -> dict[str, float]:
+        return {"right": (y_true == y_pred).mean()}
+
+    first = mk.package(fitted(), texts, labels, evaluator=right, **given)
+    verdict = registry.verdict("mood", first.digest)
+    assert verdict is not None
+    assert verdict.passed
+    assert verdict.findings[1].reason == "nothing is live under 'production' yet"
+    assert [one.metric for one in verdict.measurements] == ["size_mb", "latency_p50_ms"]
+    assert first.evaluation is not None
+    assert {one.metric for one in first.evaluation.estimates} == {"right"}
+    registry.alias("mood", "production").append(first.digest, after=None, why="")
+    second = mk.package(fitted(), texts[2:], labels[2:], evaluator=right, **given)
+    verdict = registry.verdict("mood", second.digest)
+    assert verdict is not None
+    assert verdict.passed
+    assert "beyond production" in verdict.findings[1].reason
+
+
+def test_an_evaluator_of_the_project_is_watched_as_code(fresh_project: Path) -> None:
+    (fresh_project / "own.py").write_text("def share(y_true, y_pred):\n    return {'share': 0.75}\n")
+    replace("mlopskit.toml", "gates = [", 'evaluator = "own:share"\ngates = ["share.value >= 0.7"] # ')
+    run = mk.Project().run()
+    assert run.outcome == "passed"
+    assert "code own.py" in run.fingerprint
+    assert not mk.Project().run().changed
+    replace("own.py", "0.75", "0.5")
+    again = mk.Project().run()
+    assert [*again.changed] == ["changed: code own.py"]
+    assert again.outcome == "refused"

@@ -1,67 +1,60 @@
-"""Classification evaluator: proportions of right answers with exact bounds, over all rows and per slice."""
+"""Classification evaluator: right answers, precision, recall, F1, and how good the probabilities are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mlopskit.cells import kind_of
+import numpy as np
+
+from mlopskit.bootstrap import Array
+from mlopskit.builtin.answers import MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
-from mlopskit.errors import ConfigError, DataError, unknown
-from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.evaluator import Evaluator
+from mlopskit.errors import unknown
 from mlopskit.runtime.scoring import Scorer
 
-METHOD = "clopper-pearson"
 _PROBABILITY = "probability."
 _TWO = 2
+MOST_CLASSES = 50
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationEvaluator(Evaluator):
-    """Measures accuracy, and precision and recall of the positive class.
+class ClassificationEvaluator(MeasuringEvaluator):
+    """Measures accuracy and, of the positive class, precision, recall, F1 and the area under the ROC curve.
 
-    `positive` is that class; by default it is, of two, the last in sorted order, and of more there is none.
-    `confidence` is that of each one-sided bound. Each metric is a proportion of its own rows: accuracy of all,
-    precision of those predicted positive, recall of those labelled so. A proportion of no rows is not defined: its
-    `n` is 0 and its bounds are [0, 1], so that no gate on it passes.
+    `positive` is that class; by default it is, of two, the last in sorted order. Of more classes each has its
+    `precision(class)` and `recall(class)`, up to 50 of them, and all together `macro_f1`. A model with probabilities
+    has `log_loss` and `brier` too. Each proportion is one of its own rows: accuracy of all, precision of those
+    predicted so, recall of those labelled so. One of no rows is not defined: its `n` is 0, and no gate on it passes.
     """
 
     name: ClassVar[str] = "classification"
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
 
-    confidence: float = 0.95
     positive: str | None = None
 
-    def __post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
-            raise ConfigError(
-                f"The confidence is {self.confidence!r}, expected a number between 0 and 1.",
-                remedy="Write for example confidence = 0.95.",
-                key="confidence",
-            )
-
-    def evaluate(self, model: Scorer, data: Dataset, /) -> Evaluation:
-        """Return the estimates of a model on all rows of a dataset and on each slice of it.
-
-        Raises:
-            DataError: the labels are of another type than the predictions.
-            UnknownNameError: there is no class `positive`.
-        """
-        labels = list(data.labels)
+    def measure(self, model: Scorer, data: Dataset, /) -> Measured:
+        """Return what a model answers on all rows of a dataset, as columns to sum up."""
+        labels = plain(data.labels)
         outputs = model.score(data.input_columns()) if labels else {"prediction": []}
-        predictions = _plain(outputs["prediction"])
-        _check_kinds(data.target, labels, predictions)
-        positive = self._positive(_classes(outputs, labels, predictions))
-        estimates = [
-            estimate
-            for slice, rows in _slices(data)
-            for estimate in self._estimates(
-                slice, [labels[row] for row in rows], [predictions[row] for row in rows], positive
-            )
-        ]
-        return Evaluation(dataset=data.digest, rows=len(labels), estimates=tuple(estimates))
+        predictions = plain(outputs["prediction"])
+        check_kinds(data.target, labels, predictions)
+        answered = _Answered.of(labels, predictions, outputs)
+        positive = self._positive(answered.classes)
+        columns, metrics = answered.basic() if positive is None else answered.of_class(positive)
+        if positive is None and self.positive is None and len(answered.classes) > _TWO:
+            more, further = answered.of_classes()
+            columns, metrics = {**columns, **more}, [*metrics, *further]
+        scored = answered.probabilities()
+        if scored is not None:
+            columns, metrics = {**columns, **answered.losses(scored)}, [*metrics, *_LOSSES]
+        areas = {}
+        if scored is not None and positive is not None and positive in answered.named:
+            areas = {"scores": scored[:, answered.named.index(positive)], "positive": answered.true == positive}
+        return Measured(columns=columns, metrics=tuple(metrics), groups=self.groups_of(data), **areas)
 
     def _positive(self, classes: Sequence[str]) -> str | None:
         if self.positive is None:
@@ -70,70 +63,91 @@ class ClassificationEvaluator(Evaluator):
             raise unknown("class", self.positive, classes)
         return self.positive
 
-    def _estimates(
-        self, slice: str, labels: Sequence[Any], predictions: Sequence[Any], positive: str | None
-    ) -> Iterator[Estimate]:
-        right = [label == prediction for label, prediction in zip(labels, predictions, strict=True)]
-        yield self._estimate("accuracy", slice, right)
-        if positive is not None:
-            for metric, chosen in (("precision", predictions), ("recall", labels)):
-                of = [hit for hit, cell in zip(right, chosen, strict=True) if str(cell) == positive]
-                yield self._estimate(metric, slice, of)
 
-    def _estimate(self, metric: str, slice: str, hits: Sequence[bool]) -> Estimate:
-        n, k = len(hits), sum(hits)
-        lower, upper = bounds(k, n, confidence=self.confidence)
-        value = k / n if n else 0.0
-        return Estimate(metric=metric, value=value, lower=lower, upper=upper, n=n, method=METHOD, slice=slice)
+@dataclass(frozen=True)
+class _Answered:
+    """Labels and predictions as texts; the classes that the model names, and those it names or that were seen."""
+
+    true: Any
+    said: Any
+    named: list[str]
+    classes: list[str]
+    outputs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, labels: Sequence[Any], predictions: Sequence[Any], outputs: Mapping[str, Any]) -> _Answered:
+        texts: dict[Any, str] = {}
+        for cell in (*predictions, *labels):  # 1 and 1.0 are one class, written as the model does
+            texts.setdefault(cell, str(cell))
+        named = [name.removeprefix(_PROBABILITY) for name in outputs if name.startswith(_PROBABILITY)]
+        seen = [texts[cell] for cell in sorted(texts)]
+        true, said = (np.array([texts[cell] for cell in cells], object) for cells in (labels, predictions))
+        return cls(true, said, named, named or seen, outputs)
+
+    def basic(self) -> tuple[dict[str, Array], list[Metric]]:
+        right = _numbers(self.true == self.said)
+        return {ROWS: np.ones(len(self.true)), "right": right}, [proportion("accuracy", "right", ROWS)]
+
+    def of_class(self, name: str) -> tuple[dict[str, Array], list[Metric]]:
+        columns, metrics = self.basic()
+        columns |= self._columns(name, "")
+        f1 = Metric(name="f1", formula=lambda sums: _f1(sums, ""), of=lambda sums: _concerned(sums, ""))
+        return columns, [*metrics, proportion("precision", "hit", "said"), proportion("recall", "hit", "true"), f1]
+
+    def of_classes(self) -> tuple[dict[str, Array], list[Metric]]:
+        columns: dict[str, Array] = {}
+        classes = list(dict.fromkeys([*self.classes, *self.true, *self.said]))
+        for name in classes:
+            columns |= self._columns(name, f" {name}")
+        single = [
+            proportion(f"{metric}({name})", f"hit {name}", f"{base} {name}")
+            for name in (classes if len(classes) <= MOST_CLASSES else [])
+            for metric, base in (("precision", "said"), ("recall", "true"))
+        ]
+        macro = Metric(name="macro_f1", formula=lambda sums: _mean([_f1(sums, f" {name}") for name in classes]))
+        return columns, [*single, macro]
+
+    def _columns(self, name: str, suffix: str) -> dict[str, Array]:
+        said, true = self.said == name, self.true == name
+        found = {"hit": said & true, "said": said, "true": true}
+        return {f"{column}{suffix}": _numbers(cells) for column, cells in found.items()}
+
+    def probabilities(self) -> Array | None:
+        if not self.named:
+            return None
+        return np.column_stack([np.asarray(self.outputs[f"{_PROBABILITY}{name}"], float) for name in self.named])
+
+    def losses(self, scored: Array) -> dict[str, Array]:
+        places = {name: at for at, name in enumerate(self.named)}
+        at = np.array([places.get(name, -1) for name in self.true], np.intp)
+        # The probability of a class that the model does not know is 0.
+        own = np.where(at >= 0, scored[np.arange(len(at)), at], 0.0)
+        squares = (scored**2).sum(axis=1) - 2 * own + 1
+        return {"log loss": -np.log(np.clip(own, _EPS, 1.0)), "brier": squares / 2}
 
 
-def bounds(k: int, n: int, /, *, confidence: float) -> tuple[float, float]:
-    """Return the one-sided Clopper-Pearson bounds of a proportion of which k of n were seen.
-
-    Each bound alone holds with at least this confidence. Source: C. J. Clopper, E. S. Pearson, "The use of
-    confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26 (1934) 404-413; as
-    quantiles of beta distributions.
-
-    >>> [round(bound, 3) for bound in bounds(5, 5, confidence=0.95)]
-    [0.549, 1.0]
-    """
-    from scipy.special import betaincinv
-
-    lower = float(betaincinv(k, n - k + 1, 1 - confidence)) if k else 0.0
-    upper = float(betaincinv(k + 1, n - k, confidence)) if k < n else 1.0
-    return lower, upper
+def _numbers(cells: Any) -> Array:
+    return np.asarray(cells, bool).astype(float)
 
 
-def _plain(cells: Any) -> list[Any]:
-    return cells.tolist() if hasattr(cells, "tolist") else list(cells)
+def _f1(sums: Mapping[str, Array], suffix: str) -> Array:
+    return 2 * sums[f"hit{suffix}"] / (sums[f"said{suffix}"] + sums[f"true{suffix}"])
 
 
-def _check_kinds(target: str, labels: Sequence[Any], predictions: Sequence[Any]) -> None:
-    """Refuse labels that can equal no prediction: 0.0 would say that the model is bad, where the data are."""
-    if not labels:
-        return
-    wanted, given = kind_of("prediction", predictions), kind_of(target, labels)
-    numbers = {"integer", "number"}
-    if wanted != given and not {wanted, given} <= numbers:
-        raise DataError(
-            f"The labels in {target!r} are of the type {given}, the model predicts {wanted}.",
-            remedy="Give the test data the labels that the model was trained with.",
-            column=target,
-        )
+def _concerned(sums: Mapping[str, Array], suffix: str) -> Array:
+    """Return how many rows are of a class or predicted so."""
+    return sums[f"said{suffix}"] + sums[f"true{suffix}"] - sums[f"hit{suffix}"]
 
 
-def _classes(outputs: Any, labels: Sequence[Any], predictions: Sequence[Any]) -> list[str]:
-    """Return the classes as text in sorted order: the model's own where it names them, else those that were seen."""
-    named = [name.removeprefix(_PROBABILITY) for name in outputs if name.startswith(_PROBABILITY)]
-    return named or [str(label) for label in sorted({*labels, *predictions})]
+def _mean(values: Sequence[Array]) -> Array:
+    """Return the mean over the classes that were seen or predicted."""
+    together = np.stack([np.asarray(one, float) for one in values])
+    known = np.isfinite(together)
+    mean: Array = np.where(known, together, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean
 
 
-def _slices(data: Dataset) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield the name and the rows of each slice; the name of all rows is empty."""
-    yield "", range(len(data))
-    for column in data.slices:
-        rows: dict[str, list[int]] = {}
-        for row, cell in enumerate(data.columns[column]):
-            rows.setdefault("" if cell is None else str(cell), []).append(row)
-        for value in sorted(rows):
-            yield f"{column}={value}", rows[value]
+_LOSSES = (
+    Metric(name="log_loss", formula=lambda sums: sums["log loss"] / sums[ROWS], unit=False),
+    Metric(name="brier", formula=lambda sums: sums["brier"] / sums[ROWS]),
+)

@@ -27,8 +27,10 @@ def mlopskit_trainers() -> Sequence[type[Trainer]]:
 def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
     """Return the built-in evaluators."""
     from mlopskit.builtin.classification import ClassificationEvaluator
+    from mlopskit.builtin.multilabel import MultilabelEvaluator
+    from mlopskit.builtin.regression import RegressionEvaluator
 
-    return [ClassificationEvaluator]
+    return [ClassificationEvaluator, MultilabelEvaluator, RegressionEvaluator]
 
 
 @hookimpl

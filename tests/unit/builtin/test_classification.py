@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
+from sklearn import metrics
 
-from mlopskit.builtin.classification import ClassificationEvaluator, bounds
+from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, UnknownNameError
 from mlopskit.evaluation import Evaluation
 from mlopskit.gates import Gate
+from mlopskit.intervals import proportion
 
 
 class Said:
@@ -39,55 +36,6 @@ def evaluate(labels, said, probabilities=(), **slices) -> Evaluation:
     return ClassificationEvaluator().evaluate(Said(probabilities), dataset(labels, said, **slices))
 
 
-# --- the bounds -----------------------------------------------------------------------------------------------------
-
-
-def test_five_right_of_five_prove_little():
-    assert bounds(5, 5, confidence=0.95) == (pytest.approx(0.05 ** (1 / 5), rel=1e-12), 1.0)
-    evaluation = evaluate(["p"] * 4 + ["n"], ["p"] * 4 + ["n"])
-    finding = Gate.parse("accuracy >= 0.75").judge(evaluation)
-    assert not finding.passed
-    assert finding.reached == pytest.approx(0.549, abs=5e-4)
-
-
-@pytest.mark.parametrize(
-    ("k", "n", "lower", "upper"),
-    # Two-sided 95 % limits (each one-sided 97.5 %) as published: 81 of 263, 15 of 148, 0 of 20, 1 of 29 in
-    # R. G. Newcombe, Statistics in Medicine 17 (1998) 857-872, table I.
-    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
-)
-def test_the_bounds_are_those_published(k, n, lower, upper):
-    assert bounds(k, n, confidence=0.975) == (pytest.approx(lower, abs=5e-5), pytest.approx(upper, abs=5e-5))
-
-
-def at_least(k: int, n: int, p: float) -> float:
-    return math.fsum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
-
-
-@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.6, 0.99))
-def test_at_its_bound_a_proportion_is_just_as_improbable_as_said(seen, confidence):
-    k, n = seen
-    lower, upper = bounds(k, n, confidence=confidence)
-    assert lower <= k / n <= upper
-    assert lower == 0 if k == 0 else at_least(k, n, lower) == pytest.approx(1 - confidence, rel=1e-6)
-    assert upper == 1 if k == n else 1 - at_least(k + 1, n, upper) == pytest.approx(1 - confidence, rel=1e-6)
-
-
-@given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_bounds_are_quantiles_of_beta_distributions(seen):
-    k, n = seen
-    lower, upper = bounds(k, n, confidence=0.95)
-    assert lower == pytest.approx(stats.beta.ppf(0.05, k, n - k + 1) if k else 0, rel=1e-8)
-    assert upper == pytest.approx(stats.beta.ppf(0.95, k + 1, n - k) if k < n else 1, rel=1e-8)
-
-
-@pytest.mark.parametrize("p", [0.05, 0.5, 0.75, 0.97])
-def test_the_lower_bound_is_above_the_truth_in_at_most_5_percent_of_samples(p):
-    n = 80
-    above = [k for k in range(n + 1) if bounds(k, n, confidence=0.95)[0] > p]
-    assert math.fsum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in above) <= 0.05
-
-
 # --- the metrics ----------------------------------------------------------------------------------------------------
 
 
@@ -111,12 +59,16 @@ def test_two_classes_have_accuracy_precision_and_recall():
         ("accuracy", "source=b"): (1.0, 3),
         ("precision", "source=b"): (0.0, 0),
         ("recall", "source=b"): (0.0, 0),
+        ("f1", ""): (4 / 7, 5),
+        ("f1", "source="): (0.0, 1),
+        ("f1", "source=a"): (2 / 3, 4),
+        ("f1", "source=b"): (0.0, 0),
     }
     assert model.asked == 1
     assert (evaluation.dataset, evaluation.rows) == (data.digest, 8)
     recall = evaluation.find("recall")
-    assert (recall.lower, recall.upper) == bounds(2, 4, confidence=0.95)
-    assert {one.method for one in evaluation.estimates} == {"clopper-pearson"}
+    assert (recall.lower, recall.upper) == proportion(2, 4)
+    assert {one.method for one in evaluation.estimates} == {"clopper-pearson", "bca"}
     assert evaluation == ClassificationEvaluator().evaluate(Said(), data)
     assert Evaluation.from_table(evaluation.as_table()) == evaluation
 
@@ -139,9 +91,28 @@ def test_no_rows_pass_no_gate():
     assert not Gate.parse("accuracy <= 1").judge(evaluation).passed
 
 
-def test_three_classes_have_accuracy_alone():
-    evaluation = evaluate(["a", "b", "c"], ["a", "b", "b"])
-    assert [one.metric for one in evaluation.estimates] == ["accuracy"]
+def test_five_right_of_five_prove_little():
+    evaluation = evaluate(["p"] * 4 + ["n"], ["p"] * 4 + ["n"])
+    for metric, most in (("accuracy", 0.05 ** (1 / 5)), ("f1", 0.05 ** (1 / 4))):
+        finding = Gate.parse(f"{metric} >= 0.75").judge(evaluation)
+        assert not finding.passed
+        assert finding.reached == pytest.approx(most)
+
+
+def test_more_classes_have_each_their_precision_and_recall():
+    evaluation = evaluate(["a", "b", "c", "c"], ["a", "b", "b", "c"])
+    found = {one.metric: (one.value, one.n) for one in evaluation.estimates}
+    assert found == {
+        "accuracy": (0.75, 4),
+        "precision(a)": (1.0, 1),
+        "recall(a)": (1.0, 1),
+        "precision(b)": (0.5, 2),
+        "recall(b)": (1.0, 1),
+        "precision(c)": (1.0, 1),
+        "recall(c)": (0.5, 2),
+        "macro_f1": (pytest.approx(7 / 9), 4),
+    }
+    assert Gate.parse("recall(c).value >= 0.5").judge(evaluation).passed
 
 
 @pytest.mark.parametrize(
@@ -194,3 +165,125 @@ def test_arrays_are_answers_too():
     evaluation = ClassificationEvaluator().evaluate(Arrays(), dataset(["a", "b"], ["a", "a"]))
     assert evaluation.find("accuracy").value == 0.5
     assert type(evaluation.find("accuracy").value) is float
+
+
+# --- against scikit-learn ------------------------------------------------------------------------------------------
+
+
+class Scored:
+    """Answers with given probabilities, and the likeliest class."""
+
+    def __init__(self, classes, probabilities):
+        self.classes, self.probabilities = classes, probabilities
+
+    def score(self, rows):
+        chosen = [self.classes[at] for at in self.probabilities.argmax(axis=1)]
+        named = {f"probability.{name}": column.tolist() for name, column in zip(self.classes, self.probabilities.T)}  # noqa: B905
+        return {"prediction": chosen, **named}
+
+
+def scored(classes, n=200, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = [classes[at] for at in generator.integers(0, len(classes), n)]
+    raw = generator.random((n, len(classes))) + 0.5 * np.array([[label == one for one in classes] for label in labels])
+    probabilities = raw / raw.sum(axis=1, keepdims=True)
+    data = Dataset(columns={"x": [0] * n, "y": labels}, target="y")
+    return data, Scored(classes, probabilities), labels, probabilities
+
+
+def test_two_classes_are_measured_as_scikit_learn_measures_them():
+    data, model, labels, probabilities = scored(["no", "yes"])
+    said = model.score({})["prediction"]
+    found = {one.metric: one for one in ClassificationEvaluator().evaluate(model, data).estimates}
+    positive = probabilities[:, 1]
+    assert found["f1"].value == pytest.approx(metrics.f1_score(labels, said, pos_label="yes"))
+    assert found["roc_auc"].value == pytest.approx(metrics.roc_auc_score(labels, positive))
+    assert found["log_loss"].value == pytest.approx(metrics.log_loss(labels, probabilities))
+    assert found["brier"].value == pytest.approx(metrics.brier_score_loss(labels, positive, pos_label="yes"))
+    assert found["roc_auc"].method == "delong"
+    assert found["roc_auc"].n == min(labels.count("yes"), labels.count("no"))
+    assert all(one.lower < one.value < one.upper for one in found.values())
+
+
+def test_more_classes_are_measured_as_scikit_learn_measures_them():
+    data, model, labels, probabilities = scored(["a", "b", "c"])
+    said = model.score({})["prediction"]
+    found = {one.metric: one for one in ClassificationEvaluator().evaluate(model, data).estimates}
+    assert found["macro_f1"].value == pytest.approx(metrics.f1_score(labels, said, average="macro"))
+    assert found["log_loss"].value == pytest.approx(metrics.log_loss(labels, probabilities))
+    assert found["brier"].value == pytest.approx(metrics.brier_score_loss(labels, probabilities) / 2)
+    assert found["recall(b)"].value == pytest.approx(metrics.recall_score(labels, said, average=None)[1])
+    assert "roc_auc" not in found
+
+
+def test_a_label_the_model_does_not_know_has_the_probability_0():
+    data = Dataset(columns={"x": [0] * 2, "y": ["a", "new"]}, target="y")
+    model = Scored(["a", "b"], np.array([[1.0, 0.0], [1.0, 0.0]]))
+    found = ClassificationEvaluator().evaluate(model, data)
+    assert found.find("brier").value == pytest.approx((0 + (1 + 0 + 1) / 2) / 2)
+    assert found.find("log_loss").value == pytest.approx(-np.log(np.finfo(float).eps) / 2)
+
+
+def test_log_loss_is_not_judged_on_few_rows():
+    data, model, _, _ = scored(["no", "yes"], n=99)
+    evaluation = ClassificationEvaluator().evaluate(model, data)
+    finding = Gate.parse("log_loss <= 100").judge(evaluation)
+    assert not finding.passed
+    assert finding.reason == "not judged: the bounds of log_loss need at least 100 rows, there are 99"
+    assert Gate.parse("log_loss.value <= 100").judge(evaluation).passed
+    assert Gate.parse("brier <= 0.9").judge(evaluation).passed
+
+
+def test_rows_of_one_group_are_no_proof_of_each_other():
+    data, model, _, _ = scored(["no", "yes"])
+    grouped = Dataset(columns={**data.columns, "customer": [at // 10 for at in range(200)]}, target="y")
+    alone = {one.metric: one for one in ClassificationEvaluator().evaluate(model, data).estimates}
+    found = {one.metric: one for one in ClassificationEvaluator(group="customer").evaluate(model, grouped).estimates}
+    assert {one.method for one in found.values()} == {"bca"}
+    assert found["accuracy"].n == 20
+    assert alone["accuracy"].n == 200
+    assert found["roc_auc"].value == pytest.approx(alone["roc_auc"].value)
+    assert found["roc_auc"].lower < found["roc_auc"].value < found["roc_auc"].upper
+    with pytest.raises(UnknownNameError, match="no column 'custmer'"):
+        ClassificationEvaluator(group="custmer").evaluate(model, grouped)
+
+
+# --- two models on the same rows -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "method"),
+    [
+        ("accuracy", "tango"),
+        ("recall", "tango"),
+        ("roc_auc", "paired delong"),
+        *[(metric, "paired bca") for metric in ("precision", "f1", "log_loss", "brier")],
+    ],
+)
+def test_the_difference_is_that_of_the_values(metric, method):
+    data, better, _, _ = scored(["no", "yes"], n=300)
+    _, worse, _, _ = scored(["no", "yes"], n=300)
+    generator = np.random.default_rng(3)
+    worse.probabilities = generator.permutation(worse.probabilities)
+    evaluator = ClassificationEvaluator()
+    found = evaluator.compare(better, worse, data, metric=metric, slice="")
+    values = [evaluator.evaluate(one, data).find(metric).value for one in (better, worse)]
+    assert found.value == pytest.approx(values[0] - values[1])
+    assert found.method == method
+    assert found.lower < found.value < found.upper
+    back = evaluator.compare(worse, better, data, metric=metric, slice="")
+    assert back.lower == pytest.approx(-found.upper, abs=0.02)
+
+
+def test_what_was_not_measured_is_not_compared():
+    data, model, _, _ = scored(["no", "yes"])
+    assert ClassificationEvaluator().compare(model, model, data, metric="mae", slice="") is None
+    assert ClassificationEvaluator().compare(model, model, data, metric="accuracy", slice="x=1") is None
+
+
+def test_equal_models_differ_by_no_more_than_the_rows_can_rule_out():
+    data, model, _, _ = scored(["no", "yes"])
+    for metric in ("f1", "roc_auc", "brier"):
+        found = ClassificationEvaluator().compare(model, model, data, metric=metric, slice="")
+        assert found.value == 0
+        assert found.lower == pytest.approx(0.05 ** (1 / found.n) - 1)

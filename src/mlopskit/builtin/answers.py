@@ -1,0 +1,99 @@
+"""What built-in evaluators share: labels and answers as plain cells, checked; estimates of all slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlopskit.builtin.measuring import Measured, difference, estimates
+from mlopskit.cells import kind_of
+from mlopskit.data import Dataset
+from mlopskit.errors import ConfigError, DataError, unknown
+from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.evaluator import Evaluator, rows_of_slice, slices_of
+from mlopskit.intervals import CONFIDENCE
+from mlopskit.runtime.scoring import Scorer
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuringEvaluator(Evaluator):
+    """Measures a model by metrics that are functions of sums over rows.
+
+    `confidence` is that of each one-sided bound. `group` names a column whose equal cells make rows depend on each
+    other (one customer's, one machine's): bounds then come from whole groups.
+    """
+
+    confidence: float = CONFIDENCE
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise ConfigError(
+                f"The confidence is {self.confidence!r}, expected a number between 0 and 1.",
+                remedy="Write for example confidence = 0.95.",
+                key="confidence",
+            )
+
+    def measure(self, model: Scorer, data: Dataset, /) -> Measured:
+        """Return what a model answers on all rows of a dataset, as columns to sum up."""
+        raise NotImplementedError
+
+    def evaluate(self, model: Scorer, data: Dataset, /) -> Evaluation:
+        """Return the estimates of a model on all rows of a dataset and on each slice of it.
+
+        Raises:
+            DataError: the labels are of another type than the predictions.
+            UnknownNameError: there is no such class or group column.
+        """
+        measured = self.measure(model, data)
+        found = [
+            estimate
+            for slice, rows in slices_of(data)
+            for estimate in estimates(measured.take(_numbers(rows)), slice, confidence=self.confidence)
+        ]
+        return Evaluation(dataset=data.digest, rows=len(data), estimates=tuple(found))
+
+    def compare(self, model: Scorer, other: Scorer, data: Dataset, /, *, metric: str, slice: str) -> Estimate | None:
+        """Return by how much a metric of a model exceeds another one's on the same rows; None if there is none such."""
+        rows = rows_of_slice(data, slice)
+        if rows is None:
+            return None
+        first, second = (self.measure(one, data).take(_numbers(rows)) for one in (model, other))
+        return difference(metric, slice, first, second, confidence=self.confidence)
+
+    def groups_of(self, data: Dataset, /) -> NDArray[np.intp] | None:
+        """Return a number for each row's group, None without groups."""
+        name = self.group or getattr(data, "group", None)
+        if name is None:
+            return None
+        if name not in data.columns:
+            raise unknown("column", name, data.columns)
+        numbers: dict[Any, int] = {}
+        return np.array([numbers.setdefault(cell, len(numbers)) for cell in plain(data.columns[name])], np.intp)
+
+
+def _numbers(rows: Sequence[int]) -> NDArray[np.intp]:
+    return np.asarray(rows, np.intp)
+
+
+def plain(cells: Any, /) -> list[Any]:
+    """Return cells as a list, whatever kind of column they come in."""
+    return cells.tolist() if hasattr(cells, "tolist") else list(cells)
+
+
+def check_kinds(target: str, labels: Sequence[Any], predictions: Sequence[Any], /) -> None:
+    """Refuse labels that can equal no prediction: 0.0 would say that the model is bad, where the data are."""
+    if not labels:
+        return
+    wanted, given = kind_of("prediction", predictions), kind_of(target, labels)
+    numbers = {"integer", "number"}
+    if wanted != given and not {wanted, given} <= numbers:
+        raise DataError(
+            f"The labels in {target!r} are of the type {given}, the model predicts {wanted}.",
+            remedy="Give the test data the labels that the model was trained with.",
+            column=target,
+        )

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from mlopskit.builtin.classification import ClassificationEvaluator
+from mlopskit.data import Dataset
+from mlopskit.errors import ConfigError
+from mlopskit.functionevaluator import FunctionEvaluator, as_evaluator, imported
+from mlopskit.gates import Gate
+
+
+class Said:
+    def __init__(self, column: str = "said") -> None:
+        self.column = column
+
+    def score(self, rows):
+        return {"prediction": rows[self.column]}
+
+
+def data(n: int = 200) -> Dataset:
+    generator = np.random.default_rng(0)
+    true = generator.normal(size=n)
+    said, worse = true + generator.normal(size=n), true + 3 * generator.normal(size=n)
+    columns = {"said": said.tolist(), "worse": worse.tolist(), "s": ["a", "b", "b", "b"] * (n // 4), "y": true.tolist()}
+    return Dataset(columns=columns, target="y", slices=("s",))
+
+
+def figures(y_true, y_pred):
+    return {"mae": np.abs(y_true - y_pred).mean(), "worst": np.abs(y_true - y_pred).max()}
+
+
+def test_a_function_s_figures_have_bounds() -> None:
+    rows = data()
+    found = FunctionEvaluator(function=figures).evaluate(Said(), rows)
+    mae = found.find("mae")
+    assert mae.value == pytest.approx(metrics.mean_absolute_error(rows.columns["y"], rows.columns["said"]))
+    assert mae.lower < mae.value < mae.upper
+    assert found.find("worst").value > mae.value
+    assert found.find("mae", "s=b").n == 150
+    assert found == FunctionEvaluator(function=figures).evaluate(Said(), rows)
+    assert "at least 100 rows" in Gate.parse("mae[s=a] <= 9").judge(found).reason
+
+
+def test_two_models_are_compared() -> None:
+    rows = data()
+    found = FunctionEvaluator(function=figures).compare(Said(), Said("worse"), rows, metric="mae", slice="")
+    assert found.upper < 0
+    assert FunctionEvaluator(function=figures).compare(Said(), Said(), rows, metric="rmse", slice="") is None
+    assert FunctionEvaluator(function=figures).compare(Said(), Said(), rows, metric="mae", slice="s=c") is None
+
+
+def test_figures_that_are_perfect_prove_what_the_rows_can() -> None:
+    rows = Dataset(columns={"said": [1] * 100, "y": [1] * 100}, target="y")
+    found = FunctionEvaluator(function=lambda y, said: {"right": (y == said).mean(), "nan": float("nan")})
+    evaluation = found.evaluate(Said(), rows)
+    assert evaluation.find("right").lower == pytest.approx(0.05 ** (1 / 100))
+    assert not Gate.parse("nan >= 0").judge(evaluation).passed
+
+
+def test_what_a_function_cannot_say_of_some_rows_is_not_defined() -> None:
+    def fussy(y_true, y_pred):
+        if not y_true.any():
+            raise ValueError("one class")
+        return {"share": float(y_true.mean())}
+
+    rows = Dataset(columns={"said": [0] * 120, "y": [1] + [0] * 119}, target="y")
+    evaluation = FunctionEvaluator(function=fussy).evaluate(Said(), rows)
+    assert not Gate.parse("share <= 1").judge(evaluation).passed
+    none = Dataset(columns={"said": [], "y": []}, target="y")
+    assert FunctionEvaluator(function=fussy).evaluate(Said(), none).estimates == ()
+
+
+@pytest.mark.parametrize("function", [lambda y, said: 0.5, lambda y: {}, lambda y, said: {"a": "b"}])
+def test_a_function_of_another_form_is_named(function) -> None:
+    with pytest.raises(ConfigError, match="The evaluator '<lambda>' failed on 200 rows") as caught:
+        FunctionEvaluator(function=function).evaluate(Said(), data())
+    assert "y_true and y_pred" in caught.value.remedy
+
+
+def test_functions_and_evaluators_are_evaluators_and_nothing_else() -> None:
+    given = ClassificationEvaluator()
+    assert as_evaluator(given) is given
+    assert as_evaluator(None) is None
+    assert as_evaluator(figures) == FunctionEvaluator(function=figures)
+    for wrong in ("classification", ClassificationEvaluator, 5):
+        with pytest.raises(ConfigError, match="is no evaluator"):
+            as_evaluator(wrong)
+
+
+def test_an_evaluator_is_imported_from_the_project(tmp_path: Path) -> None:
+    (tmp_path / "own_figures.py").write_text("def share(y_true, y_pred):\n    return {'share': 0.5}\n")
+    assert imported("own_figures:share", tmp_path)(None, None) == {"share": 0.5}
+    for path in ("own_figures:absent", "absent_module:share"):
+        with pytest.raises(ConfigError, match=f"The evaluator '{path}' cannot be imported"):
+            imported(path, tmp_path)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize
+
+from mlopskit import intervals, paired
+
+COUNTS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60)).filter(any)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "n", "lower", "upper"),
+    # Two-sided 95 % (each one-sided 97.5 %): airway hyper-responsiveness before and after a transplantation, as given
+    # in M. W. Fagerland, S. Lydersen, P. Laake, Statistics in Medicine 33 (2014) 2850-2875, for Tango's interval.
+    [(1, 7, 21, -0.517, -0.026)],
+)
+def test_tangos_bounds_are_those_published(gained, lost, n, lower, upper):
+    found = paired.tango(gained, lost, n, confidence=0.975)
+    assert (found.lower, found.upper) == (pytest.approx(lower, abs=5e-4), pytest.approx(upper, abs=5e-4))
+
+
+def likelihood_score(gained, lost, rest, delta):
+    """Return the score statistic with the nuisance share found by maximising the likelihood itself."""
+    n = gained + lost + rest
+
+    def unlikely(share):
+        cells = [(gained, share + delta), (lost, share), (rest, 1 - 2 * share - delta)]
+        return -sum(count * math.log(max(cell, 1e-300)) for count, cell in cells if count)
+
+    low, high = max(0.0, -delta), (1 - delta) / 2
+    share = optimize.minimize_scalar(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+    variance = n * (2 * share + delta - delta**2)
+    return (gained - lost - n * delta) / math.sqrt(variance)
+
+
+@given(COUNTS)
+def test_at_tangos_bounds_the_score_is_the_normal_quantile(counts):
+    gained, lost, rest = counts
+    found = paired.tango(gained, lost, gained + lost + rest)
+    assert -1 <= found.lower <= found.value <= found.upper <= 1
+    z = 1.6448536269514722
+    if found.lower > -0.999:
+        assert likelihood_score(gained, lost, rest, found.lower) == pytest.approx(z, abs=1e-3)
+    if found.upper < 0.999:
+        assert likelihood_score(gained, lost, rest, found.upper) == pytest.approx(-z, abs=1e-3)
+
+
+@given(COUNTS)
+def test_exchanged_models_have_exchanged_bounds(counts):
+    gained, lost, rest = counts
+    n = gained + lost + rest
+    found, back = paired.tango(gained, lost, n), paired.tango(lost, gained, n)
+    assert (back.lower, back.upper) == (pytest.approx(-found.upper), pytest.approx(-found.lower))
+
+
+def test_without_rows_a_difference_may_be_anything():
+    found = paired.tango(0, 0, 0)
+    assert (found.lower, found.upper) == (-1, 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_difference_of_areas_has_the_covariance_of_delong(seed):
+    generator = np.random.default_rng(seed)
+    positive = generator.random(60) < 0.4
+    first = np.round(generator.normal(size=60) + positive, 1)
+    second = np.round(first + generator.normal(size=60), 1)
+    psi = [np.sign(scores[positive][:, None] - scores[~positive]) / 2 + 0.5 for scores in (first, second)]
+    gap = psi[0].mean() - psi[1].mean()
+    s10 = np.cov(*[one.mean(axis=1) for one in psi]) / positive.sum()
+    s01 = np.cov(*[one.mean(axis=0) for one in psi]) / (~positive).sum()
+    total = s10 + s01
+    error = math.sqrt(total[0, 0] + total[1, 1] - 2 * total[0, 1])
+    found = paired.delong(first, second, positive)
+    assert found.value == pytest.approx(gap)
+    assert found.lower == pytest.approx(gap - 1.6448536269514722 * error)
+    assert found.upper == pytest.approx(gap + 1.6448536269514722 * error)
+
+
+def test_curves_that_do_not_differ_prove_no_more_than_the_rarer_class_allows():
+    scores, positive = np.arange(50.0), np.arange(50) >= 40
+    found = paired.delong(scores, scores, positive)
+    assert (found.value, found.lower) == (0.0, pytest.approx(intervals.cap(10) - 1))
+    alone = paired.delong(scores, -scores, np.arange(50) == 49)
+    assert (alone.value, alone.lower, alone.upper) == (1.0, -1.0, 1.0)
