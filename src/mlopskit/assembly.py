@@ -14,9 +14,9 @@ from typing import Any
 from mlopskit import behaviour, config, datacheck, datareport, plugins
 from mlopskit.config import Config
 from mlopskit.data import Dataset
-from mlopskit.datareport import DataReport
+from mlopskit.datareport import DataFinding, DataReport
 from mlopskit.deployer import Deployer
-from mlopskit.errors import DataError, UsageError
+from mlopskit.errors import DataError
 from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
@@ -89,16 +89,17 @@ class Parts:
         Raises:
             ConfigError: the configuration cannot be meant so.
         """
+        found: list[DataFinding] = []
         try:
             given, lacking = datacheck.with_targets(self._dataset(self.config.data.uri, strict=False))
+            found += lacking
             train, test = self._split(given, strict=False)
-            test, lacking_too = datacheck.with_targets(test)
+            test, lacking = datacheck.with_targets(test)
+            found += lacking
             report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
-        except UsageError:
-            raise
         except DataError as error:
-            return datareport.from_error(error)
-        return dataclasses.replace(report, findings=(*lacking, *lacking_too, *report.findings))
+            report = datareport.from_error(error)
+        return dataclasses.replace(report, findings=(*found, *report.findings))
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset]:
         train, test = self._split(self._dataset(self.config.data.uri))

@@ -180,10 +180,7 @@ class Dataset:
             DataError: there is no input column, or one has no cells or cells of several types.
         """
         if not self.inputs:
-            raise DataError(
-                f"There are no input columns beside the target {self.target!r} and the slices.",
-                remedy="Give at least one column for the model to learn from.",
-            )
+            raise no_inputs(self)
         properties = {name: {"type": _type_of(name, cells)} for name, cells in self.input_columns().items()}
         return {"type": "object", "properties": properties, "required": [*self.inputs], "additionalProperties": False}
 
@@ -225,6 +222,14 @@ class Dataset:
         rows = [*zip(*(self.columns[name][:_MOST_ROWS] for name in shown), strict=True)]
         facts: dict[str, Value] = {"rows": len(self), "target": self.target, "inputs": len(self.inputs)}
         return card("Dataset", facts, Table(shown, rows))
+
+
+def no_inputs(dataset: Dataset, /) -> DataError:
+    """Return the error for rows without an input column."""
+    return DataError(
+        f"There are no input columns beside the target {dataset.target!r} and the slices.",
+        remedy="Give at least one column for the model to learn from.",
+    )
 
 
 def overlap(train: Dataset, test: Dataset, /) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlopskit.cells import kind_of
-from mlopskit.data import Dataset
+from mlopskit.data import Dataset, no_inputs
 from mlopskit.errors import ConfigError, DataError, unknown
 
 _WAYS = "Write 'row' or 'group:COLUMN' or 'time:COLUMN'."
@@ -113,6 +113,8 @@ def _parsed(cell: Any, *, numeric: bool) -> Any:
 def _names(dataset: Dataset, by: str) -> tuple[str, ...]:
     way, colon, column = by.partition(":")
     if by == "row":
+        if not dataset.inputs and len(dataset):
+            raise no_inputs(dataset)
         return dataset.inputs
     if way != "group" or not colon:
         raise ConfigError(f"{by!r} is no way to split.", remedy=_WAYS, key="by")

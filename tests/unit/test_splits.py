@@ -81,6 +81,16 @@ def test_an_unknown_way_to_split_is_refused_with_the_known(by):
         split(texts(["a", "b"]), by=by)
 
 
+def test_rows_without_an_input_column_cannot_be_split():
+    with pytest.raises(DataError, match="no input columns beside the target 'y'"):
+        split(Dataset(columns={"y": [0, 1, 0, 1]}, target="y"))
+
+
+def test_two_rows_are_too_few_for_most_shares():
+    with pytest.raises(DataError, match=r"Of 2 rows, split by 'row' with the share 0.01, none is left to test on"):
+        split(texts(["a", "b"]), share=0.01)
+
+
 def test_a_group_column_must_be_there_and_filled():
     with pytest.raises(UnknownNameError, match="Did you mean 'group'"):
         split(texts(["a"], group=["g"]), by="group:gruop")

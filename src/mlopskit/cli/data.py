@@ -15,7 +15,7 @@ def data() -> None:
 
 @_verb("check")
 def check(context: click.Context, *, as_json: bool) -> int:
-    """Say what is wrong with the data, before anything is trained on them."""
+    """Say what is wrong with the data, before training."""
     project = _open(context)
     with progress("data check"):
         report = project.check_data()

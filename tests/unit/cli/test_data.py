@@ -35,6 +35,16 @@ def test_what_cannot_be_read_is_a_finding(cli: Any, fresh_project: Path) -> None
     assert [(one["check"], one["rows"]) for one in said.json["findings"]] == [("reading", ["data/b.csv:3"])]
 
 
+def test_data_without_any_target_are_named_so(cli: Any, fresh_project: Path) -> None:
+    for file in (fresh_project / "data").iterdir():
+        file.write_text("text,label\ngood,\nbad,\n")
+    said = cli("data", "check", "--json")
+    assert said.code == 1
+    found = said.json["findings"][0]
+    assert (found["check"], found["reason"]) == ("target", "no row has the target 'label'")
+    assert found["rows"] == ["data/a.csv:2", "data/a.csv:3", "data/b.csv:2", "data/b.csv:3"]
+
+
 def test_a_wrong_column_is_wrong_configuration(refused: Any, fresh_project: Path) -> None:
     settings = fresh_project / "mlopskit.toml"
     settings.write_text(settings.read_text().replace('"label"', '"lable"'))
