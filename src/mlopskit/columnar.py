@@ -83,10 +83,15 @@ def _read_parquet(file: Path, path: str) -> Part:
 
 
 def _read_arrow(file: Path, path: str) -> Part:
+    return _frame(lambda: _arrow(file), path, "Arrow")
+
+
+def _arrow(file: Path) -> Any:
     import polars as pl
 
-    whole = read_bytes(file, path)[:6] == b"ARROW1"
-    return _frame(lambda: pl.read_ipc(file) if whole else pl.read_ipc_stream(file), path, "Arrow")
+    with file.open("rb") as opened:
+        is_file = opened.read(6) == b"ARROW1"
+    return pl.read_ipc(file) if is_file else pl.read_ipc_stream(file)
 
 
 def _frame(read: Callable[[], Any], path: str, kind: str) -> Part:

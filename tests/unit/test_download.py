@@ -13,6 +13,7 @@ import pytest
 
 import mlopskit as mk
 from mlopskit import download
+from mlopskit.assembly import Parts
 from mlopskit.data import Dataset
 from mlopskit.download import fetch, shown
 from mlopskit.errors import DataError
@@ -298,3 +299,16 @@ def test_a_project_keeps_what_it_downloads_in_its_cache(site, fresh_project):
     report = mk.Project().check_data()
     assert report.passed, str(report)
     assert kept(fresh_project / DOWNLOADS) == ["a.csv"]
+
+
+def test_a_run_asks_an_address_once_for_its_fingerprint(site, fresh_project):
+    settings = fresh_project / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace("data/*.csv", site.uri))
+    parts = Parts(mk.Project().config, fresh_project)
+    first = parts._fingerprint(None)
+    assert first[f"data {site.uri}"] == fingerprint(site.uri, fresh_project)[site.uri]
+    asked = len(site.asked)
+    assert parts._fingerprint(None) == first
+    assert len(site.asked) == asked
+    site.body, site.etag = ROWS + b"3,p\n", '"2"'
+    assert Parts(mk.Project().config, fresh_project)._fingerprint(None) != first
