@@ -138,14 +138,14 @@ class Deploying:
         elif verdict is None:
             raise VerdictError(
                 f"The package {digest} of {name!r} has no verdict in {self.registry.storage.uri!r}.",
-                remedy="Judge it with 'mlopskit run', or say why it shall go on without: --override REASON.",
+                remedy="Judge it with 'mlopskit run', or go on without: --override REASON, in Python override=….",
                 digest=digest,
             )
         elif not verdict.passed:
             failed = [f"{one.gate} ({one.reason})" for one in verdict.findings if not one.passed]
             raise VerdictError(
                 f"The package {digest} of {name!r} was refused: {'; '.join(failed) or 'no gate judged it'}.",
-                remedy="Mend the model, or say why it shall go on all the same: --override REASON.",
+                remedy="Mend the model, or say why it shall go on: --override REASON, in Python override=….",
                 verdict=verdict,
             )
 

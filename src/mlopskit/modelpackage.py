@@ -120,12 +120,12 @@ class ModelPackage:
     def _repr_html_(self) -> str:
         sizes = {path: entry["size"] for path, entry in self.manifest["files"].items()}
         formats = [f"{one.format} ({sum(map(sizes.__getitem__, one.files)):,} bytes)" for one in self.models]
-        inputs = self.schema.inputs["properties"]
+        inputs = self.schema.inputs["required"]  # in the model's order
         facts: dict[str, Value] = {
             "digest": self.digest,
             "task": self.task,
             "forms": ", ".join(formats),
-            "inputs": ", ".join([*inputs][:_MOST_INPUTS]) + (" …" if len(inputs) > _MOST_INPUTS else ""),
+            "inputs": ", ".join(inputs[:_MOST_INPUTS]) + (" …" if len(inputs) > _MOST_INPUTS else ""),
             "golden rows": len(self.golden),
         }
         return card(f"Package {self.name}", facts, *([self.evaluation.table()] if self.evaluation else []))
