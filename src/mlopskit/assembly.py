@@ -124,7 +124,7 @@ class Parts:
 
     def _dataset(self, uri: str, *, strict: bool = True, like: Dataset | None = None) -> Dataset:
         table = self.config.data
-        return Dataset.read(
+        read = Dataset.read(
             uri,
             target=table.target,
             columns=table.columns,
@@ -135,6 +135,7 @@ class Parts:
             like=like,
             root=self.root,
         )
+        return dataclasses.replace(read, weight=table.weight, group=table.group)
 
     def _golden(self) -> GoldenSpec:
         table = self.config.package.golden

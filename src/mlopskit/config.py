@@ -37,6 +37,8 @@ class DataTable:
     file_column: str | None = None
     separator: str | None = None
     allow: Sequence[str] = ()
+    weight: str | None = None
+    group: str | None = None
     test: TestTable = field(default_factory=TestTable)
 
 

@@ -28,22 +28,29 @@ class Dataset:
     """Rows as columns of plain cells, with the names of the inputs, the target and the slicing columns.
 
     `columns` holds every column, each a list of str, int, float, bool or None (missing; never NaN). Columns named by
-    `slices` and `weight` are not given to the model. `places` says where each row was read, None for rows in hand.
+    `slices`, `weight` and `group` are not given to the model. `places` says where each row was read, None for rows in
+    hand.
 
     Raises:
         DataError: the columns have different lengths, or a cell is not of these types, NaN, infinite, an integer
             beyond 64 bits or text that is not Unicode.
-        UnknownNameError: the target, a slice or the weight is none of the columns.
+        UnknownNameError: the target, a slice, the weight or the group is none of the columns.
     """
 
     columns: Mapping[str, Sequence[Any]]
     target: str
     slices: tuple[str, ...] = ()
     weight: str | None = None
+    group: str | None = None
     places: Places | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in (self.target, *self.slices, *([self.weight] if self.weight else [])):
+        for name in (
+            self.target,
+            *self.slices,
+            *([self.weight] if self.weight else []),
+            *([self.group] if self.group else []),
+        ):
             if name not in self.columns:
                 raise unknown("column", name, self.columns)
         lengths = {name: len(cells) for name, cells in self.columns.items()}
@@ -140,7 +147,7 @@ class Dataset:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The names of the input columns, in the order the model wants them."""
-        others = {self.target, *self.slices, self.weight}
+        others = {self.target, *self.slices, self.weight, self.group}
         return tuple(name for name in self.columns if name not in others)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import tempfile
 import time
@@ -193,7 +194,7 @@ class Pipeline:
             clock.found |= {"data": {"train": train.digest, "test": test.digest}}
             schema = train.joined(test).input_schema()
         with clock.step("train"):
-            model = self.trainer.train(train)
+            model = _train(self.trainer, train, self.progress)
         plugins.notify(plugins.observers(), "mlopskit_trained", model=model, name=self.name)
         recipe = Recipe(
             name=self.name,
@@ -268,6 +269,14 @@ class Pipeline:
             **clock.found,
         )
         return self.registry.add_run(run)
+
+
+def _train(trainer: Trainer, data: Dataset, progress: Progress) -> object:
+    """Train; a trainer that can say how far it is, is given what to say it with."""
+    if "progress" not in inspect.signature(trainer.train).parameters:
+        return trainer.train(data)
+    train: Callable[..., object] = trainer.train
+    return train(data, progress=lambda text: progress(f"train: {text}"))
 
 
 class _Clock:

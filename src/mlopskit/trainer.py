@@ -21,6 +21,8 @@ class Trainer(ABC):
     def train(self, data: Dataset, /) -> object:
         """Return a model fitted to the rows of a dataset.
 
+        If it also takes the keyword `progress`, a run gives it a function to be told, in a few words, how far it is.
+
         Raises:
             TrainingError: it cannot be fitted; the data's and the estimator's fault alike.
         """

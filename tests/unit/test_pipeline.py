@@ -331,6 +331,22 @@ def test_without_an_evaluation_there_is_no_verdict(package: mk.ModelPackage, reg
         pipeline._judge(bare, None, [], registry, None)  # type: ignore[arg-type]
 
 
+def test_a_trainer_that_can_say_how_far_it_is_is_given_what_to_say_it_with() -> None:
+    class Silent(mk.Trainer):
+        def train(self, data: Any, /) -> object:
+            return data
+
+    class Talking(mk.Trainer):
+        def train(self, data: Any, /, *, progress: Callable[[str], None] = pipeline.quiet) -> object:
+            progress("candidate 1 of 2")
+            return data
+
+    said: list[str] = []
+    for trainer in (Silent(), Talking()):
+        assert pipeline._train(trainer, 3, said.append) == 3  # type: ignore[arg-type]
+    assert said == ["train: candidate 1 of 2"]
+
+
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.quiet("step")
     assert capsys.readouterr() == ("", "")

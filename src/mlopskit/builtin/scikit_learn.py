@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlopskit.builtin.fitting import Step, fit
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, TrainingError, nearest
@@ -43,12 +44,15 @@ class ScikitLearnTrainer(Trainer):
     seed: int | None = 0
     root: str | Path = "."
 
-    def train(self, data: Dataset, /) -> object:
-        """Return the estimator fitted to the rows of a dataset.
+    def train(self, data: Dataset, /, *, progress: Step = lambda _: None) -> object:
+        """Return the estimator fitted to the rows of a dataset, with its weights and, in a search, its groups.
+
+        `progress` is told of each candidate of a search.
 
         Raises:
             ConfigError: the import path, or a parameter, is wrong.
-            DataError: there are no rows, labels are missing or of several types, or a classifier has only one class.
+            DataError: there are no rows, labels are missing or of several types, a classifier has only one class,
+                weights are given that the estimator does not take, or groups are missing that its search needs.
             TrainingError: fitting failed.
         """
         import numpy as np
@@ -63,7 +67,9 @@ class ScikitLearnTrainer(Trainer):
         inputs = to_frame(data.input_columns(), schema, frame_of(model, schema))
         with threadpoolctl.threadpool_limits(limits=self.threads), _warnings_logged():
             try:
-                return model.fit(inputs, np.asarray(data.labels))
+                return fit(model, inputs, np.asarray(data.labels), data, progress=progress)
+            except DataError:
+                raise
             except Exception as error:
                 name = type(model).__name__
                 raise TrainingError(
@@ -95,8 +101,6 @@ def _is_unset(name: str, value: object) -> bool:
 
 
 def _check_labels(model: object, data: Dataset) -> None:
-    if data.weight is not None:
-        raise DataError("This trainer knows no weights.", remedy="Leave `weight` away.", column=data.weight)
     if not len(data):
         raise DataError("There are no rows to train on.", remedy="Give training rows.")
     if None in data.labels:

@@ -137,11 +137,6 @@ def test_data_that_teach_nothing_are_refused(columns, words):
         trained(DummyClassifier(), Dataset(columns=columns, target="y"))
 
 
-def test_weights_are_refused_and_not_ignored():
-    with pytest.raises(DataError, match="knows no weights"):
-        trained(DummyClassifier(), Dataset(columns={"a": [1, 2], "w": [1, 2], "y": [0, 1]}, target="y", weight="w"))
-
-
 def test_a_regression_may_have_equal_targets():
     assert trained(Ridge(), Dataset(columns={"a": [1, 2], "y": [3.0, 3.0]}, target="y")).predict(
         [[5]]
