@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlopskit.errors import DataError
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _KINDS: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}

@@ -11,7 +11,7 @@ from mlopskit.cells import plain_cells
 from mlopskit.delimited import decoded
 from mlopskit.errors import DataError
 from mlopskit.fingerprint import read_bytes
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 
 # The names of the columns, their cells, and the line (or row, from 1) of each row.
 Part = tuple[Sequence[str], Sequence[list[Cell]], Sequence[int]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlopskit.cells import check_cells, kind_of
 from mlopskit.errors import DataError, unknown
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 from mlopskit.tables import Table, Value, card
 
 # What a notebook shows of the rows.

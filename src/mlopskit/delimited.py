@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from mlopskit.errors import ConfigError, DataError
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlopskit.cells import plain_cells
 from mlopskit.errors import DataError
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 
 
 def columns_of(frame: object) -> dict[str, list[Cell]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlopskit.evaluation import Evaluation
-from mlopskit.runtime.schema import types_of
+from mlopskit.runtime.profile import types_of
 from mlopskit.tables import Table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,19 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins, timing
+from mlopskit import behaviour, packaging, plugins
 from mlopskit.aliases import now, who
-from mlopskit.data import Dataset, overlap
-from mlopskit.errors import MlopskitError, VerdictError
-from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.data import Dataset
+from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
 from mlopskit.functionevaluator import Measure, as_evaluator
-from mlopskit.gates import Finding, Gate, Verdict, judge
+from mlopskit.gates import Gate, Verdict
+from mlopskit.judging import judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, home
-from mlopskit.relative import Comparing
 from mlopskit.trainer import Trainer
 
 Progress = Callable[[str], None]
@@ -99,52 +97,13 @@ def register(
         progress("package")
         written = packaging.write(recipe, Path(temporary))
         progress("judge")
-        verdict = _judge(written, recipe, gates, registry, train)
+        verdict = judge_package(written, recipe, gates, registry, train)
         plugins.notify(observers, "mlopskit_evaluated", evaluation=written.evaluation, name=recipe.name)
         progress("register")
         registered = registry.add(written)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)
     return registered, verdict
-
-
-def _judge(
-    written: ModelPackage, recipe: Recipe, gates: Sequence[Gate], registry: Registry, train: Dataset | None
-) -> Verdict:
-    if written.evaluation is None:  # packaging always evaluates
-        raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
-    evaluator = recipe.evaluator or packaging.evaluator_for(written.task)
-    comparing = Comparing(package=written, registry=registry, evaluator=evaluator, data=recipe.test)
-    measurements = timing.measure(written, recipe.test, gates)
-    everything = _with(written.evaluation, measurements)
-    findings = judge(gates, everything, comparing.findings(gates))
-    checked = "not checked"
-    if train is not None:
-        shared = overlap(train, recipe.test)
-        checked = f"{len(shared)} of {len(recipe.test)} test rows stand in the training data"
-        findings += _leaked(shared, checked)
-    return Verdict(
-        name=recipe.name,
-        digest=written.digest,
-        dataset=written.evaluation.dataset,
-        findings=findings,
-        seen_before=registry.verdicts_on(recipe.name, written.evaluation.dataset),
-        overlap=checked,
-        measurements=measurements,
-    )
-
-
-def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:
-    return dataclasses.replace(evaluation, estimates=(*evaluation.estimates, *measurements))
-
-
-def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
-    if not shared:
-        return ()
-    reason = f"{text}, for example row {shared[0]}"
-    return (
-        Finding(gate="test rows apart from training rows", passed=False, reached=None, n=len(shared), reason=reason),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,20 +256,6 @@ class _Clock:
             yield
         finally:
             self.seconds[name] = round(time.perf_counter() - start, 3)
-
-
-def outcome_of(package: ModelPackage, verdict: Verdict, /) -> dict[str, Any]:
-    """Return what a run's record keeps of its package and verdict: metrics, measurements, and which gates failed."""
-    estimates = package.evaluation.estimates if package.evaluation else ()
-    metrics = {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in estimates}
-    sizes = {path: entry["size"] for path, entry in package.manifest["files"].items()}
-    models = {f"{model.format}_bytes": sum(sizes[path] for path in model.files) for model in package.models}
-    failed = {finding.gate: finding.reason for finding in verdict.findings if not finding.passed}
-    return {
-        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
-        "measurements": {**models, "package_bytes": sum(sizes.values())},
-        "verdict": {"passed": verdict.passed, "gates": len(verdict.findings), "failed": failed},
-    }
 
 
 def changes(before: Mapping[str, str], now_is: Mapping[str, str], /) -> list[str]:

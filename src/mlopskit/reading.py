@@ -26,7 +26,7 @@ from mlopskit.columnar import READERS
 from mlopskit.delimited import SEPARATORS, misfit, other_separator, read_text, typed
 from mlopskit.errors import ConfigError, DataError, nearest, unknown
 from mlopskit.fingerprint import SUFFIXES, find_files, read_bytes
-from mlopskit.runtime.schema import Cell
+from mlopskit.runtime.profile import Cell
 
 
 @dataclass(frozen=True)

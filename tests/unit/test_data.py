@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mlopskit.data import Dataset, overlap
 from mlopskit.errors import DataError, UnknownNameError
-from mlopskit.runtime.schema import check_columns, check_schema
+from mlopskit.runtime.profile import check_schema
+from mlopskit.runtime.schema import check_columns
 
 CELLS = st.one_of(
     st.none(),

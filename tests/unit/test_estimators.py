@@ -22,7 +22,7 @@ from mlopskit.builtin.skops.loader import to_frame
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError, StoreError
 from mlopskit.estimators import classes_of, frame_of, output_schema, spread, task_of
-from mlopskit.runtime.schema import check_schema
+from mlopskit.runtime.profile import check_schema
 
 TEXT = make_pipeline(TfidfVectorizer(), LogisticRegression())
 

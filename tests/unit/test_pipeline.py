@@ -325,12 +325,6 @@ def test_a_full_temporary_disk_is_an_error_of_the_system(project: mk.Project, mo
     assert project.registry.runs("mood")[-1].outcome == "failed"
 
 
-def test_without_an_evaluation_there_is_no_verdict(package: mk.ModelPackage, registry: mk.Registry) -> None:
-    bare = mk.ModelPackage(folder=package.folder, digest=package.digest, manifest=package.manifest, files={})
-    with pytest.raises(VerdictError, match="was not evaluated"):
-        pipeline._judge(bare, None, [], registry, None)  # type: ignore[arg-type]
-
-
 def test_a_trainer_that_can_say_how_far_it_is_is_given_what_to_say_it_with() -> None:
     class Silent(mk.Trainer):
         def train(self, data: Any, /) -> object:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import LimitError, ManifestError, UnsafeNameError
 from .names import check_digest, check_name, check_paths, shown
-from .schema import check_schema
+from .profile import check_schema
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mlopskit.runtime.arrays import fits, is_text
 from mlopskit.runtime.errors import RowError
-from mlopskit.runtime.schema import check_columns, check_schema
+from mlopskit.runtime.profile import check_schema
+from mlopskit.runtime.schema import check_columns
 
 TYPES = ["string", "integer", "number", "boolean", "null"]
 NUMBERS = [0, 1, -1, 2, 3, 2**53, 2**53 + 1, 2**63 - 1]

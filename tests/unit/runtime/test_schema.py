@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mlopskit.runtime.errors import ManifestError, RowError
-from mlopskit.runtime.schema import check_columns, check_schema, to_columns, types_of
+from mlopskit.runtime.profile import check_schema, types_of
+from mlopskit.runtime.schema import check_columns, to_columns
 
 TYPES = ["string", "integer", "number", "boolean", "null"]
 # Integers of 64 bits and finite numbers: beyond them the profile is narrower than JSON Schema, and tested by itself.

@@ -1,0 +1,72 @@
+"""Judge a package: its evaluation, what is measured of it, and what is live, against the gates."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from mlopskit import packaging, timing
+from mlopskit.data import Dataset, overlap
+from mlopskit.errors import VerdictError
+from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.gates import Finding, Gate, Verdict, judge
+from mlopskit.modelpackage import ModelPackage
+from mlopskit.packaging import Recipe
+from mlopskit.registry import Registry
+from mlopskit.relative import Comparing
+
+
+def judge_package(
+    written: ModelPackage, recipe: Recipe, gates: Sequence[Gate], registry: Registry, train: Dataset | None, /
+) -> Verdict:
+    """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training."""
+    if written.evaluation is None:  # packaging always evaluates
+        raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
+    evaluator = recipe.evaluator or packaging.evaluator_for(written.task)
+    comparing = Comparing(package=written, registry=registry, evaluator=evaluator, data=recipe.test)
+    measurements = timing.measure(written, recipe.test, gates)
+    everything = _with(written.evaluation, measurements)
+    findings = judge(gates, everything, comparing.findings(gates))
+    checked = "not checked"
+    if train is not None:
+        shared = overlap(train, recipe.test)
+        checked = f"{len(shared)} of {len(recipe.test)} test rows stand in the training data"
+        findings += _leaked(shared, checked)
+    return Verdict(
+        name=recipe.name,
+        digest=written.digest,
+        dataset=written.evaluation.dataset,
+        findings=findings,
+        seen_before=registry.verdicts_on(recipe.name, written.evaluation.dataset),
+        overlap=checked,
+        measurements=measurements,
+    )
+
+
+def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:
+    return dataclasses.replace(evaluation, estimates=(*evaluation.estimates, *measurements))
+
+
+def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
+    if not shared:
+        return ()
+    reason = f"{text}, for example row {shared[0]}"
+    return (
+        Finding(gate="test rows apart from training rows", passed=False, reached=None, n=len(shared), reason=reason),
+    )
+
+
+def outcome_of(package: ModelPackage, verdict: Verdict, /) -> dict[str, Any]:
+    """Return what a run's record keeps of its package and verdict: metrics, measurements, and which gates failed."""
+    estimates = package.evaluation.estimates if package.evaluation else ()
+    metrics = {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in estimates}
+    sizes = {path: entry["size"] for path, entry in package.manifest["files"].items()}
+    models = {f"{model.format}_bytes": sum(sizes[path] for path in model.files) for model in package.models}
+    failed = {finding.gate: finding.reason for finding in verdict.findings if not finding.passed}
+    return {
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+        "measurements": {**models, "package_bytes": sum(sizes.values())},
+        "verdict": {"passed": verdict.passed, "gates": len(verdict.findings), "failed": failed},
+    }
