@@ -52,7 +52,19 @@ def _row(line: str, number: int, path: str) -> Mapping[str, Cell]:
                 file=path,
                 line=number,
             )
+    if line.count(":") > len(row):  # a colon in a text, or a name twice
+        _check_names(line, number, path)
     return row
+
+
+def _check_names(line: str, number: int, path: str) -> None:
+    names: list[str] = []
+    json.loads(line, object_pairs_hook=lambda pairs: names.extend(name for name, _ in pairs))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"Line {number} of {path!r} has the name {twice!r} twice.", remedy=_REMEDY, file=path, line=number
+        )
 
 
 def _reason(line: str, error: Exception) -> str:

@@ -118,15 +118,19 @@ def _plain(text: str, separator: str) -> _Records:
 def _quoted(text: str, path: str, separator: str) -> _Records:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    records: list[tuple[int, list[str]]] = []
     try:
-        records = [(reader.line_num, cells) for cells in reader if cells]
+        records.extend((reader.line_num, cells) for cells in reader if cells)
     except csv.Error as error:
+        # A quote that is never closed, or only by a later one, is found far below the row that it stands in.
+        begun = records[-1][0] + 1 if records else 1
+        where = f" in the row that begins at line {begun}" if begun != reader.line_num else ""
         raise DataError(
-            f"The file {path!r} is malformed at line {reader.line_num}: {error}.",
+            f"The file {path!r} is malformed at line {reader.line_num}{where}: {error}.",
             remedy=other_separator(text.partition("\n")[0], separator)
             or 'Put cells with separators, quotes or line breaks between quotes, and write a quote in them as "".',
             file=path,
-            line=reader.line_num,
+            line=begun,
         ) from error
     finally:
         csv.field_size_limit(before)

@@ -91,7 +91,7 @@ def test_json_lines_are_objects_whose_types_are_their_own(tmp_path):
         tmp_path,
         b'\xef\xbb\xbf{"y": 1, "s": "007", "i": 9007199254740993, "big": 18446744073709551616, "b": true}\r',
         "",
-        '{"y": 0, "f": 1.5, "s": "a\u2028\\ud83d\\ude00", "i": -9223372036854775808, "big": 1}',
+        '{"y": 0, "f": 1.5, "t": "a: b", "s": "a\u2028\\ud83d\\ude00", "i": -9223372036854775808, "big": 1}',
     )
     assert found == {
         "y": [1, 0],
@@ -100,6 +100,7 @@ def test_json_lines_are_objects_whose_types_are_their_own(tmp_path):
         "big": ["18446744073709551616", "1"],
         "b": [True, None],
         "f": [None, 1.5],
+        "t": [None, "a: b"],
     }
 
 
@@ -114,6 +115,7 @@ def test_json_lines_are_objects_whose_types_are_their_own(tmp_path):
         ("[" * 100_000, "malformed at line 3"),
         ("[1, 2]", r"Line 3 of 'a.jsonl' is \[1, 2\], no object"),
         ('{"y": 1, "x": {"z": 1}}', "Line 3 of 'a.jsonl', column 'x': .* is no single value"),
+        ('{"y": 1, "x": "a:", "y": 2}', "Line 3 of 'a.jsonl' has the name 'y' twice"),
         ('{"x": 1}', "Line 3 of 'a.jsonl' has no 'y'"),
         ('{"y": null}', "Line 3 of 'a.jsonl' has no 'y'"),
         (b'{"y": "\xed\xa0\x80"}', "'a.jsonl' is not UTF-8: line 3"),

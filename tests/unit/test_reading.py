@@ -212,6 +212,16 @@ def test_one_bad_line_among_a_hundred_thousand_is_named(tmp_path):
         read(tmp_path, "\n".join(["x,y", *rows]))
 
 
+@pytest.mark.parametrize("later", ["", '"b",1\n'], ids=["never closed", "closed by a later quote"])
+def test_a_quote_that_is_not_closed_is_named_where_its_row_begins(tmp_path, later):
+    rows = [f"{number},{number % 2}\n" for number in range(1_000)]
+    rows[500] = '"500,0\n'
+    rows[900:900] = later
+    with pytest.raises(DataError, match=r"malformed at line \d+ in the row that begins at line 502") as caught:
+        read(tmp_path, "".join(["x,y\n", *rows]))
+    assert caught.value.line == 502
+
+
 @pytest.mark.parametrize("digits", [20, 400, 5_000])
 def test_digits_beyond_64_bits_are_all_kept(tmp_path, digits):
     assert read(tmp_path, f"x,y\n{'9' * digits},1\n1,2\n")["x"] == ["9" * digits, "1"]
