@@ -107,6 +107,8 @@ class Parts:
         progress("check data")
         report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
         report.enforce()
+        if report.findings:
+            progress(f"check data: {len(report.findings)} warnings, which 'mlopskit data check' lists")
         return train, test
 
     def _inputs_before(self, registry: Registry) -> Mapping[str, Any] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import mlopskit as mk
+from mlopskit.assembly import Parts
 
 
 def test_data_without_fault_are_said_to_be_so(cli: Any, fresh_project: Path) -> None:
@@ -78,3 +79,13 @@ def test_a_schema_that_changed_is_refused_until_it_is_allowed(cli: Any, project:
     settings = project.root / "mlopskit.toml"
     settings.write_text(settings.read_text().replace('target = "label"', 'target = "label"\nallow = ["drift"]'))
     assert cli("data", "check").code == 0
+
+
+def test_a_run_says_that_there_are_warnings(fresh_project: Path) -> None:
+    file = fresh_project / "data" / "a.csv"
+    file.write_text(file.read_text() + "good 0 a,Up\n")
+    project, said = mk.Project(), []
+    train, _ = Parts(project.config, project.root)._read(project.registry, said.append)
+    assert len(train)
+    assert said[0] == "check data"
+    assert "warnings, which 'mlopskit data check' lists" in said[1]
