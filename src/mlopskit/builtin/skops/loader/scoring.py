@@ -106,7 +106,7 @@ def _are_pandas(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> bo
     """Say whether texts stand in pandas already, and polars would hold nothing in another way: then they stay there."""
     texts = [columns[name] for name, kind in kinds.items() if "string" in kind]
     alike = all(len(kind) == 1 or kind == {"number", "null"} for kind in kinds.values())
-    return alike and bool(texts) and all(type(cells).__module__.startswith("pandas.") for cells in texts)
+    return alike and bool(texts) and all(type(cells).__module__.partition(".")[0] == "pandas" for cells in texts)
 
 
 def _pandas(columns: Mapping[str, Any], kinds: Mapping[str, set[str]]) -> Any:

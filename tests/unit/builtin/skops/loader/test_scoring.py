@@ -76,6 +76,21 @@ def test_a_column_of_text_is_an_array_of_objects():
         assert (found.dtype, found.tolist()) == (object, ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("other", "library"),
+    [
+        ({"type": ["number", "null"]}, "pandas"),
+        ({"type": "boolean"}, "pandas"),
+        ({"type": ["boolean", "null"]}, "polars"),
+    ],
+)
+def test_pandas_texts_stay_in_pandas_where_polars_would_hold_the_same(other, library):
+    inputs = {"required": ["t", "o"], "properties": {"t": {"type": "string"}, "o": other}}
+    columns = {"t": pd.Series(["a", "b"]), "o": [True, False]}
+    assert type(to_frame(columns, inputs, "polars")).__module__.partition(".")[0] == library
+    assert isinstance(to_frame({**columns, "t": ["a", "b"]}, inputs, "polars"), pl.DataFrame)
+
+
 def test_integers_written_as_numbers_are_integers():
     inputs = {"required": ["i"], "properties": {"i": {"type": ["integer", "null"]}}}
     for values in ([1.0, None, 2], np.array([1.0, np.nan, 2.0])):
