@@ -19,6 +19,8 @@ from .transformers import check_function, check_one_hot, check_polynomial, check
 
 # scikit-learn sets these on the object although the class has them too.
 _OWN = {"positive"}
+# Handed on to functions that also take n_jobs, where no setting of the estimator itself has a say.
+_ARGUMENTS = {"kernel_params", "metric_params", "pairwise_kernels_kwargs"}
 
 
 def check(model: object, /) -> None:
@@ -42,6 +44,10 @@ def _check(part: Any) -> None:
         for name in vars(part):
             if hasattr(kind, name) and name not in _OWN:
                 raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
+        for name in _ARGUMENTS & vars(part).keys():
+            arguments = vars(part)[name]
+            if arguments is not None and (not isinstance(arguments, Mapping) or "n_jobs" in arguments):
+                raise ValueError(f"{kind.__name__}.{name} would start workers")
         for base in kind.__mro__:
             _CHECKS.get(base.__name__, _nothing)(part)
 
