@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlopskit.data import Dataset
-from mlopskit.delimited import _plain, _quoted
+from mlopskit.delimited import _plain, _quoted, read_text
 from mlopskit.errors import ConfigError, DataError, UnknownNameError
 from mlopskit.reading import read_columns, read_table
 
@@ -154,6 +156,19 @@ def test_numbers_are_read_back_exactly(tmp_path_factory, numbers):
     file = tmp_path_factory.mktemp("data") / "data.csv"
     file.write_text("x,y\n" + "".join(f"{number!r},1\n" for number in numbers))
     assert [float(cell) for cell in read_columns(file.name, file.parent, target="y")["x"]] == numbers
+
+
+WELL_FORMED = st.text(st.sampled_from('ab,;"\n é\t'), max_size=5).map(lambda text: f"x{text}")
+
+
+@given(st.lists(st.tuples(WELL_FORMED, WELL_FORMED), min_size=1, max_size=6))
+def test_well_formed_text_is_read_as_polars_reads_it(rows):
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows([("x", "y"), *rows])
+    data = buffer.getvalue().encode()
+    names, columns, _ = read_text(data, "a.csv", suffix=".csv", columns=None, separator=None)
+    other = pl.read_csv(data, infer_schema=False)
+    assert dict(zip(names, columns, strict=True)) == other.to_dict(as_series=False)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
