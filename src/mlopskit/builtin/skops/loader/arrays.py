@@ -8,7 +8,7 @@ import math
 import sys
 from typing import Any
 
-from .container import unpack
+from .container import MAX_TOTAL, unpack
 
 MAX_DIMENSION = 1 << 31
 
@@ -48,13 +48,16 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, Any]:
     return np.lib.format.read_array_header_1_0(io.BytesIO(data))
 
 
-def check_sparse(data: bytes, where: str) -> None:
+def check_sparse(data: bytes, where: str, *, allowed: int = MAX_TOTAL) -> int:
     """Check an .npz file of a sparse matrix: its parts are there, and each is an array of its kind.
+
+    Return how many bytes they are inflated, which must be no more than is allowed.
 
     Raises:
         ValueError: it is not such a file.
     """
-    members = {name.removesuffix(".npy"): array(part, where) for name, part in unpack(data, what=where).items()}
+    parts = unpack(data, what=where, allowed=allowed)
+    members = {name.removesuffix(".npy"): array(part, where) for name, part in parts.items()}
     needed = {"indices", "indptr", "format", "shape", "data"}
     if not needed <= members.keys() <= {*needed, "_is_array"}:
         raise ValueError(f"{where} is not a sparse matrix of rows or columns")
@@ -65,3 +68,4 @@ def check_sparse(data: bytes, where: str) -> None:
             raise ValueError(f"{where} has {name} of {members[name].dtype}")
     if members["shape"].shape != (2,) or members["shape"].dtype.kind != "i" or members["data"].dtype.kind not in "biuf":
         raise ValueError(f"{where} is not a sparse matrix of numbers")
+    return sum(map(len, parts.values()))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .arrays import array, check_sparse
+from .container import MAX_TOTAL
 from .names import KEY_TYPES, KEYS, SHARED, TYPES
 from .nodes import SCHEMA, expect, head, integer, is_node, scalar
 from .trees import check_tree
@@ -19,12 +20,15 @@ MAX_DEPTH = 64
 class Audit:
     """The problems of a tree of nodes and its members, each with its place and the name of the type if that is it."""
 
-    def __init__(self, root: Mapping[str, Any], members: Mapping[str, bytes], version: str) -> None:
+    def __init__(
+        self, root: Mapping[str, Any], members: Mapping[str, bytes], version: str, *, allowed: int = MAX_TOTAL
+    ) -> None:
         self.problems: list[tuple[str, str | None, str]] = []
         self.types: set[str] = set()
         self._members = members
         self._unused = set(members) - {SCHEMA}
         self._defined: dict[int, Mapping[str, Any]] = {}
+        self._left = allowed - sum(map(len, members.values()))
         self._version = json.dumps(version)
         self._checks: dict[str, Callable[[Any, str, int], None]] = {
             "ConstructorFromReduceNode": self._frozenset,
@@ -169,7 +173,7 @@ class Audit:
     def _sparse(self, node: Any, path: str, _depth: int) -> None:
         if node["type"] != "scipy":
             raise ValueError(f"a sparse matrix of type {ascii(node['type'])}")
-        check_sparse(self._member(node, "npz"), path)
+        self._left -= check_sparse(self._member(node, "npz"), path, allowed=self._left)
 
     def _member(self, node: Any, suffix: str) -> bytes:
         name = node["file"]

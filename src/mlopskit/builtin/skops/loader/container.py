@@ -48,8 +48,13 @@ def pack(members: Iterable[Raw]) -> bytes:
     return b"".join([*locals_, directory, end])
 
 
-def unpack(data: bytes, *, what: str = FILE) -> dict[str, bytes]:
-    """Return the members of an archive that `pack` could have written, inflated.
+def budget(data: bytes) -> int:
+    """Return how many bytes an archive may hold inflated, those in archives within it among them."""
+    return min(MAX_TOTAL, max(FREE, MAX_RATIO * len(data)))
+
+
+def unpack(data: bytes, *, what: str = FILE, allowed: int = MAX_TOTAL) -> dict[str, bytes]:
+    """Return the members of an archive that `pack` could have written, inflated to no more than is allowed.
 
     Raises:
         ValueError: it is another archive, or larger than the limits.
@@ -59,7 +64,7 @@ def unpack(data: bytes, *, what: str = FILE) -> dict[str, bytes]:
     for name, _, size, _ in members:
         if size > MAX_MEMBER:
             raise ValueError(f"{what}: {name} declares {size} bytes, at most {MAX_MEMBER} are read")
-    if total > MAX_TOTAL or total > max(FREE, MAX_RATIO * len(data)):
+    if total > min(allowed, budget(data)):
         raise ValueError(f"{what}: {len(data)} bytes declare {total} inflated, more than a model may")
     return {name: _inflate(member, what) for member in members for name in member[:1]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .audit import Audit
-from .container import FILE, unpack
+from .container import FILE, budget, unpack
 from .names import TRUSTED
 from .nodes import SCHEMA, parse
 from .objects import check
@@ -19,7 +19,7 @@ def load_estimator(data: bytes, /) -> Any:
     members = unpack(data)
     if SCHEMA not in members:
         raise ValueError(f"{FILE} has no {SCHEMA}")
-    audit = Audit(parse(members[SCHEMA]), members, sklearn.__version__)
+    audit = Audit(parse(members[SCHEMA]), members, sklearn.__version__, allowed=budget(data))
     for path, name, what in audit.problems[:1]:
         raise ValueError(f"{FILE}, {path}: {ascii(name[:120]) + ' ' if name else ''}{what}")
     import skops.io

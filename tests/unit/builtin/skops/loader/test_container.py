@@ -5,9 +5,14 @@ import json
 import zipfile
 
 import pytest
+import scipy.sparse
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
 
+from mlopskit.builtin.skops.archive import canonical
 from mlopskit.builtin.skops.loader import container
 from mlopskit.builtin.skops.loader.container import deflate, pack, unpack
+from mlopskit.builtin.skops.loader.estimator import load_estimator
 
 
 def crafted(archive):
@@ -163,3 +168,21 @@ def test_bombs_are_refused_before_they_burst(archive, model, spec, child, tmp_pa
     assert len(seen) == 7
     assert all(said.startswith("refused: ") for said in seen.values()), seen
     assert "memory" not in json.dumps(seen).lower()
+
+
+def test_archives_within_an_archive_share_its_budget(data, monkeypatch):
+    features, labels = data
+    models = [LogisticRegression(C=C).fit(scipy.sparse.csr_matrix(features), labels).sparsify() for C in (1, 2)]
+    voting = VotingClassifier([("one", models[0]), ("other", models[1])]).fit(features, labels)
+    voting.estimators_ = models
+    stored = canonical(voting)
+    outer = unpack(stored)
+    inner = [unpack(member) for name, member in outer.items() if name.endswith(".npz")]
+    assert len(inner) == len(models)
+    total = sum(len(part) for members in (outer, *inner) for part in members.values())
+    monkeypatch.setattr(container, "MAX_RATIO", 0)
+    monkeypatch.setattr(container, "FREE", total)
+    assert load_estimator(stored).predict(features).tolist() == voting.predict(features).tolist()
+    monkeypatch.setattr(container, "FREE", total - 1)
+    with pytest.raises(ValueError, match="more than a model may"):
+        load_estimator(stored)
