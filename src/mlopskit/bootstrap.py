@@ -21,6 +21,8 @@ OfRows = Callable[[NDArray[np.intp]], float]
 _BATCH = 1 << 22  # cells of a batch of resamples: 32 MB
 _MOST_PARTS = 400
 _DEFINED = 0.9  # share of resamples that must have a value
+# By how much careful bounds go further out, times the acceleration; found by simulation, see benchmarks/honesty.py.
+_CAUTION = 3.0
 
 
 def of_sums(
@@ -30,6 +32,7 @@ def of_sums(
     *,
     strata: NDArray[np.intp] | None = None,
     groups: NDArray[np.intp] | None = None,
+    careful: Sequence[bool] | None = None,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -37,7 +40,8 @@ def of_sums(
     """Return the BCa bounds of metrics that are functions of the sums of columns; None of one that is not defined.
 
     `rows` has the shape (n, columns). `strata` holds a number for each row: so many of each are drawn as there are.
-    `groups` alike: whole groups are drawn instead of rows, and strata are not looked at. The same input gives the
+    `groups` alike: whole groups are drawn instead of rows, and strata are not looked at. `careful` says of each metric
+    whether its bounds are to be careful ones, as `bca` has them. The same input gives the
     same bounds: the draws are seeded, and no library splits their sums among threads. Source: B. Efron, "Better
     bootstrap confidence intervals", Journal of the American Statistical Association 82 (1987) 171-185; the
     acceleration over several strata is that of a statistic of several samples, from their jackknife values.
@@ -55,9 +59,9 @@ def of_sums(
     ]
     found: list[Bounds | None] = []
     with np.errstate(divide="ignore", invalid="ignore"):
-        for metric in metrics:
-            value = float(metric(totals.sum(axis=0)))
-            found.append(bca(value, metric(np.asarray(drawn)), [metric(one) for one in left], confidence=confidence))
+        for metric, wary in zip(metrics, careful or [False] * len(metrics), strict=True):
+            value, values = float(metric(totals.sum(axis=0))), metric(np.asarray(drawn))
+            found.append(bca(value, values, [metric(one) for one in left], confidence=confidence, careful=wary))
     return found
 
 
@@ -74,6 +78,7 @@ def of_named(
     n: int,
     /,
     *,
+    careful: bool = False,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -95,7 +100,7 @@ def of_named(
         return np.array([answer.get(name, math.nan) for answer in answers], float)
 
     return {
-        name: bca(value, column(name, drawn), [column(name, left)], confidence=confidence)
+        name: bca(value, column(name, drawn), [column(name, left)], confidence=confidence, careful=careful)
         for name, value in values.items()
     }
 
@@ -119,11 +124,20 @@ def of_groups(
     return of_rows(of_members, len(members), confidence=confidence, resamples=resamples, seed=seed)
 
 
-def bca(value: float, drawn: Array, left_out: Sequence[Array], /, *, confidence: float = CONFIDENCE) -> Bounds | None:
+def bca(
+    value: float,
+    drawn: Array,
+    left_out: Sequence[Array],
+    /,
+    *,
+    confidence: float = CONFIDENCE,
+    careful: bool = False,
+) -> Bounds | None:
     """Return the bias-corrected and accelerated bounds of a value, given its resampled and its jackknife values.
 
     `left_out` holds the jackknife values of each stratum. None if the value, or more than a tenth of the resampled
-    ones, is no number.
+    ones, is no number. Samples of skewed values show too little of their skewness: `careful` bounds go further out, the
+    more the more skewed they look.
     """
     from scipy.special import ndtr, ndtri
 
@@ -138,7 +152,8 @@ def bca(value: float, drawn: Array, left_out: Sequence[Array], /, *, confidence:
     bias = float(ndtri(min(max(share, 0.5 / len(known)), 1 - 0.5 / len(known))))
     skew = _acceleration(left_out)
     bounds = []
-    for z in (-normal_quantile(confidence), normal_quantile(confidence)):
+    outer = normal_quantile(confidence) * (1 + _CAUTION * abs(skew) * careful)
+    for z in (-outer, outer):
         shrink = 1 - skew * (bias + z)
         # Beyond its pole the formula turns round; the outermost resample is then the answer.
         level = float(ndtr(bias + (bias + z) / shrink)) if shrink > 0 else float(z > 0)

@@ -70,7 +70,7 @@ class FunctionEvaluator(Evaluator):
         def values(rows: Any) -> dict[str, float]:
             return first if len(rows) == len(true) and (rows[1:] > rows[:-1]).all() else self._drawn(true, said, rows)
 
-        bounds = bootstrap.of_named(values, len(true))
+        bounds = bootstrap.of_named(values, len(true), careful=True)
         method = "paired bca" if said[1:] else "bca"
         return [_estimate(name, slice, one, len(true), method) for name, one in bounds.items()]
 
@@ -111,13 +111,25 @@ def _estimate(name: str, slice: str, bounds: Bounds | None, n: int, method: str)
 def _labels(data: Dataset) -> Any:
     import numpy as np
 
+    several: Any = data
+    if len(_targets(data)) > 1:
+        return np.column_stack([*several.label_columns().values()])
     return np.asarray(data.labels)
 
 
 def _predictions(model: Scorer, data: Dataset) -> Any:
     import numpy as np
 
-    return np.asarray(model.score(data.input_columns())["prediction"]) if len(data) else np.empty(0)
+    if not len(data):
+        return np.empty(0)
+    outputs, targets = model.score(data.input_columns()), _targets(data)
+    if len(targets) > 1:
+        return np.column_stack([np.asarray(outputs[f"prediction.{name}"]) for name in targets])
+    return np.asarray(outputs["prediction"])
+
+
+def _targets(data: Dataset) -> Sequence[str]:
+    return getattr(data, "targets", None) or [data.target]
 
 
 def as_evaluator(given: object, /) -> Evaluator | None:
@@ -145,7 +157,7 @@ def imported(path: str, root: Path, /) -> Any:
     """
     module, _, attribute = path.partition(":")
     folder, written = str(root.absolute()), sys.dont_write_bytecode
-    for name in [name for name, one in sys.modules.items() if _is_outdated(name, one, module)]:
+    for name in [name for name, one in sys.modules.items() if _is_outdated(name, one, module, folder)]:
         del sys.modules[name]
     importlib.invalidate_caches()
     # Bytecode is matched by size and whole seconds: after two quick edits it would bring the older code back.
@@ -166,8 +178,8 @@ def imported(path: str, root: Path, /) -> Any:
             sys.path.remove(folder)
 
 
-def _is_outdated(name: str, found: object, module: str) -> bool:
-    """Say whether a module is of the package that is wanted, and not installed: it may have been edited."""
+def _is_outdated(name: str, found: object, module: str, folder: str) -> bool:
+    """Say whether a module is of the package that is wanted, and stands in the folder: it may have been edited."""
     file = getattr(found, "__file__", None)
     same = name.partition(".")[0] == module.partition(".")[0]
-    return same and file is not None and "site-packages" not in file
+    return same and file is not None and Path(file).is_relative_to(folder) and "site-packages" not in file

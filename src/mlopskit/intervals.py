@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 CONFIDENCE = 0.95
 # Below so many rows, no bound of an unbounded metric holds what it says; benchmarks/honesty.py shows it.
 FEWEST = 100
-_MOST = 1 << 62
+# Nor do they where few rows decide: beyond this acceleration, a sixth of the skewness over the root of the rows.
+_HEAVIEST = 0.06
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,16 @@ def capped(bounds: Bounds, n: float, /, *, confidence: float = CONFIDENCE) -> Bo
     most = cap(n, confidence=confidence)
     lower, upper = min(bounds.lower, most), max(bounds.upper, 1 - most)
     return Bounds(value=bounds.value, lower=max(lower, 0.0), upper=min(upper, 1.0))
+
+
+def rows_for(values: NDArray[np.float64], /) -> int:
+    """Return how many rows it takes until their mean no longer hangs on a few of such values; 0 without any spread."""
+    deviations = values - values.mean() if len(values) else values
+    spread = float((deviations**2).mean()) if len(values) else 0.0
+    if spread <= 0:
+        return 0
+    skewness: float = float((deviations**3).mean()) / spread**1.5
+    return math.ceil((skewness / (6 * _HEAVIEST)) ** 2)
 
 
 def normal_quantile(confidence: float, /) -> float:

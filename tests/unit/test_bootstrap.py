@@ -114,3 +114,11 @@ def test_a_pole_of_the_formula_is_answered_with_the_outermost_resample():
     for sign in (1, -1):
         found = bootstrap.bca(990.0, drawn, [sign * left])
         assert drawn.min() <= found.lower <= found.upper <= drawn.max()
+
+
+def test_careful_bounds_go_further_out_the_more_skewed_the_values_are(values):
+    plain, careful = (bootstrap.of_sums(rows_of(values), [mean], careful=[one])[0] for one in (False, True))
+    assert careful.lower < plain.lower < plain.upper < careful.upper
+    even = np.concatenate([values, -values])
+    plain, careful = (bootstrap.of_sums(rows_of(even), [mean], careful=[one])[0] for one in (False, True))
+    assert careful == plain

@@ -85,6 +85,16 @@ def test_no_bound_is_nearer_to_the_end_than_the_rows_can_prove():
     assert intervals.cap(0) == 0
 
 
+def test_it_takes_more_rows_where_few_of_them_decide():
+    assert intervals.rows_for(np.full(10, 0.1)) == 0
+    assert intervals.rows_for(np.array([])) == 0
+    values = np.array([0.0] * 99 + [1.0])
+    needed = intervals.rows_for(values)
+    assert needed == math.ceil((stats.skew(values) / (6 * 0.06)) ** 2)
+    assert needed == intervals.rows_for(-1000 * values) > 100
+    assert intervals.rows_for(np.random.default_rng(0).uniform(size=100)) < 10
+
+
 # --- areas under ROC curves ----------------------------------------------------------------------------------------
 
 SCORES = st.lists(st.integers(0, 6).map(float), min_size=2, max_size=25).map(np.array)

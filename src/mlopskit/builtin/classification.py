@@ -148,6 +148,6 @@ def _mean(values: Sequence[Array]) -> Array:
 
 
 _LOSSES = (
-    Metric(name="log_loss", formula=lambda sums: sums["log loss"] / sums[ROWS], unit=False),
+    Metric(name="log_loss", formula=lambda sums: sums["log loss"] / sums[ROWS], unit=False, tail="log loss"),
     Metric(name="brier", formula=lambda sums: sums["brier"] / sums[ROWS]),
 )

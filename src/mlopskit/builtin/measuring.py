@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ AREA = "roc_auc"
 class Metric:
     """A metric as a formula of sums of columns.
 
-    `unit` says that it lies in [0, 1]. `of` is the sum of rows that it is about: all, or fewer. `hit` names the column
-    of a proportion: of the rows `of`, those that count.
+    `unit` says that it lies in [0, 1]; if not, `tail` is the column of which a few rows may decide it. `of` is the sum
+    of rows that it is about: all, or fewer. A proportion is the share of `hit` among the rows `base`, two columns.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Metric:
     of: Formula = field(default=lambda sums: sums[ROWS])
     hit: str = ""
     base: str = ""
+    tail: str = ""
 
 
 def proportion(name: str, hit: str, base: str) -> Metric:
@@ -80,8 +82,16 @@ class Measured:
         return int(metric.of({name: np.asarray(column.sum()) for name, column in self.columns.items()}))
 
 
-def estimates(measured: Measured, slice: str, /, *, confidence: float) -> Iterator[Estimate]:
-    """Yield the estimate of each metric."""
+def estimates(
+    measured: Measured,
+    slice: str,
+    /,
+    *,
+    confidence: float,
+    seed: int = bootstrap.SEED,
+    fewest: int = intervals.FEWEST,
+) -> Iterator[Estimate]:
+    """Yield the estimate of each metric; `seed` is that of the draws, `fewest` the rows that an unbounded one needs."""
     exact = [one for one in measured.metrics if one.hit and measured.groups is None]
     others = [one for one in measured.metrics if one not in exact]
     for metric in exact:
@@ -93,20 +103,34 @@ def estimates(measured: Measured, slice: str, /, *, confidence: float) -> Iterat
     formulas = [measured.of_sums(one) for one in others]
     drawn: Sequence[Bounds | None] = [None] * len(others)
     if len(measured.columns[ROWS]):
-        drawn = bootstrap.of_sums(measured.matrix, formulas, groups=measured.groups, confidence=confidence)
+        careful = [not one.unit for one in others]
+        drawn = bootstrap.of_sums(
+            measured.matrix, formulas, groups=measured.groups, careful=careful, confidence=confidence, seed=seed
+        )
     for metric, bounds in zip(others, drawn, strict=True):
         n = _independent(measured, measured.rows_of(metric))
-        yield estimate(metric.name, slice, bounds, n, method="bca", unit=metric.unit, confidence=confidence)
+        about: dict[str, Any] = {"method": "bca", "unit": metric.unit, "confidence": confidence, "fewest": fewest}
+        found = estimate(metric.name, slice, bounds, n, **about)
+        yield _light(found, measured.columns[metric.tail]) if metric.tail else found
 
 
 def estimate(
-    metric: str, slice: str, bounds: Bounds | None, n: int, /, *, method: str, unit: bool, confidence: float
+    metric: str,
+    slice: str,
+    bounds: Bounds | None,
+    n: int,
+    /,
+    *,
+    method: str,
+    unit: bool,
+    confidence: float,
+    fewest: int = intervals.FEWEST,
 ) -> Estimate:
     """Return an estimate whose bounds say no more than n rows can prove."""
     if bounds is None or not n:
         return Estimate(metric=metric, value=0.0, lower=None, upper=None, n=0, method=method, slice=slice)
-    if not unit and n < intervals.FEWEST:
-        reason = f"the bounds of {metric} need at least {intervals.FEWEST} rows"
+    if not unit and n < fewest:
+        reason = f"the bounds of {metric} need at least {fewest} rows"
         return Estimate(
             metric=metric, value=bounds.value, lower=None, upper=None, n=n, method=method, slice=slice, reason=reason
         )
@@ -114,6 +138,15 @@ def estimate(
     return Estimate(
         metric=metric, value=kept.value, lower=kept.lower, upper=kept.upper, n=n, method=method, slice=slice
     )
+
+
+def _light(found: Estimate, tail: Array) -> Estimate:
+    """Return an estimate without its bounds where a few rows decide it: more like them may not have been seen."""
+    needed = intervals.rows_for(tail)
+    if found.lower is None or found.n >= needed:
+        return found
+    reason = f"a few rows decide {found.metric}, its bounds need about {needed:,} rows like these"
+    return replace(found, lower=None, upper=None, reason=reason)
 
 
 def _proportion(measured: Measured, metric: Metric, slice: str, confidence: float) -> Estimate:
@@ -185,9 +218,11 @@ def difference(name: str, slice: str, first: Measured, second: Measured, /, *, c
         np.hstack([first.matrix, second.matrix]),
         [lambda sums: formulas[0](sums[..., :width]) - formulas[1](sums[..., width:])],
         groups=first.groups,
+        careful=[not metric.unit],
         confidence=confidence,
     )
-    return bounded_difference(name, slice, found, n, unit=metric.unit)
+    judged = bounded_difference(name, slice, found, n, unit=metric.unit)
+    return _light(judged, first.columns[metric.tail] - second.columns[metric.tail]) if metric.tail else judged
 
 
 def bounded_difference(name: str, slice: str, bounds: Bounds | None, n: int, /, *, unit: bool) -> Estimate:

@@ -27,7 +27,8 @@ class MultilabelEvaluator(MeasuringEvaluator):
 
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        targets: Mapping[str, Any] = data.label_columns()  # type: ignore[attr-defined]
+        several: Any = data
+        targets: Mapping[str, Any] = several.label_columns()
         outputs = model.score(data.input_columns()) if len(data) else {}
         true, said = [], []
         for name, cells in targets.items():

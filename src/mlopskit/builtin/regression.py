@@ -57,7 +57,7 @@ def _r2(sums: Mapping[str, Array]) -> Array:
 
 _NOISE = 1e-12
 METRICS = (
-    Metric(name="mae", formula=lambda sums: sums["absolute"] / sums[ROWS], unit=False),
-    Metric(name="rmse", formula=lambda sums: np.sqrt(sums["squared"] / sums[ROWS]), unit=False),
-    Metric(name="r2", formula=_r2, unit=False),
+    Metric(name="mae", formula=lambda sums: sums["absolute"] / sums[ROWS], unit=False, tail="absolute"),
+    Metric(name="rmse", formula=lambda sums: np.sqrt(sums["squared"] / sums[ROWS]), unit=False, tail="squared"),
+    Metric(name="r2", formula=_r2, unit=False, tail="squared"),
 )

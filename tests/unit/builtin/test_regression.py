@@ -78,3 +78,17 @@ def test_two_models_are_compared_row_by_row():
     few = RegressionEvaluator().compare(Said(), Said("worse"), rows, metric="mae", slice="side=right")
     assert few.upper is None
     assert "at least 100 rows" in few.reason
+
+
+def test_what_hangs_on_a_few_rows_is_not_judged():
+    true = np.zeros(200)
+    said = np.append(np.tile([1.0, -1.0], 99), [50.0, 50.0])
+    rows = Dataset(columns={"said": said.tolist(), "near": (said / 2).tolist(), "y": true.tolist()}, target="y")
+    found = RegressionEvaluator().evaluate(Said(), rows)
+    finding = Gate.parse("rmse <= 1000").judge(found)
+    assert not finding.passed
+    assert "a few rows decide rmse, its bounds need about" in finding.reason
+    assert Gate.parse("rmse.value <= 1000").judge(found).passed
+    compared = RegressionEvaluator().compare(Said("near"), Said(), rows, metric="rmse", slice="")
+    assert compared.upper is None
+    assert "a few rows decide rmse" in compared.reason
