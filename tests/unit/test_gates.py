@@ -138,7 +138,7 @@ def test_a_verdict_is_read_as_it_was_written(findings: list[bool], override: str
 
 def test_a_verdict_is_shown_as_a_table() -> None:
     assert "passed" in verdict(True).table().text(width=80)
-    assert verdict(True)._repr_html_().startswith("<table>")
+    assert "<table" in verdict(True)._repr_html_()
 
 
 def test_a_gate_may_be_relative_to_an_alias() -> None:
