@@ -64,9 +64,10 @@ def outcome_of(package: ModelPackage, verdict: Verdict, /) -> dict[str, Any]:
     metrics = {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in estimates}
     sizes = {path: entry["size"] for path, entry in package.manifest["files"].items()}
     models = {f"{model.format}_bytes": sum(sizes[path] for path in model.files) for model in package.models}
+    measured = {one.metric: one.value for one in verdict.measurements if math.isfinite(one.value)}
     failed = {finding.gate: finding.reason for finding in verdict.findings if not finding.passed}
     return {
         "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
-        "measurements": {**models, "package_bytes": sum(sizes.values())},
+        "measurements": {**models, "package_bytes": sum(sizes.values()), **measured},
         "verdict": {"passed": verdict.passed, "gates": len(verdict.findings), "failed": failed},
     }

@@ -73,7 +73,10 @@ def test_a_run_records_what_it_took_and_made(project: mk.Project) -> None:
     accuracy = package.evaluation.find("accuracy", "source=b")  # type: ignore[union-attr]
     assert first.metrics["accuracy[source=b]"] == accuracy.value  # type: ignore[union-attr]
     sizes = {file.name: file.stat().st_size for file in package.folder.rglob("*") if file.name != "manifest.json"}
-    assert first.measurements == {"skops_bytes": sizes["model.skops"], "package_bytes": sum(sizes.values())}
+    expected = {"skops_bytes": sizes["model.skops"], "package_bytes": sum(sizes.values())}
+    assert {name: first.measurements[name] for name in expected} == expected
+    verdict = project.verdict(package.digest)
+    assert {one.metric for one in verdict.measurements} <= first.measurements.keys()  # type: ignore[union-attr]
     assert first.verdict == {"passed": True, "gates": 2, "failed": {}}
     assert first.seconds.keys() == {"read", "train", "package and judge"}
 
