@@ -40,7 +40,7 @@ class LoadedModel:
         Raises:
             RowError: a row does not fit the schema; it names the row, the column and the value.
         """
-        if isinstance(data, Sequence):
+        if type(data) is list or isinstance(data, Sequence):
             return self.model.predict(data)
         import narwhals as nw
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,7 +59,7 @@ class Checker:
         """Return rows as checked columns, as `to_columns` does."""
         names = self.parts.keys()
         for number, row in enumerate(rows):
-            if not isinstance(row, Mapping):
+            if type(row) is not dict and not isinstance(row, Mapping):
                 raise RowError(
                     f"Row {number} is a {type(row).__name__}.",
                     remedy="Give each row as a table of column → value.",
@@ -66,9 +67,25 @@ class Checker:
                 )
             if row.keys() != names:
                 raise _wrong_names(row.keys(), names, where=f"Row {number}")
+        if len(rows) == 1:
+            return self._one_row(rows[0])
         if not rows:
             raise _no_rows()
         return {name: part.check([row[name] for row in rows]) for name, part in self.parts.items()}
+
+    @cached_property
+    def _looks(self) -> list[tuple[str, _Column, Mapping[type, tuple[float, ...]]]]:
+        return [(name, part, part.fitting) for name, part in self.parts.items()]
+
+    def _one_row(self, cells: Row) -> dict[str, list[Cell]]:
+        """Return one row as checked columns. Services ask so: a loop of few steps, for each of them counts."""
+        made = {}
+        for name, part, fitting in self._looks:
+            cell: Any = cells[name]
+            limits = fitting.get(type(cell))  # as _surely_fits, without a call for each column
+            surely = limits is not None and (not limits or limits[0] <= cell <= limits[1])
+            made[name] = [cell] if surely else part.check([cell])
+        return made
 
     def columns(self, columns: Columns, /) -> dict[str, Any]:
         """Return columns checked, as `check_columns` does."""
@@ -85,6 +102,11 @@ class Checker:
         if lengths == {0}:
             raise _no_rows()
         return checked
+
+
+def _surely_fits(cell: Any, fitting: Mapping[type, tuple[float, ...]]) -> bool:
+    limits = fitting.get(type(cell))
+    return limits is not None and (not limits or limits[0] <= cell <= limits[1])
 
 
 def _no_rows() -> RowError:
@@ -148,9 +170,24 @@ class _Column:
             return None
         return frozenset(cell for cell in known if misfit(cell, self.spec) is None)
 
+    @cached_property
+    def fitting(self) -> Mapping[type, tuple[float, ...]]:
+        """The types of which cells surely fit: of a number the least and the greatest, of others all."""
+        if "enum" in self.spec:
+            return {}
+        # Not infinity: what is beyond the largest number, and NaN, is between no two of these.
+        limits = (max(self._range[0], -sys.float_info.max), min(self._range[1], sys.float_info.max))
+        kinds: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float)}
+        numbers: dict[type, tuple[float, ...]] = {
+            kind: limits for name in types_of(self.spec) for kind in kinds.get(name, ())
+        }
+        return {**dict.fromkeys(self._free, ()), **numbers}
+
     def check_any(self, values: Any) -> Any:
         """Return an array or series as it is where a look at it tells that all fits, else a list, as `check` does."""
-        if not isinstance(values, list) and hasattr(values, "dtype"):
+        if type(values) is list:
+            return values if len(values) == 1 and _surely_fits(values[0], self.fitting) else self.check(values)
+        if hasattr(values, "dtype"):
             known = self._known if "enum" in self.spec else None
             if fits(values, types_of(self.spec), self.spec, self._range, known):
                 return values

@@ -62,7 +62,11 @@ class Model:
             RowError: a row does not fit the input schema.
             PackageError: the model failed, or its answer does not fit the output schema.
         """
-        return list(rows_of(self._answer(self._inputs.rows(rows), len(rows))))
+        count = len(rows)
+        answer = self._answer(self._inputs.rows(rows), count)
+        if count == 1 and {list} == set(map(type, answer.values())):
+            return [{name: cells[0] for name, cells in answer.items()}]
+        return list(rows_of(answer))
 
     def predict_columns(self, columns: Columns, /) -> dict[str, Any]:
         """Return the outputs for whole columns, as `check_columns` gives them: arrays where the scorer answers so."""
@@ -114,7 +118,7 @@ class Model:
 def rows_of(columns: Columns, /) -> Iterator[dict[str, Any]]:
     """Yield columns as rows."""
     names = list(columns)
-    lists = [cells if isinstance(cells, list | tuple) else cells.tolist() for cells in columns.values()]
+    lists = [cells if type(cells) in (list, tuple) else cells.tolist() for cells in columns.values()]
     for cells in zip(*lists, strict=True):
         yield dict(zip(names, cells, strict=True))
 

@@ -18,8 +18,7 @@ class EstimatorScorer:
 
         self.engine = f"scikit-learn {sklearn.__version__}"
         self._estimator = estimator
-        self._inputs = spec["schema"]["inputs"]
-        self._frame = spec["frame"]
+        self._framing = Framing(spec["schema"]["inputs"], spec["frame"])
         self._outputs: Sequence[str] = spec["schema"]["outputs"]["required"][1:]
         if not callable(getattr(estimator, "predict", None)):
             raise ValueError(f"{type(estimator).__name__} has no predict")
@@ -35,15 +34,17 @@ class EstimatorScorer:
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the prediction of each row, and the probabilities that the schema names."""
-        given = to_frame(rows, self._inputs, self._frame)
+        given = self._framing.made(rows)
         answers = self._estimator.predict(given)
         if answers.ndim == 2 and answers.shape[1] == 1:
             answers = answers[:, 0]
-        columns = {"prediction": answers}
-        if self._outputs:
-            columns.update(zip(self._outputs, self._estimator.predict_proba(given).T, strict=True))
-        whole = any(hasattr(cells, "dtype") for cells in rows.values())
-        return {name: _wide(cells) if whole else cells.tolist() for name, cells in columns.items()}
+        probabilities: Any = self._estimator.predict_proba(given).T if self._outputs else []
+        plain = {list} == set(map(type, rows.values()))
+        if plain and self._outputs:
+            probabilities = probabilities.tolist()
+        columns = {"prediction": answers.tolist() if plain else answers}
+        columns.update(zip(self._outputs, probabilities, strict=True))
+        return columns if plain else {name: _wide(cells) for name, cells in columns.items()}
 
 
 def _wide(cells: Any) -> Any:
@@ -56,18 +57,28 @@ def _wide(cells: Any) -> Any:
 
 def to_frame(columns: Mapping[str, Any], inputs: Mapping[str, Any], frame: str) -> Any:
     """Return columns of plain cells as the model wants them: "arrays", "column", "pandas" or "polars"."""
-    names = inputs["required"]
-    kinds = {name: _kinds(inputs["properties"][name]) for name in names}
-    if frame == "column":
-        return _objects(columns[names[0]])
-    if frame == "arrays":
-        numeric = all(kind <= {"integer", "number", "boolean", "null"} for kind in kinds.values())
-        return _matrix([columns[name] for name in names], numeric=numeric)
-    if frame == "pandas" or (frame == "polars" and _are_pandas(columns, kinds)):
-        return _pandas(columns, kinds)
-    if frame == "polars":
-        return _polars(columns, kinds)
-    raise ValueError(f"the frame {ascii(frame)} is not known")
+    return Framing(inputs, frame).made(columns)
+
+
+class Framing:
+    """How columns of a schema become what the model wants, made ready: a model answers many requests in one way."""
+
+    def __init__(self, inputs: Mapping[str, Any], frame: str) -> None:
+        if frame not in ("arrays", "column", "pandas", "polars"):
+            raise ValueError(f"the frame {ascii(frame)} is not known")
+        self._kinds = {name: _kinds(inputs["properties"][name]) for name in inputs["required"]}
+        self._numeric = all(kind <= {"integer", "number", "boolean", "null"} for kind in self._kinds.values())
+        self._frame = frame
+
+    def made(self, columns: Mapping[str, Any]) -> Any:
+        """Return columns of plain cells as the model wants them."""
+        if self._frame == "arrays":
+            return _matrix([columns[name] for name in self._kinds], numeric=self._numeric)
+        if self._frame == "column":
+            return _objects(columns[next(iter(self._kinds))])
+        if self._frame == "pandas" or _are_pandas(columns, self._kinds):
+            return _pandas(columns, self._kinds)
+        return _polars(columns, self._kinds)
 
 
 def _kinds(spec: Mapping[str, Any]) -> set[str]:
@@ -77,7 +88,7 @@ def _kinds(spec: Mapping[str, Any]) -> set[str]:
 def _matrix(columns: Sequence[Any], *, numeric: bool) -> Any:
     import numpy as np
 
-    if all(isinstance(cells, list) for cells in columns):
+    if all(type(cells) is list for cells in columns):
         return np.array(columns, dtype=float if numeric else object).T.copy(order="C")
     made = np.empty((len(columns[0]), len(columns)), dtype=float if numeric else object)
     for number, cells in enumerate(columns):

@@ -322,7 +322,7 @@ NEIGHBORS = {
     "fewer points": changed("_fit_X", lambda points: points[:3]),
     "flat points": changed("_fit_X", np.ravel),
     "more points said": attribute("n_samples_fit_", FAR),
-    "search tree said": attribute("_fit_method", "kd_tree"),
+    "unknown search said": attribute("_fit_method", "auto"),
     "metric of indices": attribute("effective_metric_", "precomputed"),
     "metric of text": attribute("metric", "evil"),
     "other features in": attribute("n_features_in_", 2),
