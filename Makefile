@@ -36,6 +36,7 @@ check: setup  ## lint, types, import contracts, documentation
 
 prove: setup  ## measure every figure that the documentation names (long)
 	@$(RUN)/python benchmarks/prove.py
+	@$(RUN)/python -m pytest -q -n auto -m slow tests/e2e/test_zoo.py
 	@$(RUN)/python benchmarks/honesty.py
 
 lock: .uv/bin/uv  ## choose the newest versions and write them down
