@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,12 +19,17 @@ class EstimatorScorer:
 
         self.engine = f"scikit-learn {sklearn.__version__}"
         self._estimator = estimator
-        self._framing = Framing(spec["schema"]["inputs"], spec["frame"])
+        self._inputs = spec["schema"]["inputs"]
+        self._frame = spec["frame"]
         self._outputs: Sequence[str] = spec["schema"]["outputs"]["required"][1:]
         if not callable(getattr(estimator, "predict", None)):
             raise ValueError(f"{type(estimator).__name__} has no predict")
         if self._outputs:
             self._check_labels()
+
+    @functools.cached_property
+    def _framing(self) -> Framing:
+        return Framing(self._inputs, self._frame)
 
     def _check_labels(self) -> None:
         if not callable(getattr(self._estimator, "predict_proba", None)):
