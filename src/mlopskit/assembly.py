@@ -22,11 +22,12 @@ from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
 from mlopskit.packaging import GoldenSpec
-from mlopskit.pipeline import Pipeline, Progress
+from mlopskit.pipeline import Pipeline
 from mlopskit.records import Run
 from mlopskit.registry import Registry, resolve_place
 from mlopskit.runtime import canonical
 from mlopskit.splits import split
+from mlopskit.steps import Progress
 from mlopskit.storage import Place
 from mlopskit.trainer import Trainer
 

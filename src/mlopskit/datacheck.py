@@ -13,6 +13,7 @@ from typing import Any
 from mlopskit.data import Dataset, overlap
 from mlopskit.datareport import DataFinding, DataReport, Severity, shown
 from mlopskit.errors import MlopskitError, unknown
+from mlopskit.runtime.profile import types_of
 
 # What a project may take on purpose, by [data] allow.
 ALLOWABLE = ("drift", "leakage")
@@ -100,15 +101,11 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[Severity, 
     warn: list[str] = []
     for name in now:
         if name in before and before[name]["type"] != now[name]["type"]:
-            old, new = _kinds(before[name]["type"]), _kinds(now[name]["type"])
+            old, new = set(types_of(before[name])), set(types_of(now[name]))
             change = f"{name!r} was {' or '.join(sorted(old))}, is {' or '.join(sorted(new))}"
             kinds = (*(old - {"null"}), *(new - {"null"}))
             (warn if kinds[0] == kinds[-1] or kinds in _WIDENED else refuse).append(change)
     return {"refuse": refuse, "warn": warn}
-
-
-def _kinds(kind: str | Sequence[str]) -> set[str]:
-    return {kind} if isinstance(kind, str) else set(kind)
 
 
 def _missing(train: Dataset, test: Dataset) -> Iterator[DataFinding]:

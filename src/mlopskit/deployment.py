@@ -31,14 +31,9 @@ from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
+from mlopskit.steps import Progress, quiet
 
 DEADLINE = 60.0
-Progress = Callable[[str], None]
-
-
-def quiet(step: str) -> None:
-    """Say nothing of a step."""
-    del step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,7 +127,7 @@ def _facts(side: Side) -> dict[str, Facts | None]:
 def _metrics(package: ModelPackage | None, run: Run | None) -> Facts | None:
     if package is not None and package.evaluation is not None:
         found = package.evaluation.estimates
-        return {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in found}
+        return {one.title: one.value for one in found}
     return dict(run.metrics) if run and run.metrics else None
 
 

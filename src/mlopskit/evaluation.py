@@ -28,6 +28,11 @@ class Estimate:
     reason: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """The metric, with its slice as gates write it: metric[column=value]."""
+        return f"{self.metric}[{self.slice}]" if self.slice else self.metric
+
     def as_table(self) -> dict[str, Any]:
         """Return the estimate as a plain table, without what it does not say."""
         return {name: value for name, value in vars(self).items() if value or name not in ("reason", "counts")}

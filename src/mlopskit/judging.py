@@ -61,7 +61,7 @@ def _leaked(shared: Sequence[int], text: str) -> tuple[Finding, ...]:
 def outcome_of(package: ModelPackage, verdict: Verdict, /) -> dict[str, Any]:
     """Return what a run's record keeps of its package and verdict: metrics, measurements, and which gates failed."""
     estimates = package.evaluation.estimates if package.evaluation else ()
-    metrics = {f"{one.metric}[{one.slice}]" if one.slice else one.metric: one.value for one in estimates}
+    metrics = {one.title: one.value for one in estimates}
     sizes = {path: entry["size"] for path, entry in package.manifest["files"].items()}
     models = {f"{model.format}_bytes": sum(sizes[path] for path in model.files) for model in package.models}
     measured = {one.metric: one.value for one in verdict.measurements if math.isfinite(one.value)}

@@ -24,14 +24,8 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, home
+from mlopskit.steps import Progress, quiet
 from mlopskit.trainer import Trainer
-
-Progress = Callable[[str], None]
-
-
-def quiet(step: str) -> None:
-    """Say nothing of a step."""
-    del step
 
 
 def package(

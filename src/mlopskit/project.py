@@ -12,16 +12,16 @@ from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config
 from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
-from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, quiet, verify
+from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, verify
 from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.errors import ConfigError, RefusedError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.pipeline import Progress
 from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, home, resolve_place
 from mlopskit.runtime.names import check_name
 from mlopskit.status import Places, Status
+from mlopskit.steps import Progress, quiet
 from mlopskit.tables import Table
 
 # A number with fewer digits is a run's, not the beginning of a digest.

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-Step = Callable[[str], None]
+Progress = Callable[[str], None]
+
+
+def quiet(step: str) -> None:
+    """Say nothing of a step."""
+    del step
 
 
 @contextmanager
-def progress(what: str, /) -> Iterator[Step]:
+def progress(what: str, /) -> Iterator[Progress]:
     """Give a function that shows the step at work; in a notebook below the cell, on a terminal on standard error.
 
     Where standard error is a pipe or a file, it does nothing. Give it to what takes `progress`:
@@ -39,7 +44,7 @@ def _in_notebook() -> bool:
     return hasattr(running, "kernel")
 
 
-def _terminal(what: str) -> Iterator[Step]:
+def _terminal(what: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.text import Text
 
@@ -47,7 +52,7 @@ def _terminal(what: str) -> Iterator[Step]:
         yield lambda step: status.update(Text(f"{what}: {step} …"))
 
 
-def _notebook(what: str) -> Iterator[Step]:
+def _notebook(what: str) -> Iterator[Progress]:
     """Show one line that changes, and stays with the time that all took."""
     display: Callable[..., Any] = sys.modules["IPython"].display.display
     start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,9 +39,9 @@ class MeasuringEvaluator(Evaluator):
                 key="confidence",
             )
 
+    @abstractmethod
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        raise NotImplementedError
 
     def evaluate(self, model: Scorer, data: Dataset, /) -> Evaluation:
         """Return the estimates of a model on all rows of a dataset and on each slice of it.

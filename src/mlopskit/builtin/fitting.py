@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
-
-Step = Callable[[str], None]
+from mlopskit.steps import Progress
 
 _LOG = logging.getLogger("mlopskit")
 _WEIGHT = "sample_weight"
@@ -19,7 +18,7 @@ _WEIGHT = "sample_weight"
 _TASK = "candidate-split-evaluation"
 
 
-def fit(model: Any, inputs: Any, labels: Any, data: Dataset, /, *, progress: Step) -> Any:
+def fit(model: Any, inputs: Any, labels: Any, data: Dataset, /, *, progress: Progress) -> Any:
     """Fit a model to rows, with the dataset's weights and groups where it names such columns.
 
     `progress` is told of each candidate of a search that is evaluated in this process.
@@ -151,7 +150,7 @@ def _first_failure(model: Any, inputs: Any, labels: Any, beside: dict[str, Any])
 
 
 @contextmanager
-def _watched(search: Any, progress: Step) -> Iterator[None]:
+def _watched(search: Any, progress: Progress) -> Iterator[None]:
     """Tell of each candidate, by scikit-learn's callbacks (from its release 1.9 on), and leave none of them behind."""
     if not hasattr(search, "set_callbacks"):
         yield
@@ -167,8 +166,8 @@ def _watched(search: Any, progress: Step) -> Iterator[None]:
 class _Candidates:
     """Counts the candidates of a search. In a worker process, where there is nobody to tell, it does nothing."""
 
-    def __init__(self, progress: Step) -> None:
-        self._progress: Step | None = progress
+    def __init__(self, progress: Progress) -> None:
+        self._progress: Progress | None = progress
         self._fits = itertools.count(1)
 
     def __getstate__(self) -> dict[str, Any]:

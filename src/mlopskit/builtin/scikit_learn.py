@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlopskit.builtin.fitting import Step, fit
+from mlopskit.builtin.fitting import fit
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, TrainingError, nearest
 from mlopskit.estimators import frame_of, is_classifier
+from mlopskit.steps import Progress, quiet
 from mlopskit.trainer import Trainer
 
 _LOG = logging.getLogger("mlopskit")
@@ -44,7 +45,7 @@ class ScikitLearnTrainer(Trainer):
     seed: int | None = 0
     root: str | Path = "."
 
-    def train(self, data: Dataset, /, *, progress: Step = lambda _: None) -> object:
+    def train(self, data: Dataset, /, *, progress: Progress = quiet) -> object:
         """Return the estimator fitted to the rows of a dataset, with its weights and, in a search, its groups.
 
         `progress` is told of each candidate of a search.

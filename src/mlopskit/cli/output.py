@@ -13,6 +13,7 @@ import click
 
 from mlopskit import steps
 from mlopskit.errors import MlopskitError
+from mlopskit.runtime.errors import printable
 
 
 def show(value: Any, text: str, /, *, as_json: bool) -> None:
@@ -28,18 +29,13 @@ def say_error(error: MlopskitError, /, *, as_json: bool) -> int:
         click.echo(json.dumps({**about, "notes": notes, "exit_code": error.exit_code}, sort_keys=True))
         return error.exit_code
     label = click.style(_LABELS.get(error.exit_code, "Error"), fg="red", bold=True)
-    click.echo(f"{label}{f' at {step!r}' if step else ''}: {_printable(error.message)}", err=True)
+    click.echo(f"{label}{f' at {step!r}' if step else ''}: {printable(error.message)}", err=True)
     for line in (error.remedy, *notes):
-        click.echo(f"  {_printable(line)}", err=True)
+        click.echo(f"  {printable(line)}", err=True)
     return error.exit_code
 
 
 _LABELS = {1: "Refused", 130: "Interrupted"}
-
-
-def _printable(text: str) -> str:
-    """Return a text without what a terminal would obey: messages quote names that come from data."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 @contextmanager

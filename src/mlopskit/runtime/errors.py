@@ -52,14 +52,14 @@ class MlopskitError(Exception):
         lines = [f"{type(self).__name__}: {self.message}", f"  {self.remedy}"]
         lines += [f"  {note}" for note in getattr(self, "__notes__", ())]
         lines += [f"  At line {cell.lineno} of the cell: {cell.line}"] if cell else []
-        return [*map(_printable, lines)]
+        return [*map(printable, lines)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without this an error would not leave a worker process: exceptions are rebuilt from their positions alone.
         return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), ()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text without what a terminal would obey: messages quote names that come from data."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
