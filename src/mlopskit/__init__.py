@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from mlopskit.hookspecs import hookimpl
     from mlopskit.loading import LoadedModel, load
     from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
-    from mlopskit.packaging import GoldenSpec
     from mlopskit.pipeline import package
     from mlopskit.project import Project, deploy
+    from mlopskit.recipe import GoldenSpec
     from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
     from mlopskit.registry import Registry
     from mlopskit.runtime.alias import AliasRecord
@@ -61,7 +61,7 @@ _HOME = {
     "Format": "format",
     "Gate": "gates",
     "GoldenRow": "modelpackage",
-    "GoldenSpec": "packaging",
+    "GoldenSpec": "recipe",
     "LoadedModel": "loading",
     "Locator": "records",
     "Mismatch": "records",

@@ -21,8 +21,8 @@ from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
-from mlopskit.packaging import GoldenSpec
 from mlopskit.pipeline import Pipeline
+from mlopskit.recipe import GoldenSpec
 from mlopskit.records import Run
 from mlopskit.registry import Registry, resolve_place
 from mlopskit.runtime import canonical

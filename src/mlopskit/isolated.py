@@ -39,17 +39,27 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 class IsolatedModel:
-    """A model answering from a process of its own; a scorer.
+    """A model answering from a process of its own, once it is told which to open; a scorer.
 
-    `deadline` is in seconds for each answer, `memory` in bytes of address space.
+    `engine` names the modules to import while it waits for that; `deadline` is in seconds for each answer, `memory` in
+    bytes of address space.
     """
 
-    def __init__(self, arguments: Sequence[str], runtime: Path, *, deadline: float, memory: int, log: Path) -> None:
+    def __init__(
+        self,
+        runtime: Path,
+        /,
+        *,
+        log: Path,
+        engine: Sequence[str] = (),
+        deadline: float = DEADLINE,
+        memory: int = MEMORY,
+    ) -> None:
         self._deadline = deadline
         self._log = log
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", str(_CHILD), str(memory), str(runtime), *arguments],
+                [sys.executable, "-I", "-B", str(_CHILD), str(memory), str(runtime), *engine],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -58,6 +68,11 @@ class IsolatedModel:
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def open(self, folder: Path, /, *, digest: str, format: str | None = None) -> None:
+        """Let it open a package, and take this form of the model; it does so while we go on."""
+        arguments = [str(folder), "--digest", digest, *(["--format", format] if format else [])]
+        self._send(json.dumps(arguments).encode() + b"\n")
 
     def ask(self, rows: Sequence[Row], /) -> dict[str, Any]:
         """Return the process's answer to rows: `rows`, `digest` and `runtime`.
@@ -146,25 +161,13 @@ def _error(answer: Mapping[str, str]) -> errors.MlopskitError:
 
 
 @contextlib.contextmanager
-def isolated_model(
-    folder: Path,
-    /,
-    *,
-    digest: str,
-    formats: Sequence[str],
-    format: str | None = None,
-    deadline: float = DEADLINE,
-    memory: int = MEMORY,
-) -> Iterator[IsolatedModel]:
-    """Open a package in a fresh process, for as long as the context lasts.
-
-    `formats` are those whose loaders the process gets; `format` is the one it must take.
-    """
-    arguments = [str(folder), "--digest", digest, *(["--format", format] if format else [])]
+def started(formats: Sequence[str], /, *, deadline: float = DEADLINE, memory: int = MEMORY) -> Iterator[IsolatedModel]:
+    """Start a fresh process that can read these formats, for as long as the context lasts; it imports their engines."""
+    engine = [name for format in formats for name in vendoring.format_of(format).engine]
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         runtime = Path(temporary, "runtime")
         vendoring.write_files(vendoring.runtime_files(formats), runtime)
-        model = IsolatedModel(arguments, runtime, deadline=deadline, memory=memory, log=Path(temporary, "stderr"))
+        model = IsolatedModel(runtime, log=Path(temporary, "stderr"), engine=engine, deadline=deadline, memory=memory)
         try:
             yield model
         except BaseException:
@@ -172,3 +175,16 @@ def isolated_model(
             raise
         finally:
             model.close()
+
+
+@contextlib.contextmanager
+def isolated_model(
+    folder: Path, /, *, digest: str, formats: Sequence[str], format: str | None = None, deadline: float = DEADLINE
+) -> Iterator[IsolatedModel]:
+    """Open a package in a fresh process, for as long as the context lasts.
+
+    `formats` are those whose loaders the process gets; `format` is the one it must take.
+    """
+    with started(formats, deadline=deadline) as model:
+        model.open(folder, digest=digest, format=format)
+        yield model

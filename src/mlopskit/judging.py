@@ -13,7 +13,7 @@ from mlopskit.errors import VerdictError
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.packaging import Recipe
+from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
 from mlopskit.relative import Comparing
 

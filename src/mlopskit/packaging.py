@@ -5,63 +5,41 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mlopskit import behaviour, estimators, golden, isolated, plugins
 from mlopskit.comparison import compare_rows
-from mlopskit.data import Dataset
 from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
 from mlopskit.evaluator import Evaluator
 from mlopskit.format import Format
 from mlopskit.modelcard import model_card
 from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
+from mlopskit.recipe import Recipe
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
 from mlopskit.runtime.package import FORMAT_VERSION, MANIFEST
 from mlopskit.runtime.schema import Columns
 from mlopskit.runtime.scoring import rows_of
 
-GOLDEN_ROWS = 200
-TOLERANCE = 1e-6
 # The form that every other is held to.
 REFERENCE = "skops"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GoldenSpec:
-    """Which golden rows a package gets: how many, from "test" or from a dataset of their own, and the tolerance."""
-
-    rows: int = GOLDEN_ROWS
-    source: Dataset | None = None
-    tolerance: float = TOLERANCE
+def reference_process() -> AbstractContextManager[isolated.IsolatedModel]:
+    """Start the fresh process that will open a package while there is other work to do, such as training."""
+    return isolated.started([REFERENCE])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """All that a package is made of. The same recipe in the same environment gives the same digest.
-
-    `formats` are the forms to store; None means every installed one that can hold the model exactly. `provenance`
-    holds what is recorded of data, code and settings.
-    """
-
-    name: str
-    model: object
-    schema: Mapping[str, Any]
-    test: Dataset
-    evaluator: Evaluator | None = None
-    formats: Sequence[str] | None = None
-    golden: GoldenSpec = field(default_factory=GoldenSpec)
-    cases: behaviour.Cases | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-
-def write(recipe: Recipe, folder: Path, /) -> ModelPackage:
+def write(recipe: Recipe, folder: Path, /, *, process: isolated.IsolatedModel | None = None) -> ModelPackage:
     """Write the package of a recipe into an empty folder and return it.
+
+    `process` is one of `reference_process`; without it one is started.
 
     Raises:
         StoreError: no format can hold the model exactly; it says why for each.
@@ -74,7 +52,10 @@ def write(recipe: Recipe, folder: Path, /) -> ModelPackage:
         raise DataError(
             "There are no test rows.", remedy="Give test rows; a model that was not tested is not packaged."
         )
-    return _Packaging(recipe, folder).write()
+    if process is not None:
+        return _Packaging(recipe, folder, process).write()
+    with reference_process() as started:
+        return _Packaging(recipe, folder, started).write()
 
 
 def _check_fitted(model: object) -> None:
@@ -93,14 +74,16 @@ def _check_fitted(model: object) -> None:
 class _Packaging:
     recipe: Recipe
     folder: Path
+    process: isolated.IsolatedModel
 
     def write(self) -> ModelPackage:
         task = estimators.task_of(self.recipe.model, self.recipe.test)
         schema = Schema(inputs=self.recipe.schema, outputs=estimators.output_schema(self.recipe.model))
         models, refusals = self._save(schema)
         draft = self._manifest(task, schema, models, {"golden": None, "evaluation": None, "refusals": refusals})
-        outputs, evaluation, rows = self._reopened(self._seal(draft), models, task)
-        models, refusals = self._faithful(models, refusals, draft, outputs, task)
+        digest = self._seal(draft)
+        outputs, evaluation, rows = self._reopened(digest, models, schema, task)
+        models, refusals = self._faithful(models, refusals, digest, outputs, schema, task)
         (self.folder / "golden.jsonl").write_bytes(golden.dump(rows))
         (self.folder / "evaluation.json").write_bytes(canonical.dumps(evaluation.as_table()))
         (self.folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in _pins(models)), encoding="utf-8")
@@ -113,12 +96,12 @@ class _Packaging:
         frame = estimators.frame_of(self.recipe.model, schema.inputs)
         models, refusals = [], {}
         for name in self.recipe.formats or plugins.names("formats"):
-            format = plugins.find("formats", name, Format)()  # type: ignore[type-abstract]
-            reasons = list(format.refusals(self.recipe.model, schema))
-            if reasons:
-                refusals[name] = reasons
-            else:
-                models.append(format.save(self.recipe.model, schema, frame, self.folder))
+            before = set(self.folder.rglob("*"))
+            try:
+                models.append(_format(name).save(self.recipe.model, schema, frame, self.folder))
+            except StoreError as error:
+                refusals[name] = list(error.culprits.get("reasons", [error.message]))  # type: ignore[call-overload]
+                _remove(path for path in self.folder.rglob("*") if path not in before)
         if self.recipe.formats and refusals:
             raise _not_storable(refusals)
         if not any(model.format == REFERENCE for model in models):
@@ -126,17 +109,27 @@ class _Packaging:
         return models, refusals
 
     def _reopened(
-        self, digest: str, models: Sequence[StoredModel], task: str
+        self, digest: str, models: Sequence[StoredModel], schema: Schema, task: str
     ) -> tuple[Columns, Evaluation, list[GoldenRow]]:
         """Evaluate the reference form and answer the golden rows with it, in one fresh process."""
-        with self._process(digest, models, REFERENCE) as model:
-            inputs = self.recipe.test.input_columns()
-            outputs = model.score(inputs)
-            scorer = _Remembering(model, inputs, outputs)
-            evaluation = self._evaluator(task).evaluate(scorer, self.recipe.test)
-            if self.recipe.cases is not None:
-                evaluation = dataclasses.replace(evaluation, failures=behaviour.run(self.recipe.cases, model))
-            return outputs, evaluation, self._golden(model, outputs)
+        model = self.process
+        reference = next(stored for stored in models if stored.format == REFERENCE)
+        if reasons := self._opened(model, digest, reference, schema):
+            raise _not_storable({REFERENCE: reasons})
+        inputs = self.recipe.test.input_columns()
+        outputs = model.score(inputs)
+        scorer = _Remembering(model, inputs, outputs)
+        evaluation = self._evaluator(task).evaluate(scorer, self.recipe.test)
+        if self.recipe.cases is not None:
+            evaluation = dataclasses.replace(evaluation, failures=behaviour.run(self.recipe.cases, model))
+        return outputs, evaluation, self._golden(model, outputs)
+
+    def _opened(
+        self, process: isolated.IsolatedModel, digest: str, stored: StoredModel, schema: Schema
+    ) -> Sequence[str]:
+        """Let a process open a form of the model; return in which ways it is not the model, found out meanwhile."""
+        process.open(self.folder, digest=digest, format=stored.format)
+        return _format(stored.format).differences(self.recipe.model, schema, stored, self.folder)
 
     def _golden(self, model: isolated.IsolatedModel, outputs: Columns) -> list[GoldenRow]:
         spec = self.recipe.golden
@@ -151,33 +144,33 @@ class _Packaging:
         self,
         models: list[StoredModel],
         refusals: Mapping[str, list[str]],
-        draft: Mapping[str, Any],
+        digest: str,
         outputs: Columns,
+        schema: Schema,
         task: str,
     ) -> tuple[list[StoredModel], dict[str, list[str]]]:
         """Leave out each other form that does not answer the whole test set as the reference does."""
         kept, refused = [], dict(refusals)
         for stored in models:
-            reason = None if stored.format == REFERENCE else self._unfaithful(stored, models, draft, outputs, task)
+            reason = None if stored.format == REFERENCE else self._unfaithful(stored, digest, outputs, schema, task)
             if reason is None:
                 kept.append(stored)
                 continue
             if self.recipe.formats:
                 raise _not_storable({stored.format: [reason]})
             refused[stored.format] = [reason]
-            for path in stored.files:
-                (self.folder / path).unlink()
+            _remove(self.folder / path for path in stored.files)
         return kept, refused
 
-    def _unfaithful(
-        self, stored: StoredModel, models: Sequence[StoredModel], draft: Mapping[str, Any], outputs: Columns, task: str
-    ) -> str | None:
+    def _unfaithful(self, stored: StoredModel, digest: str, outputs: Columns, schema: Schema, task: str) -> str | None:
         inputs = self.recipe.test.input_columns()
         expected = [
             GoldenRow(row=row, expected=out) for row, out in zip(rows_of(inputs), rows_of(outputs), strict=True)
         ]
         try:
-            with self._process(canonical.digest_of(canonical.dumps(dict(draft))), models, stored.format) as model:
+            with isolated.started([stored.format]) as model:
+                if reasons := self._opened(model, digest, stored, schema):
+                    return " ".join(reasons)
                 answered = list(rows_of(model.score(inputs)))
         except MlopskitError as error:
             return error.message
@@ -190,10 +183,6 @@ class _Packaging:
             f"{len(found.mismatches)} outputs of the test set differ by up to {found.largest:.3g}, for example row "
             f"{worst.row}, {worst.output}: {worst.answered!r} instead of {worst.expected!r}"
         )
-
-    def _process(self, digest: str, models: Sequence[StoredModel], format: str) -> Any:
-        formats = [model.format for model in models]
-        return isolated.isolated_model(self.folder, digest=digest, formats=formats, format=format)
 
     def _evaluator(self, task: str) -> Evaluator:
         if self.recipe.evaluator is not None:
@@ -260,6 +249,19 @@ def evaluator_for(task: str, /) -> Evaluator:
     raise StoreError(
         f"No installed evaluator judges a {task} model.", remedy="Install one, or give evaluator=... of your own."
     )
+
+
+def _format(name: str) -> Format:
+    return plugins.find("formats", name, Format)()  # type: ignore[type-abstract]
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove files, and the folders that are then empty."""
+    for path in sorted(paths, reverse=True):
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def _not_storable(refusals: Mapping[str, Sequence[str]]) -> StoreError:

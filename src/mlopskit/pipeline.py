@@ -19,9 +19,10 @@ from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
 from mlopskit.functionevaluator import Measure, as_evaluator
 from mlopskit.gates import Gate, Verdict
+from mlopskit.isolated import IsolatedModel
 from mlopskit.judging import judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.packaging import GoldenSpec, Recipe
+from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, home
 from mlopskit.steps import Progress, quiet
@@ -83,13 +84,23 @@ def _several(texts: Sequence[str]) -> Sequence[str]:
 
 
 def register(
-    recipe: Recipe, gates: Sequence[Gate], registry: Registry, /, *, train: Dataset | None, progress: Progress = quiet
+    recipe: Recipe,
+    gates: Sequence[Gate],
+    registry: Registry,
+    /,
+    *,
+    train: Dataset | None,
+    process: IsolatedModel | None = None,
+    progress: Progress = quiet,
 ) -> tuple[ModelPackage, Verdict]:
-    """Write a recipe's package, judge it, and add package and verdict to the registry."""
+    """Write a recipe's package, judge it, and add package and verdict to the registry.
+
+    `process` is one of `mlopskit.packaging.reference_process`; without it one is started.
+    """
     observers = plugins.observers()
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         progress("package")
-        written = packaging.write(recipe, Path(temporary))
+        written = packaging.write(recipe, Path(temporary), process=process)
         progress("judge")
         verdict = judge_package(written, recipe, gates, registry, train)
         plugins.notify(observers, "mlopskit_evaluated", evaluation=written.evaluation, name=recipe.name)
@@ -133,14 +144,16 @@ class Pipeline:
             return dataclasses.replace(before, changed=())
         clock = _Clock(self.progress)
         try:
-            digest, verdict = self._train_and_judge(clock)
+            # It imports its engine while we read and train.
+            with packaging.reference_process() as process:
+                digest, verdict = self._train_and_judge(clock, process)
         except BaseException as error:
             self._fail(clock, now_is, changed, error)
             raise
         outcome = "passed" if verdict.passed else "refused"
         return self._record(outcome, digest, changed, self._watched(now_is), clock, None)
 
-    def _train_and_judge(self, clock: _Clock) -> tuple[str, Verdict]:
+    def _train_and_judge(self, clock: _Clock, process: IsolatedModel) -> tuple[str, Verdict]:
         with clock.step("read"):
             train, test = self.read()
             clock.found |= {"rows": {"train": len(train), "test": len(test)}}
@@ -161,7 +174,7 @@ class Pipeline:
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):
-            registered, verdict = register(recipe, self.gates, self.registry, train=train)
+            registered, verdict = register(recipe, self.gates, self.registry, train=train, process=process)
         clock.found |= outcome_of(registered, verdict)
         return registered.digest, verdict
 

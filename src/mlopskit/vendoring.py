@@ -6,10 +6,14 @@ import hashlib
 import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlopskit import plugins, runtime
 from mlopskit.errors import PluginError
 from mlopskit.runtime import canonical
+
+if TYPE_CHECKING:
+    from mlopskit.format import Format
 
 PACKAGE = "_mlopskit_runtime"
 MAIN = "__main__.py"
@@ -53,15 +57,20 @@ def _loader_files(name: str) -> dict[str, bytes]:
 
 def loader_source(name: str, /) -> Path:
     """Return the file of a format's loader, without importing it."""
-    from mlopskit.format import Format
-
-    module = plugins.find("formats", name, Format).loader  # type: ignore[type-abstract]
+    module = format_of(name).loader
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise PluginError(
             f"The loader {module!r} of the format {name!r} is not there.", remedy=f"Install the format {name!r} again."
         )
     return Path(spec.origin)
+
+
+def format_of(name: str, /) -> type[Format]:
+    """Return the class of a format."""
+    from mlopskit.format import Format
+
+    return plugins.find("formats", name, Format)  # type: ignore[type-abstract]
 
 
 def digest_of_files(files: Mapping[str, bytes], /) -> str:

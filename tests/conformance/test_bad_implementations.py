@@ -197,7 +197,8 @@ FORMATS = {
         "test_save_is_deterministic", r"other bytes in another process, in \['model\.json'\]\. Leave"
     ),
     "MarksTheModel": found_by("test_leaves_the_model_alone", r"save changed the model .* Change a copy"),
-    "StoresAnything": found_by("test_refuses_what_it_cannot_store", r"refusals has no reason .* Return at least one"),
+    "FindsADifference": found_by("test_finds_no_difference", r"some in what save stored: .* Let save refuse it"),
+    "StoresAnything": found_by("test_refuses_what_it_cannot_store", r"save stored a model .* Raise StoreError"),
     "RoundsItsNumbers": found_by(
         "test_scores_as_the_model_does", r"answered probability\.above = .* Store every number"
     ),

@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mlopskit.errors import (
     UnsafeModelError,
     UnsafePathError,
 )
-from mlopskit.isolated import MEMORY, IsolatedModel, isolated_model
+from mlopskit.isolated import MEMORY, IsolatedModel, isolated_model, started
 
 Start = Callable[..., IsolatedModel]
 
@@ -33,12 +33,13 @@ def start(tmp_path: Path) -> Any:
     """Start a stand-in for the runtime's folder: a program that answers lines."""
     begun: list[IsolatedModel] = []
 
-    def make(code: str, *, deadline: float = 30.0, memory: int = MEMORY) -> IsolatedModel:
+    def make(code: str, *, deadline: float = 30.0, memory: int = MEMORY, engine: Sequence[str] = ()) -> IsolatedModel:
         runtime = tmp_path / "runtime"
         runtime.mkdir()
         (runtime / "__main__.py").write_text(f"import json, os, sys, time\n{textwrap.dedent(code)}")
         log = tmp_path / "stderr"
-        begun.append(IsolatedModel(["package"], runtime, deadline=deadline, memory=memory, log=log))
+        begun.append(IsolatedModel(runtime, log=log, engine=engine, deadline=deadline, memory=memory))
+        begun[-1].open(Path("package"), digest="a digest")
         return begun[-1]
 
     yield make
@@ -125,7 +126,7 @@ def test_the_process_is_isolated_and_has_no_mlopskit(start: Start) -> None:
         + answering("{'rows': [found, sys.flags.isolated, sys.flags.dont_write_bytecode, sys.path[0], sys.argv[1:]]}")
     )
     found, alone, no_bytecode, first, arguments = model.ask([])["rows"]
-    assert (found, alone, no_bytecode, arguments) == ("not there", 1, 1, ["package"])
+    assert (found, alone, no_bytecode, arguments) == ("not there", 1, 1, ["package", "--digest", "a digest"])
     assert Path(first) != Path.cwd()
 
 
@@ -210,6 +211,18 @@ def test_a_process_that_hangs_at_its_end_is_ended(start: Start, monkeypatch: pyt
     assert model._process.returncode == -9
 
 
+def test_the_engine_is_imported_before_there_is_a_package(start: Start) -> None:
+    found = answering("{'rows': [[name in sys.modules for name in ('wave', 'no_such_engine')]]}")
+    assert start(found, engine=["no_such_engine", "wave"]).ask([])["rows"] == [[True, False]]
+
+
+def test_a_process_that_is_given_no_package_ends_by_itself() -> None:
+    with started(["skops"]) as model:
+        pass
+    assert model._process.returncode == 0
+    assert not model._log.parent.exists()
+
+
 CHILD = Path(isolated.__file__).with_name("isolated_child.py")
 
 
@@ -224,7 +237,8 @@ def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
 
     for most, expected in ((1 << 40, hard), (1 << 30, 1 << 30)):
         said = subprocess.run(
-            [sys.executable, "-I", str(CHILD), str(most), str(tmp_path), "x"],
+            [sys.executable, "-I", str(CHILD), str(most), str(tmp_path)],
+            input='["x"]\n',
             capture_output=True,
             text=True,
             check=True,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import mlopskit as mk
 from mlopskit import behaviour, packaging
 from mlopskit.errors import DataError, PluginError, StoreError, UnknownNameError, UnsafeNameError
-from mlopskit.packaging import GoldenSpec, Recipe, evaluator_for, write
+from mlopskit.packaging import evaluator_for, write
+from mlopskit.recipe import GoldenSpec, Recipe
 
 ROWS = [[number / 10, number % 3] for number in range(40)]
 LABELS = ["high" if number > 20 else "low" for number in range(40)]
@@ -28,9 +28,6 @@ import mlopskit as mk
 class Echo(mk.Format):
     name = "echo"
     loader = "mlopskit_echo_loader"
-
-    def refusals(self, model, schema, /):
-        return []
 
     def save(self, model, schema, frame, into, /):
         scaler, classifier = model[0], model[-1]
@@ -263,7 +260,45 @@ def test_a_broken_plugin_is_named(install: Callable[..., None], tmp_path: Path) 
         write(recipe(), into)
 
 
-def test_a_recipe_is_a_value() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        recipe().name = "other"  # type: ignore[misc]
-    assert GoldenSpec().rows == packaging.GOLDEN_ROWS
+REFUSING = """
+import mlopskit as mk
+
+class Refusing(mk.Format):
+    name = "refusing"
+    loader = "nothing_of_this_name"
+
+    def save(self, model, schema, frame, into, /):
+        (into / "tables").mkdir()
+        (into / "tables" / "half").write_text("half")
+        raise mk.errors.StoreError("It has no tables.", remedy="Give it some.")
+
+@mk.hookimpl
+def mlopskit_formats():
+    return [Refusing]
+"""
+
+
+def test_nothing_is_left_of_a_form_that_was_refused(install: Callable[..., None], tmp_path: Path) -> None:
+    install("mlopskit-refusing", REFUSING, formats="refusing")
+    into = tmp_path / "package"
+    into.mkdir()
+    package = write(recipe(), into)
+    assert package.manifest["provenance"]["refusals"] == {"refusing": ["It has no tables."]}
+    assert not (into / "tables").exists()
+
+
+@pytest.mark.parametrize("format", ["skops", "echo"])
+def test_a_form_that_is_another_model_is_refused(
+    install: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    install_echo(install, "return Scorer(files['echo.json'], 0.0)")
+    into = tmp_path / "package"
+    into.mkdir()
+    kind = packaging.plugins.find("formats", format, mk.Format)
+    monkeypatch.setattr(kind, "differences", lambda *_: ["The scale is another."])
+    if format == "skops":
+        with pytest.raises(StoreError, match=r"safely\. skops: The scale is another\."):
+            write(recipe(), into)
+        return
+    assert write(recipe(), into).manifest["provenance"]["refusals"] == {"echo": ["The scale is another."]}
+    assert not (into / "echo.json").exists()

@@ -129,7 +129,7 @@ def test_each_kind_of_change_is_named(project: mk.Project, monkeypatch: pytest.M
     def changed() -> list[str]:
         with monkeypatch.context() as patch:
             patch.setattr(
-                pipeline.Pipeline, "_train_and_judge", lambda _, __: (_ for _ in ()).throw(DataError("x", remedy="y"))
+                pipeline.Pipeline, "_train_and_judge", lambda *_: (_ for _ in ()).throw(DataError("x", remedy="y"))
             )
             with pytest.raises(DataError):
                 mk.Project().run()
@@ -203,7 +203,7 @@ def test_what_changes_while_a_run_is_at_work_is_a_change_for_the_next(
 
     mk.Project().run(progress=edit)
     monkeypatch.setattr(
-        pipeline.Pipeline, "_train_and_judge", lambda _, __: (_ for _ in ()).throw(DataError("x", remedy="y"))
+        pipeline.Pipeline, "_train_and_judge", lambda *_: (_ for _ in ()).throw(DataError("x", remedy="y"))
     )
     with pytest.raises(DataError):
         mk.Project().run()

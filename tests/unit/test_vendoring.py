@@ -16,7 +16,6 @@ import mlopskit as mk
 class Odd(mk.Format):
     name = "odd"
     loader = "nothing_of_this_name"
-    def refusals(self, model, schema, /): return ["no"]
     def save(self, model, schema, frame, into, /): raise NotImplementedError
 
 @mk.hookimpl

@@ -94,11 +94,9 @@ class FormatConformance:
         with no_error(fault="The format cannot be made without arguments. Give each a default: the core gives none."):
             type(format)()
 
-    def test_says_what_it_stored(self, sample: Sample, format: Format, stored: tuple[Path, StoredModel]) -> None:
+    def test_says_what_it_stored(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
         """`save` returns the format's own name, the frame it was given, and what it needs, pinned."""
         _, model = stored
-        reasons = list(format.refusals(sample.fresh(), sample.schema))
-        assert reasons == [], f"refusals refused what save could store: {reasons}. Let both refuse the same."
         name = type(format).name
         assert model.format == name, f"save returned the format {model.format!r}. Return the class's name, {name!r}."
         assert model.frame == sample.frame, (
@@ -127,23 +125,28 @@ class FormatConformance:
             )
 
     def test_leaves_the_model_alone(self, format: Format, sample: Sample, tmp_path: Path) -> None:
-        """`refusals` and `save` change nothing of the model."""
+        """`save` and `differences` change nothing of the model."""
         model = sample.fresh()
         before = pickle.dumps(model)
         (tmp_path / "stored").mkdir()
-        format.refusals(model, sample.schema)
-        format.save(model, sample.schema, sample.frame, tmp_path / "stored")
+        stored = format.save(model, sample.schema, sample.frame, tmp_path / "stored")
         assert pickle.dumps(model) == before, "save changed the model that it was given. Change a copy."
+        format.differences(model, sample.schema, stored, tmp_path / "stored")
+        assert pickle.dumps(model) == before, "differences changed the model that it was given. Change a copy."
+
+    def test_finds_no_difference(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
+        """`differences` finds none between the model and what `save` wrote of it, and changes no file."""
+        folder, model = stored
+        before = contents(folder)
+        found = list(format.differences(sample.fresh(), sample.schema, model, folder))
+        assert found == [], f"differences found some in what save stored: {found}. Let save refuse it, or mend them."
+        assert contents(folder) == before, "differences changed the stored files. Let it only read them."
 
     def test_refuses_what_it_cannot_store(
         self, format: Format, sample: Sample, unstorable: object, tmp_path: Path
     ) -> None:
-        """`refusals` gives the reasons, and `save` raises StoreError."""
-        with no_error(fault="refusals failed. Return why the model cannot be stored, whatever it is."):
-            reasons = list(format.refusals(unstorable, sample.schema))
-        assert reasons, "refusals has no reason against a model that cannot be stored. Return at least one."
-        assert all(map(str.strip, reasons)), f"refusals returned a reason without words: {reasons}. Say what is wrong."
-        with refused(StoreError, fault="save stored what refusals refuses. Raise StoreError with the reasons."):
+        """`save` raises StoreError."""
+        with refused(StoreError, fault="save stored a model that it cannot hold. Raise StoreError; say why."):
             format.save(unstorable, sample.schema, sample.frame, tmp_path)
 
     # --- load -----------------------------------------------------------------------------------------------------

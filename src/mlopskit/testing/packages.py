@@ -13,7 +13,8 @@ import pytest
 
 from mlopskit.data import Dataset
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.packaging import GoldenSpec, Recipe, write
+from mlopskit.packaging import write
+from mlopskit.recipe import GoldenSpec, Recipe
 
 NAME = "conformance"
 _GOLDEN = 8

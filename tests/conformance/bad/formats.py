@@ -65,12 +65,9 @@ class Table(Format):
     name: ClassVar[str] = "table"
     loader: ClassVar[str] = "table_loader"
 
-    def refusals(self, model, schema):
-        return [] if hasattr(model, "weights") else [f"{type(model).__name__} has no weights."]
-
     def save(self, model, schema, frame, into):
-        if reasons := self.refusals(model, schema):
-            raise StoreError(" ".join(reasons), remedy="Give a linear model.")
+        if not hasattr(model, "weights"):
+            raise StoreError(f"{type(model).__name__} has no weights.", remedy="Give a linear model.")
         (into / "model.json").write_text(json.dumps(self.table(model)))
         return StoredModel(format=self.name, files=("model.json",), frame=frame)
 
@@ -128,10 +125,12 @@ class MarksTheModel(Table):
         return stored
 
 
-class StoresAnything(Table):
-    def refusals(self, model, schema):
-        return []
+class FindsADifference(Table):
+    def differences(self, model, schema, stored, folder):
+        return ["The name of the variable."]
 
+
+class StoresAnything(Table):
     def save(self, model, schema, frame, into):
         if not hasattr(model, "weights"):
             (into / "model.json").write_text("{}")
@@ -167,6 +166,7 @@ TestForgetsAFile = suite(ForgetsAFile)
 TestRoundsItsNumbers = suite(RoundsItsNumbers)
 TestMarksTheModel = suite(MarksTheModel)
 TestStoresAnything = suite(StoresAnything)
+TestFindsADifference = suite(FindsADifference)
 TestNeedsAnyVersion = suite(NeedsAnyVersion)
 TestHasABadName = suite(HasABadName)
 TestLoaderIsHomesick = suite(LoaderIsHomesick)

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 
 from mlopskit.builtin.skops.loader.arrays import array
 from mlopskit.builtin.skops.loader.container import deflate, pack
+from mlopskit.builtin.skops.loader.estimator import uncollected
 from mlopskit.builtin.skops.loader.names import SHARED
 from mlopskit.builtin.skops.loader.nodes import SCHEMA
 from mlopskit.builtin.skops.loader.settings import NEUTRAL
@@ -53,6 +54,7 @@ def canonical(model: object, /) -> bytes:
     return write(*dump(model))
 
 
+@uncollected()
 def dump(model: object, /) -> tuple[Node, dict[str, bytes]]:
     """Return the canonical tree of nodes of a model, and its members."""
     import skops
@@ -73,8 +75,13 @@ def dump(model: object, /) -> tuple[Node, dict[str, bytes]]:
 
 def write(root: Node, members: Mapping[str, bytes]) -> bytes:
     """Return the archive of a canonical tree and its members."""
+    return pack(deflate(name, data) for name, data in contents(root, members).items())
+
+
+def contents(root: Node, members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what is in the archive of a canonical tree and its members."""
     schema = json.dumps(root, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    return pack(deflate(name, data) for name, data in [*members.items(), (SCHEMA, schema)])
+    return {**members, SCHEMA: schema}
 
 
 class _Members:
@@ -103,6 +110,8 @@ class _Rewriter:
     def rewritten(self, node: Node) -> Node:
         """Return a node in canonical form."""
         number, kind = node["__id__"], node["__loader__"]
+        if kind == "JsonNode":  # most nodes are
+            return {key: value for key, value in node.items() if key != "__id__"}
         if kind in SHARED and number in self._defined:
             return self._reference(self._defined[number])
         made = {key: node[key] for key in ("__class__", "__module__", "__loader__")}

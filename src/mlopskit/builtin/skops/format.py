@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
-from mlopskit.builtin.skops.archive import Node, canonical, dump, write
+from mlopskit.builtin.skops.archive import Node, contents, dump, write
 from mlopskit.builtin.skops.loader.audit import Audit
-from mlopskit.builtin.skops.loader.container import FILE
+from mlopskit.builtin.skops.loader.container import FILE, unpack
 from mlopskit.builtin.skops.loader.estimator import load_estimator
 from mlopskit.builtin.skops.loader.objects import check
 from mlopskit.builtin.skops.loader.parts import children, walk
@@ -24,24 +24,11 @@ _SHOWN = 5
 
 
 class SkopsFormat(Format):
-    """Stores scikit-learn's own estimators; what it writes, its loader has loaded once."""
+    """Stores scikit-learn's own estimators."""
 
     name: ClassVar[str] = "skops"
     loader: ClassVar[str] = "mlopskit.builtin.skops.loader"
-
-    def refusals(self, model: object, schema: Schema, /) -> Sequence[str]:
-        """Return why the model cannot be stored exactly; it is stored in memory and loaded again to see."""
-        data, reasons = _stored(model)
-        if reasons:
-            return reasons
-        spec = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": "arrays"}
-        try:
-            estimator = load_estimator(data)
-            EstimatorScorer(estimator, spec)
-        except Exception as error:
-            return [f"The stored model cannot be loaded: {error}."]
-        same = canonical(estimator) == data
-        return [] if same else [f"{type(model).__name__} is not the same after storing and loading."]
+    engine: ClassVar[tuple[str, ...]] = ("skops.io",)  # which imports all of scikit-learn
 
     def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:  # noqa: ARG002 -- of the interface
         """Write `model.skops` into a folder: the same bytes in every process.
@@ -58,6 +45,18 @@ class SkopsFormat(Format):
             )
         (into / FILE).write_bytes(data)
         return StoredModel(format=self.name, files=(FILE,), requires=_requires(model, frame), frame=frame)
+
+    def differences(self, model: object, schema: Schema, stored: StoredModel, folder: Path, /) -> Sequence[str]:
+        """Return in which ways the stored model is another one: it is loaded, and stored again."""
+        data = (folder / FILE).read_bytes()
+        spec = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": stored.frame}
+        try:
+            estimator = load_estimator(data)
+            EstimatorScorer(estimator, spec)
+        except Exception as error:
+            return [f"The stored model cannot be loaded: {error}."]
+        same = contents(*dump(estimator)) == unpack(data)
+        return [] if same else [f"{type(model).__name__} is not the same after storing and loading."]
 
 
 def _requires(model: object, frame: str) -> tuple[str, ...]:

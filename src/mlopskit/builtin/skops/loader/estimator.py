@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 from .audit import Audit
@@ -12,6 +15,19 @@ from .objects import check
 from .settings import settle
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Make no search for garbage in this context: it would look at a tree of 100,000 nodes each time it has grown."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@uncollected()
 def load_estimator(data: bytes, /) -> Any:
     """Return the estimator of an archive, checked from the container to the last index."""
     import sklearn
