@@ -17,6 +17,8 @@ from .profile import INT64, KINDS, SHOWN, Cell, expected, misfit, types_of
 
 Row = Mapping[str, Cell]
 Columns = Mapping[str, Any]
+# By type: the least and the greatest number, an enum's cells, or nothing where every cell fits.
+Fitting = Mapping[type, tuple[float, ...] | frozenset[Cell]]
 
 _NONE = type(None)
 _NUMERIC = {int, float}
@@ -74,18 +76,37 @@ class Checker:
         return {name: part.check([row[name] for row in rows]) for name, part in self.parts.items()}
 
     @cached_property
-    def _looks(self) -> list[tuple[str, _Column, Mapping[type, tuple[float, ...]]]]:
-        return [(name, part, part.fitting) for name, part in self.parts.items()]
+    def _looks(self) -> list[tuple[str, Fitting]]:
+        return [(name, part.fitting) for name, part in self.parts.items()]
 
     def _one_row(self, cells: Row) -> dict[str, list[Cell]]:
-        """Return one row as checked columns. Services ask so: a loop of few steps, for each of them counts."""
-        made = {}
-        for name, part, fitting in self._looks:
+        """Return one row as checked columns."""
+        if self._surely_fit(cells):
+            return {name: [cells[name]] for name in self.parts}
+        return {name: part.check([cells[name]]) for name, part in self.parts.items()}
+
+    def _surely_fit(self, cells: Row) -> bool:
+        """Say whether one row fits for certain. Services ask so: a loop of few steps, for each of them counts."""
+        for name, fitting in self._looks:
             cell: Any = cells[name]
-            limits = fitting.get(type(cell))  # as _surely_fits, without a call for each column
-            surely = limits is not None and (not limits or limits[0] <= cell <= limits[1])
-            made[name] = [cell] if surely else part.check([cell])
-        return made
+            limits = fitting.get(type(cell))
+            if limits is None:
+                return False
+            if limits and not (cell in limits if isinstance(limits, frozenset) else limits[0] <= cell <= limits[1]):
+                return False
+        return True
+
+    def one_row(self, columns: Columns, /) -> dict[str, Cell] | None:
+        """Return the one row of a dict of lists of one cell that fits for certain; None says nothing of them."""
+        if type(columns) is not dict or columns.keys() != self.parts.keys():
+            return None
+        made = {}
+        for name in self.parts:
+            cells = columns[name]
+            if type(cells) is not list or len(cells) != 1:
+                return None
+            made[name] = cells[0]
+        return made if self._surely_fit(made) else None
 
     def columns(self, columns: Columns, /) -> dict[str, Any]:
         """Return columns checked, as `check_columns` does."""
@@ -104,8 +125,10 @@ class Checker:
         return checked
 
 
-def _surely_fits(cell: Any, fitting: Mapping[type, tuple[float, ...]]) -> bool:
+def _surely_fits(cell: Any, fitting: Fitting) -> bool:
     limits = fitting.get(type(cell))
+    if isinstance(limits, frozenset):
+        return cell in limits
     return limits is not None and (not limits or limits[0] <= cell <= limits[1])
 
 
@@ -171,16 +194,14 @@ class _Column:
         return frozenset(cell for cell in known if misfit(cell, self.spec) is None)
 
     @cached_property
-    def fitting(self) -> Mapping[type, tuple[float, ...]]:
-        """The types of which cells surely fit: of a number the least and the greatest, of others all."""
+    def fitting(self) -> Fitting:
+        """The types of which cells surely fit: those of an enum; of a number from the least to the greatest; or all."""
         if "enum" in self.spec:
-            return {}
+            return dict.fromkeys(self._kinds - {bool}, self._known) if self._known else {}
         # Not infinity: what is beyond the largest number, and NaN, is between no two of these.
         limits = (max(self._range[0], -sys.float_info.max), min(self._range[1], sys.float_info.max))
         kinds: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float)}
-        numbers: dict[type, tuple[float, ...]] = {
-            kind: limits for name in types_of(self.spec) for kind in kinds.get(name, ())
-        }
+        numbers = {kind: limits for name in types_of(self.spec) for kind in kinds.get(name, ())}
         return {**dict.fromkeys(self._free, ()), **numbers}
 
     def check_any(self, values: Any) -> Any:

@@ -62,18 +62,18 @@ class Model:
             RowError: a row does not fit the input schema.
             PackageError: the model failed, or its answer does not fit the output schema.
         """
-        count = len(rows)
-        answer = self._answer(self._inputs.rows(rows), count)
-        if count == 1 and {list} == set(map(type, answer.values())):
-            return [{name: cells[0] for name, cells in answer.items()}]
-        return list(rows_of(answer))
+        columns, count = self._inputs.rows(rows), len(rows)
+        outputs = self._outputs_of(columns)
+        if count == 1 and (row := self._outputs.one_row(outputs)) is not None:
+            return [row]
+        return list(rows_of(self._checked(outputs, count)))
 
     def predict_columns(self, columns: Columns, /) -> dict[str, Any]:
         """Return the outputs for whole columns, as `check_columns` gives them: arrays where the scorer answers so."""
         checked = self._inputs.columns(columns)
         if not getattr(self.scorer, "series", False):
             checked = {name: cells.to_list() if is_text(cells) else cells for name, cells in checked.items()}
-        return self._answer(checked, len(next(iter(checked.values()))))
+        return self._checked(self._outputs_of(checked), len(next(iter(checked.values()))))
 
     def score(self, rows: Columns, /) -> Columns:
         """Return the outputs for whole columns: a model is a scorer."""
@@ -92,14 +92,16 @@ class Model:
     def _outputs(self) -> Checker:
         return Checker.of(self.schema["outputs"])
 
-    def _answer(self, columns: Columns, count: int) -> dict[str, Any]:
+    def _outputs_of(self, columns: Columns) -> Columns:
         try:
-            outputs = self.scorer.score(columns)
+            return self.scorer.score(columns)
         except Exception as error:
             raise PackageError(
                 f"The model {self.name!r} failed: {type(error).__name__}: {error}",
                 remedy="Check the rows against the model's training data.",
             ) from error
+
+    def _checked(self, outputs: Columns, count: int) -> dict[str, Any]:
         try:
             checked = self._outputs.columns(outputs)
         except RowError as error:

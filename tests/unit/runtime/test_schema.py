@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from mlopskit.runtime.errors import ManifestError, RowError
 from mlopskit.runtime.profile import check_schema, types_of
-from mlopskit.runtime.schema import check_columns, to_columns
+from mlopskit.runtime.schema import Checker, check_columns, to_columns
 
 TYPES = ["string", "integer", "number", "boolean", "null"]
 # Integers of 64 bits and finite numbers: beyond them the profile is narrower than JSON Schema, and tested by itself.
@@ -54,6 +54,27 @@ def test_a_full_validator_agrees(spec, cells):
     assert [fits(to_columns, schema, [row]) for row in rows] == agreed
     assert fits(to_columns, schema, rows) == all(agreed)
     assert fits(check_columns, schema, {"a": cells}) == all(agreed)
+    # What the short way takes is taken by the long one, as the same row.
+    for row in rows:
+        short = Checker.of(schema).one_row({"a": [row["a"]]})
+        assert short in (None, row)
+        assert short is None or (fits(to_columns, schema, [row]) and type(short["a"]) is type(row["a"]))
+
+
+def test_one_row_is_taken_in_the_schemas_order_where_it_surely_fits(columns_schema):
+    checker = Checker.of(columns_schema(a={"type": ["number", "null"]}, b={"type": "string", "enum": ["x", "y"]}))
+    assert list(checker.one_row({"b": ["x"], "a": [1.0]}).items()) == [("a", 1.0), ("b", "x")]
+    assert checker.one_row({"a": [None], "b": ["y"]}) == {"a": None, "b": "y"}
+    for columns in (
+        {"a": [math.nan], "b": ["x"]},
+        {"a": [1.0], "b": ["z"]},
+        {"a": [1.0, 2.0], "b": ["x", "y"]},
+        {"a": np.array([1.0]), "b": ["x"]},
+        {"a": [1.0]},
+        [1.0],
+        None,
+    ):
+        assert checker.one_row(columns) is None
 
 
 @given(
