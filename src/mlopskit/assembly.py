@@ -66,6 +66,7 @@ class Parts:
             formats=table.package.formats,
             golden=self._golden,
             cases=self._cases,
+            row_hashes=table.data.row_hashes,
             provenance={"seed": table.train.seed, "settings": self._settings()},
             progress=progress,
         )

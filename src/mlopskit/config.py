@@ -39,6 +39,7 @@ class DataTable:
     allow: Sequence[str] = ()
     weight: str | None = None
     group: str | None = None
+    row_hashes: bool = True
     test: TestTable = field(default_factory=TestTable)
 
 

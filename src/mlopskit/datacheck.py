@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from mlopskit import rowkeys
 from mlopskit.data import Dataset, overlap
 from mlopskit.datareport import DataFinding, DataReport, Severity, shown
 from mlopskit.errors import MlopskitError, unknown
@@ -259,24 +259,10 @@ def _leaks(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
 def _alike(train: Dataset, test: Dataset) -> list[int]:
     """Return the numbers of the test rows whose inputs stand in the training rows, when written alike."""
     names = train.inputs
-    texts = {name for name in names if any(isinstance(cell, str) for cell in test.columns[name])}
-    if not texts:
+    if not any(isinstance(cell, str) for name in names for cell in test.columns[name]):
         return []
-
-    def keys(data: Dataset) -> Iterable[Hashable]:
-        cells = (map(_normal, data.columns[name]) if name in texts else data.columns[name] for name in names)
-        return zip(*cells, strict=True)
-
-    known = set(keys(train))
-    return [row for row, key in enumerate(keys(test)) if key in known]
-
-
-def _normal(cell: Any) -> Any:
-    if not isinstance(cell, str):
-        return cell
-    # What is ASCII has one form only.
-    whole = cell.lower() if cell.isascii() else unicodedata.normalize("NFKC", cell).casefold()
-    return " ".join(whole.split())
+    known = set(rowkeys.keys(train.columns, names, alike=True))
+    return [row for row, key in enumerate(rowkeys.keys(test.columns, names, alike=True)) if key in known]
 
 
 # --- where ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins
+from mlopskit import behaviour, packaging, plugins, trainingrows
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset
 from mlopskit.errors import MlopskitError
@@ -42,6 +42,7 @@ def package(
     formats: Sequence[str] | None = None,
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
+    row_hashes: bool = True,
     registry: Registry | str | Path | None = None,
     progress: Progress = quiet,
 ) -> ModelPackage:
@@ -50,6 +51,8 @@ def package(
     `X_test` is a pandas or polars frame, a 2-D array, a list of row dicts or a sequence of texts; `y_test` has a label
     for each row. With `X_train`, test rows that stand in the training data are looked for, and fail the verdict.
     `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
+    With `row_hashes`, hashes of the training rows are kept in the registry, so that later models are not compared with
+    this one on rows that it has learned.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
@@ -75,7 +78,7 @@ def package(
         },
     )
     place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
-    registered, _ = register(recipe, rules, place, train=train, progress=progress)
+    registered, _ = register(recipe, rules, place, train=train, row_hashes=row_hashes, progress=progress)
     return registered
 
 
@@ -90,6 +93,7 @@ def register(
     /,
     *,
     train: Dataset | None,
+    row_hashes: bool = True,
     process: IsolatedModel | None = None,
     progress: Progress = quiet,
 ) -> tuple[ModelPackage, Verdict]:
@@ -105,6 +109,8 @@ def register(
         verdict = judge_package(written, recipe, gates, registry, train)
         plugins.notify(observers, "mlopskit_evaluated", evaluation=written.evaluation, name=recipe.name)
         progress("register")
+        if train is not None and row_hashes:
+            trainingrows.keep(registry, recipe.name, train)
         registered = registry.add(written)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)
@@ -125,6 +131,7 @@ class Pipeline:
     formats: Sequence[str] | None = None
     golden: Callable[[], GoldenSpec] = GoldenSpec
     cases: Callable[[], behaviour.Cases | None] = lambda: None
+    row_hashes: bool = True
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress = quiet
 
@@ -174,7 +181,8 @@ class Pipeline:
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):
-            registered, verdict = register(recipe, self.gates, self.registry, train=train, process=process)
+            options: dict[str, Any] = {"train": train, "row_hashes": self.row_hashes, "process": process}
+            registered, verdict = register(recipe, self.gates, self.registry, **options)
         clock.found |= outcome_of(registered, verdict)
         return registered.digest, verdict
 

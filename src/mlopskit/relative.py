@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from mlopskit import isolated
+from mlopskit import isolated, trainingrows
 from mlopskit.data import Dataset
 from mlopskit.errors import MlopskitError, StoreError
-from mlopskit.evaluator import Evaluator
+from mlopskit.evaluator import Evaluator, rows_of_slice
 from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns
-from mlopskit.runtime.scoring import Scorer
 
 
 def live_digest(registry: Registry, name: str, alias: str, /) -> str | None:
@@ -43,38 +42,58 @@ class Comparing:
 
         Nothing live passes: there is nothing to be worse than. A live package that cannot answer these rows fails.
         """
-        live: dict[str, Scorer] = {}
+        live: dict[str, _Live] = {}
         relative = [(gate, gate.limit.alias) for gate in gates if isinstance(gate.limit, Relative)]
         return {gate: self._finding(gate, alias, live) for gate, alias in relative}
 
-    def _finding(self, gate: Gate, alias: str, scorers: dict[str, Scorer]) -> Finding:
+    def _finding(self, gate: Gate, alias: str, known: dict[str, _Live]) -> Finding:
         digest = live_digest(self.registry, self.package.name, alias)
         if digest is None:
             others = self.registry.aliases(self.package.name) + self.registry.endpoints(self.package.name)
-            known = f"; known are {', '.join(sorted(set(others)))}" if others else ""
-            return gate.finding(f"nothing is live under {alias!r} yet{known}", passed=True)
+            known_names = f"; known are {', '.join(sorted(set(others)))}" if others else ""
+            return gate.finding(f"nothing is live under {alias!r} yet{known_names}", passed=True)
         what = f"{alias} ({digest[:19]}…)"
         if digest == self.package.digest:
             return gate.finding(f"this package is what is live under {alias!r}", passed=True)
         try:
-            if alias not in scorers:
-                live = self.registry.package(self.package.name, digest)
-                scorers[alias] = self._answers(live)
-            difference = self.evaluator.compare(
-                self._own, scorers[alias], self.data, metric=gate.metric, slice=gate.slice
-            )
+            if alias not in known:
+                known[alias] = self._live(alias, digest)
+            return self._compared(gate, known[alias], what)
         except MlopskitError as error:
             return gate.finding(f"{what} cannot be compared on these rows: {error.message}")
+
+    def _compared(self, gate: Gate, live: _Live, what: str) -> Finding:
+        rows = rows_of_slice(self.data, gate.slice) or ()
+        learned = 0 if live.trained_on is None else sum(row in live.trained_on for row in rows)
+        if learned and learned == len(rows):
+            return gate.finding(f"no row is left to compare on: {live.alias} was trained on all {learned}")
+        difference = self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
         if difference is None:
             name = f"{gate.metric}[{gate.slice}]" if gate.slice else gate.metric
             return gate.finding(f"the evaluator compares no {name} of two models")
-        return gate.judge_difference(difference, what)
+        finding = gate.judge_difference(difference, what)
+        note = f"; compared on {len(rows) - learned} of {len(rows)} rows: {live.alias} was trained on {learned}"
+        if live.trained_on is None:
+            note = f"; overlap with {live.alias}'s training rows not checked"
+        return replace(finding, reason=f"{finding.reason}{note if learned or live.trained_on is None else ''}")
+
+    def _live(self, alias: str, digest: str) -> _Live:
+        """Return both packages' answers to the rows that the live one was not trained on."""
+        package = self.registry.package(self.package.name, digest)
+        answers = self._answers(package)
+        learned = trainingrows.trained_on(self.registry, package, self.data)
+        if not learned:
+            return _Live(alias=alias, trained_on=learned, data=self.data, own=self._own, answers=answers)
+        left = [row for row in range(len(self.data)) if row not in learned]
+        data = self.data.take(left)
+        own, answers = self._own.take(data, left), answers.take(data, left)
+        return _Live(alias=alias, trained_on=learned, data=data, own=own, answers=answers)
 
     @cached_property
-    def _own(self) -> Scorer:
+    def _own(self) -> _Answered:
         return self._answers(self.package)
 
-    def _answers(self, package: ModelPackage) -> Scorer:
+    def _answers(self, package: ModelPackage) -> _Answered:
         """Return what a package answers to the rows, as a scorer: it is asked once, in a process of its own."""
         if not package.models:
             raise StoreError("The package holds no model.", remedy="Package the model again.")
@@ -98,3 +117,19 @@ class _Answered:
                 "Another set of rows is scored than the test rows.", remedy="Let compare() score the data it is given."
             )
         return self.outputs
+
+    def take(self, data: Dataset, rows: Sequence[int]) -> _Answered:
+        """Return the answers to these rows alone, which are those of `data`."""
+        outputs = {name: [cells[row] for row in rows] for name, cells in self.outputs.items()}
+        return _Answered(data.input_columns(), outputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Live:
+    """What is live under an alias, the rows it was trained on, and both packages' answers to the others, `data`."""
+
+    alias: str
+    trained_on: frozenset[int] | None
+    data: Dataset
+    own: _Answered
+    answers: _Answered

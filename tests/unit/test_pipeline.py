@@ -64,7 +64,10 @@ def test_test_rows_among_the_training_rows_fail_the_verdict(tmp_path: Path) -> N
     assert verdict is not None
     assert not verdict.passed
     assert verdict.findings[-1].reason == "7 of 60 test rows stand in the training data, for example row 0"
-    again = mk.package(fitted(), TEXTS, LABELS, name="mood", X_train=["apart"], registry=registry)
+    kept = sorted(registry.storage.list("mood/rows"))
+    assert [size for _, size in kept] == [7 * 8]
+    again = mk.package(fitted(), TEXTS, LABELS, name="mood", X_train=["apart"], row_hashes=False, registry=registry)
+    assert sorted(registry.storage.list("mood/rows")) == kept
     verdict = registry.verdict("mood", again.digest)
     assert verdict is not None
     assert verdict.overlap == "0 of 60 test rows stand in the training data"
@@ -118,6 +121,13 @@ def test_a_model_that_is_no_better_than_chance_is_refused(tmp_path: Path) -> Non
     assert verdict is not None
     assert not verdict.passed
     assert verdict.findings[0].reached == pytest.approx(0.3871, abs=1e-3)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_project_says_whether_hashes_of_rows_are_kept(fresh_project: Path, *, wanted: bool) -> None:
+    replace(SETTINGS, 'target = "label"', f'target = "label"\nrow_hashes = {str(wanted).lower()}')
+    project = mk.Project()
+    assert Parts(project.config, fresh_project).pipeline(project.registry, print).row_hashes is wanted
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------

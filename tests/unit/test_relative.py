@@ -1,5 +1,13 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+
 import mlopskit as mk
 from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.data import Dataset
@@ -93,3 +101,80 @@ def test_an_evaluator_that_does_not_compare_fails_the_gate(
     finding = judged(other, registry, "accuracy >= production - 0.01", evaluator=Silent())
     assert not finding.passed
     assert finding.reason == "the evaluator compares no accuracy of two models"
+
+
+# --- rows that what is live was trained on --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a registry and a package in it that was trained on the first twelve rows, one of them in capitals."""
+    place = tmp_path_factory.mktemp("learned") / "registry"
+    model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(TEXTS, DATA.labels)
+    again, train = [f"{text} again" for text in TEXTS], [*TEXTS[:11], TEXTS[11].upper(), "another"]
+    return place, mk.package(model, again, DATA.labels, name=NAME, X_train=train, registry=place).digest
+
+
+@pytest.fixture
+def live(learned: tuple[Path, str], registry: mk.Registry, tmp_path: Path) -> str:
+    """Put that package live in a registry that has others, too."""
+    shutil.copytree(learned[0], tmp_path / "registry", dirs_exist_ok=True)
+    promote(registry, learned[1])
+    return learned[1]
+
+
+@pytest.mark.usefixtures("live")
+def test_rows_that_what_is_live_was_trained_on_are_left_out(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    finding = judged(package, registry, "accuracy >= production - 0.01")
+    assert finding.passed
+    assert finding.n == 388
+    assert finding.reason.endswith("on 388 rows; compared on 388 of 400 rows: production was trained on 12")
+    wrong = Dataset.from_frame(TEXTS, ["Negative" if row < 12 else label for row, label in enumerate(DATA.labels)])
+    assert judged(package, registry, "accuracy >= production - 0.01", wrong) == finding
+
+
+@pytest.mark.usefixtures("live")
+def test_a_slice_counts_its_own_rows(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    parts = ["a"] * 5 + ["b"] * 200 + ["c"] * 195
+    sliced = Dataset(columns={**DATA.columns, "part": parts}, target=DATA.target, slices=("part",))
+    none = judged(package, registry, "accuracy[part=a] >= production", sliced)
+    assert not none.passed
+    assert none.reason == "no row is left to compare on: production was trained on all 5"
+    assert "compared on 193 of 200 rows" in judged(package, registry, "accuracy[part=b] >= production", sliced).reason
+    assert judged(package, registry, "accuracy[part=c] >= production", sliced).reason.endswith("on 195 rows")
+
+
+def test_where_its_training_rows_are_not_known_the_finding_says_so(
+    package: mk.ModelPackage, registry: mk.Registry, live: str, tmp_path: Path
+) -> None:
+    unknown = "on 400 rows; overlap with production's training rows not checked"
+    shutil.rmtree(tmp_path / "registry" / NAME / "rows")
+    assert judged(package, registry, "accuracy >= production - 0.01").reason.endswith(unknown)
+    promote(registry, package.digest)  # it was packaged without its training rows
+    finding = judged(registry.package(NAME, live), registry, "accuracy >= production - 0.01")
+    assert finding.passed
+    assert finding.reason.endswith(unknown)
+
+
+@pytest.mark.usefixtures("live")
+def test_damaged_hashes_fail_the_gate(package: mk.ModelPackage, registry: mk.Registry, tmp_path: Path) -> None:
+    for file in (tmp_path / "registry" / NAME / "rows").rglob("*.bin"):
+        file.write_bytes(b"1")
+    finding = judged(package, registry, "accuracy >= production - 0.01")
+    assert not finding.passed
+    assert "are damaged" in finding.reason
+
+
+def test_a_run_is_not_compared_on_rows_that_an_earlier_one_learned(project: mk.Project) -> None:
+    """The live package has learned by another split what is tested now."""
+    project.promote(project.package().digest, to="production")
+    settings = Path("mlopskit.toml")
+    text = settings.read_text().replace('"accuracy >= 0.75"', '"accuracy >= production - 0.5"')
+    settings.write_text(text.replace('target = "label"', 'target = "label"\ntest = { share = 0.9 }'))
+    run = mk.Project().run()
+    verdict = project.verdict(str(run.digest))
+    assert verdict
+    tested, learned = run.rows["test"], run.rows["test"] - project.runs()[-2].rows["test"]
+    reason = f"compared on {tested - learned} of {tested} rows: production was trained on {learned}"
+    assert verdict.findings[0].reason.endswith(reason)
+    assert len([*(project.root / ".mlopskit/registry" / NAME / "rows").iterdir()]) == 2  # of three runs

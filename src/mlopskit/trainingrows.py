@@ -1,0 +1,84 @@
+"""Hashes of training rows, kept in the registry: nobody is compared on rows that a live package has learned.
+
+They stand once for each training data and set of input columns, in `<name>/rows/<sha256>/`: `exact.bin` holds the hash
+of each row (see `mlopskit.rowkeys`), sorted, 8 bytes each; `alike.bin` the same of the rows as they are when written
+alike, where that makes a difference. The sha256 is that of the data's digest and the names of the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mlopskit import rowkeys
+from mlopskit.data import Dataset
+from mlopskit.errors import IntegrityError
+from mlopskit.modelpackage import ModelPackage
+from mlopskit.registry import Registry
+from mlopskit.runtime import canonical
+from mlopskit.runtime.names import check_name, hex_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EXACT, ALIKE = "exact.bin", "alike.bin"
+MOST = 1 << 24  # rows; more are not kept
+_SIZE = 8
+
+
+def keep(registry: Registry, name: str, train: Dataset, /) -> None:
+    """Keep the hashes of the rows that a model was trained on, unless they are there already."""
+    import numpy as np
+
+    prefix = _prefix(name, train.digest, train.inputs)
+    if len(train) > MOST or registry.storage.stat(f"{prefix}/{EXACT}") is not None:
+        return
+    files = {
+        file: np.unique(rowkeys.hashes(train.columns, train.inputs, alike=file == ALIKE)).tobytes()
+        for file in (EXACT, ALIKE)
+    }
+    if files[ALIKE] == files[EXACT]:
+        del files[ALIKE]
+    registry.storage.commit(prefix, files, last=EXACT)
+
+
+def trained_on(registry: Registry, package: ModelPackage, data: Dataset, /) -> frozenset[int] | None:
+    """Return the numbers of the rows that a package was trained on, or on rows written alike; None if nobody knows.
+
+    Raises:
+        IntegrityError: the hashes are damaged.
+    """
+    import numpy as np
+
+    names = package.schema.inputs["required"]
+    digest = (package.manifest["provenance"].get("data") or {}).get("train")
+    exact = None if digest is None else _read(registry, f"{_prefix(package.name, digest, names)}/{EXACT}")
+    if digest is None or exact is None:
+        return None
+    alike = _read(registry, f"{_prefix(package.name, digest, names)}/{ALIKE}")
+    known = {False: exact, True: exact if alike is None else alike}
+    found = [np.isin(rowkeys.hashes(data.columns, names, alike=how), rows) for how, rows in known.items()]
+    return frozenset(np.flatnonzero(found[0] | found[1]).tolist())
+
+
+def _prefix(name: str, digest: str, inputs: Iterable[str]) -> str:
+    # The same data may be learned with other columns: what is a slice for one model may be an input of the next.
+    about = canonical.digest_of(canonical.dumps({"data": digest, "inputs": sorted(inputs)}))
+    return f"{check_name(name)}/rows/{hex_of(about)}"
+
+
+def _read(registry: Registry, key: str) -> NDArray[np.uint64] | None:
+    import numpy as np
+
+    data = registry.storage.read(key, limit=MOST * _SIZE)
+    if data is None:
+        return None
+    found = np.frombuffer(data[: len(data) // _SIZE * _SIZE], "<u8")
+    if len(data) != found.nbytes or not (found[1:] > found[:-1]).all():
+        raise IntegrityError(
+            f"The hashes of training rows {key!r} are damaged.",
+            remedy="Restore that folder from a copy, or remove it: the rows then count as not known.",
+            file=key,
+        )
+    return found
