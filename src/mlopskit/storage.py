@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -100,4 +101,9 @@ def storage_at(place: str, /) -> Storage:
         UnknownNameError: no plugin has this scheme.
     """
     scheme = place.partition("://")[0] if "://" in place else "file"
-    return plugins.find("storages", scheme, Storage)(place)  # type: ignore[type-abstract]
+    return _storage_of(scheme)(place)
+
+
+@functools.cache  # a registry opens places by the dozen, and what is installed stays the same
+def _storage_of(scheme: str) -> type[Storage]:
+    return plugins.find("storages", scheme, Storage)  # type: ignore[type-abstract]

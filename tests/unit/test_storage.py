@@ -2,6 +2,7 @@ import io
 
 import pytest
 
+from mlopskit import plugins
 from mlopskit.errors import StorageError, UnknownNameError
 from mlopskit.storage import Storage, storage_at
 from mlopskit.testing.memory import MemoryStorage
@@ -45,6 +46,12 @@ def test_a_storage_is_found_by_its_scheme(tmp_path):
     assert storage_at(f"file://{tmp_path}").uri == str(tmp_path)
     with pytest.raises(UnknownNameError, match="gopher"):
         storage_at("gopher://x/y")
+
+
+def test_a_scheme_is_looked_up_once(tmp_path, monkeypatch):
+    storage_at(str(tmp_path))
+    monkeypatch.setattr(plugins, "find", lambda *_: pytest.fail("looked up again"))
+    assert storage_at(f"file://{tmp_path}").uri == str(tmp_path)
 
 
 def test_a_storage_that_lacks_an_operation_cannot_be_made():
