@@ -52,7 +52,8 @@ def _loader_files(name: str) -> dict[str, bytes]:
     source = loader_source(name)
     if source.name != "__init__.py":
         return {f"{name}.py": source.read_bytes()}
-    return {f"{name}/{path.name}": path.read_bytes() for path in sorted(source.parent.glob("*.py"))}
+    folder = source.parent
+    return {f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in sorted(folder.rglob("*.py"))}
 
 
 def loader_source(name: str, /) -> Path:

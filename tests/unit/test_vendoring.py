@@ -67,3 +67,16 @@ def test_a_format_whose_loader_is_gone_is_named(install: Callable[..., None]) ->
     install("mlopskit-odd", FORMAT, formats="odd")
     with pytest.raises(PluginError, match="The loader 'nothing_of_this_name' of the format 'odd' is not there"):
         vendoring.loader_source("odd")
+
+
+def test_a_loader_that_is_a_package_travels_with_all_its_levels(install: Callable[..., None], tmp_path: Path) -> None:
+    for path in ("__init__.py", "parts/__init__.py", "parts/deep/__init__.py", "parts/deep/tables.py"):
+        (tmp_path / "odd_loader" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "odd_loader" / path).write_text(f"# {path}\n")
+    (tmp_path / "odd_loader/parts/notes.txt").write_text("no code")
+    install("mlopskit-odd", FORMAT.replace("nothing_of_this_name", "odd_loader"), formats="odd")
+    files = {path: data for path, data in vendoring.runtime_files(["odd"]).items() if "loaders/odd" in path}
+    assert files == {
+        f"_mlopskit_runtime/loaders/odd/{path}": f"# {path}\n".encode()
+        for path in ("__init__.py", "parts/__init__.py", "parts/deep/__init__.py", "parts/deep/tables.py")
+    }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlopskit.testing.deployers import DeployerConformance
     from mlopskit.testing.faults import Fault, FaultyDisk
     from mlopskit.testing.folderdeployer import FolderDeployer
-    from mlopskit.testing.formats import FormatConformance
+    from mlopskit.testing.formats import FormatConformance, Sample
     from mlopskit.testing.memory import MemoryStorage
     from mlopskit.testing.processdeployer import ProcessDeployer
     from mlopskit.testing.storages import StorageConformance
@@ -36,6 +36,7 @@ _HOME = {
     "FormatConformance": "formats",
     "MemoryStorage": "memory",
     "ProcessDeployer": "processdeployer",
+    "Sample": "formats",
     "StorageConformance": "storages",
     "TrainerConformance": "trainers",
 }
@@ -49,6 +50,7 @@ __all__ = [
     "FormatConformance",
     "MemoryStorage",
     "ProcessDeployer",
+    "Sample",
     "StorageConformance",
     "TrainerConformance",
 ]

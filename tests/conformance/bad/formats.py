@@ -11,8 +11,7 @@ import pytest
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
-from mlopskit.testing import FormatConformance
-from mlopskit.testing.formats import Sample
+from mlopskit.testing import FormatConformance, Sample
 from mlopskit.testing.packages import dataset
 
 
