@@ -78,6 +78,7 @@ def of_named(
     n: int,
     /,
     *,
+    groups: NDArray[np.intp] | None = None,
     careful: bool = False,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
@@ -86,15 +87,22 @@ def of_named(
     """Return the BCa bounds of several figures by name, each a function of n rows, given by number.
 
     The function is called once for each resample. The jackknife leaves out one of at most 400 equal parts of the rows
-    instead of each row: the acceleration, which is the skewness of a sum, is the same on average. A name that the
-    function leaves out of its answer to some rows is not defined on them.
+    instead of each row: the acceleration, which is the skewness of a sum, is the same on average. `groups` holds a
+    number for each row: whole groups are then drawn and left out. A name that the function leaves out of its answer to
+    some rows is not defined on them.
     """
+    members = [] if groups is None else _members(groups)
+    units = n if groups is None else len(members)
+
+    def of_units(numbers: NDArray[np.intp]) -> Mapping[str, float]:
+        return function(numbers if groups is None else np.concatenate([members[one] for one in numbers]))
+
     generator = np.random.default_rng(seed)
     values = function(np.arange(n))
-    drawn = [function(generator.integers(0, n, n)) for _ in range(resamples)]
-    shuffled = generator.permutation(n)
-    parts = np.array_split(shuffled, min(n, _MOST_PARTS)) if n > 1 else []
-    left = [function(np.setdiff1d(shuffled, part)) for part in parts]
+    drawn = [of_units(generator.integers(0, units, units)) for _ in range(resamples)]
+    shuffled = generator.permutation(units)
+    parts = np.array_split(shuffled, min(units, _MOST_PARTS)) if units > 1 else []
+    left = [of_units(np.setdiff1d(shuffled, part)) for part in parts]
 
     def column(name: str, answers: Sequence[Mapping[str, float]]) -> Array:
         return np.array([answer.get(name, math.nan) for answer in answers], float)
@@ -115,13 +123,21 @@ def of_groups(
     seed: int = SEED,
 ) -> Bounds | None:
     """Return the BCa bounds of any function of rows that come in groups: whole groups are drawn and left out."""
+    found = of_named(
+        lambda rows: {"": function(rows)},
+        len(groups),
+        groups=groups,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    return found[""]
+
+
+def _members(groups: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Return the numbers of the rows of each group."""
     _, place = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(place == one) for one in range(int(place.max(initial=-1)) + 1)]
-
-    def of_members(numbers: NDArray[np.intp]) -> float:
-        return function(np.concatenate([members[one] for one in numbers]))
-
-    return of_rows(of_members, len(members), confidence=confidence, resamples=resamples, seed=seed)
+    return [np.flatnonzero(place == one) for one in range(int(place.max(initial=-1)) + 1)]
 
 
 def bca(

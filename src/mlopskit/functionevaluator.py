@@ -25,9 +25,9 @@ Measure = Callable[[Any, Any], Mapping[str, float]]
 class FunctionEvaluator(Evaluator):
     """Measures a model with a function of two arrays, `y_true` and `y_pred`, that returns a number for each metric.
 
-    The bounds are BCa ones: the function is called 2,000 times for each slice, on rows drawn again. Nobody knows within
-    which limits its figures lie: they are not judged on fewer than 100 rows. With several targets the arrays have a
-    column for each.
+    The bounds are BCa ones: the function is called 2,000 times for each slice, on rows drawn again, or on whole groups
+    of them where the dataset names a group column. Nobody knows within which limits its figures lie: they are not
+    judged on fewer than 100 rows or groups. With several targets the arrays have a column for each.
     """
 
     name: ClassVar[str] = "function"
@@ -45,7 +45,7 @@ class FunctionEvaluator(Evaluator):
         found = [
             estimate
             for slice, rows in slices_of(data)
-            for estimate in self._estimates(true[list(rows)], [said[list(rows)]], slice)
+            for estimate in self._estimates(true[list(rows)], [said[list(rows)]], slice, _groups(data, rows))
         ]
         return Evaluation(dataset=data.digest, rows=len(data), estimates=tuple(found))
 
@@ -55,10 +55,10 @@ class FunctionEvaluator(Evaluator):
         if rows is None:
             return None
         said = [_predictions(one, data)[list(rows)] for one in (model, other)]
-        found = self._estimates(_labels(data)[list(rows)], said, slice)
+        found = self._estimates(_labels(data)[list(rows)], said, slice, _groups(data, rows))
         return next((one for one in found if one.metric == metric), None)
 
-    def _estimates(self, true: Any, said: Sequence[Any], slice: str) -> list[Estimate]:
+    def _estimates(self, true: Any, said: Sequence[Any], slice: str, groups: Any) -> list[Estimate]:
         """Return an estimate for each metric of one model, or of the difference between two."""
         from mlopskit import bootstrap
 
@@ -70,9 +70,10 @@ class FunctionEvaluator(Evaluator):
         def values(rows: Any) -> dict[str, float]:
             return first if len(rows) == len(true) and (rows[1:] > rows[:-1]).all() else self._drawn(true, said, rows)
 
-        bounds = bootstrap.of_named(values, len(true), careful=True)
+        bounds = bootstrap.of_named(values, len(true), groups=groups, careful=True)
         method = "paired bca" if said[1:] else "bca"
-        return [_estimate(name, slice, one, len(true), method) for name, one in bounds.items()]
+        independent = len(true) if groups is None else int(groups.max()) + 1
+        return [_estimate(name, slice, one, independent, method) for name, one in bounds.items()]
 
     def _values(self, true: Any, said: Sequence[Any]) -> dict[str, float]:
         try:
@@ -126,6 +127,17 @@ def _predictions(model: Scorer, data: Dataset) -> Any:
     if len(targets) > 1:
         return np.column_stack([np.asarray(outputs[f"prediction.{name}"]) for name in targets])
     return np.asarray(outputs["prediction"])
+
+
+def _groups(data: Dataset, rows: Sequence[int]) -> Any:
+    """Return a number for the group of each of some rows, None without groups."""
+    import numpy as np
+
+    name = getattr(data, "group", None)
+    if name is None:
+        return None
+    numbers: dict[Any, int] = {}
+    return np.array([numbers.setdefault(data.columns[name][row], len(numbers)) for row in rows], np.intp)
 
 
 def _targets(data: Dataset) -> Sequence[str]:

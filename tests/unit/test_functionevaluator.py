@@ -53,6 +53,26 @@ def test_two_models_are_compared() -> None:
     assert FunctionEvaluator(function=figures).compare(Said(), Said(), rows, metric="mae", slice="s=c") is None
 
 
+def test_of_rows_in_groups_whole_groups_are_drawn() -> None:
+    alone = data(300)
+    # Each row ten times, as ten of one customer: no more is known than by one of each.
+    many = {name: [cell for cell in cells for _ in range(10)] for name, cells in alone.columns.items()}
+    customers = [number // 10 for number in range(3000)]
+    grouped = Dataset(columns={**many, "customer": customers}, target="y", group="customer", slices=("s",))
+    evaluator = FunctionEvaluator(function=figures)
+    once, all_of_them = evaluator.evaluate(Said(), alone), evaluator.evaluate(Said(), grouped)
+    for one, other in zip(once.estimates, all_of_them.estimates, strict=True):
+        assert (one.title, one.n, one.value) == (other.title, other.n, pytest.approx(other.value))
+    mae, same = once.find("mae"), all_of_them.find("mae")
+    assert (same.lower, same.upper) == (pytest.approx(mae.lower), pytest.approx(mae.upper))
+    difference = evaluator.compare(Said(), Said("worse"), alone, metric="mae", slice="")
+    assert evaluator.compare(Said(), Said("worse"), grouped, metric="mae", slice="").upper == pytest.approx(
+        difference.upper
+    )
+    few = Dataset(columns={**alone.columns, "customer": [n % 99 for n in range(300)]}, target="y", group="customer")
+    assert evaluator.evaluate(Said(), few).find("mae").reason.endswith("at least 100 rows")
+
+
 def test_figures_that_are_perfect_prove_what_the_rows_can() -> None:
     rows = Dataset(columns={"said": [1] * 100, "y": [1] * 100}, target="y")
     found = FunctionEvaluator(function=lambda y, said: {"right": (y == said).mean(), "nan": float("nan")})
