@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from mlopskit.difference import Change, Difference
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
+    from mlopskit.fitted import package
     from mlopskit.format import Format
     from mlopskit.gates import Finding, Gate, Verdict
     from mlopskit.hookspecs import hookimpl
     from mlopskit.loading import LoadedModel, load
     from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
-    from mlopskit.pipeline import package
     from mlopskit.project import Project, deploy
     from mlopskit.recipe import GoldenSpec
     from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
@@ -85,7 +85,7 @@ _HOME = {
     "deploy": "project",
     "hookimpl": "hookspecs",
     "load": "loading",
-    "package": "pipeline",
+    "package": "fitted",
     "progress": "steps",
     "runtime_files": "vendoring",
 }

@@ -66,6 +66,7 @@ class Parts:
             formats=table.package.formats,
             golden=self._golden,
             cases=self._cases,
+            endpoints=[*table.endpoint],
             row_hashes=table.data.row_hashes,
             provenance={"seed": table.train.seed, "settings": self._settings()},
             progress=progress,
@@ -103,7 +104,7 @@ class Parts:
             report = datareport.from_error(error)
         return dataclasses.replace(report, findings=(*found, *report.findings))
 
-    def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset]:
+    def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset, DataReport]:
         train, test = self._split(self._dataset(self.config.data.uri))
         self.first[:] = [train]
         progress("check data")
@@ -111,14 +112,14 @@ class Parts:
         report.enforce()
         if report.findings:
             progress(f"check data: {len(report.findings)} warnings, which 'mlopskit data check' lists")
-        return train, test
+        return train, test, report
 
     def _inputs_before(self, registry: Registry) -> Mapping[str, Any] | None:
         """Return the schema of the inputs of the last run's package, None if there is none."""
         name = self.config.name
         digest = next((run.digest for run in reversed(registry.runs(name)) if run.digest), None)
         held = digest is not None and registry.holds(name, digest)
-        return registry.package(name, digest).schema.inputs if digest and held else None
+        return registry.manifest(name, digest)["schema"]["inputs"] if digest and held else None
 
     def _split(self, data: Dataset, *, strict: bool = True) -> tuple[Dataset, Dataset]:
         test = self.config.data.test

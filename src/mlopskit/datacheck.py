@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ _FEW = 30
 _MOST_CLASSES = 20
 _MOST_CATEGORIES = 50
 _WIDENED = {("integer", "number")}
+# A number as text, with a decimal comma or without: 1,5 and 1.234,5 and 7.
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:[.' ][0-9]{3})*(?:,[0-9]+)?", re.ASCII)
 
 Named = tuple[str, Dataset]
 
@@ -50,7 +53,7 @@ def with_targets(data: Dataset, /, *, side: str = "") -> tuple[Dataset, list[Dat
 def check(
     train: Dataset, test: Dataset, /, *, before: Mapping[str, Any] | None = None, allow: Sequence[str] = ()
 ) -> DataReport:
-    """Return what is to be said of the rows to train and test on; each has its targets.
+    """Return what is to be said of the rows to train and test on; each has its targets, or no training row has.
 
     `before` is the JSON Schema of the inputs of the last run's package; `allow` names what refuses otherwise and is
     wanted here, one of `ALLOWABLE`.
@@ -61,13 +64,17 @@ def check(
     for name in allow:
         if name not in ALLOWABLE:
             raise unknown("check that may be allowed", name, ALLOWABLE)
+    labelled = any(label is not None for labels in _targets(train).values() for label in labels)
     sides = [("train", train), ("test", test)]
-    found = [*_columns(train, test, before)]
+    found = [*_columns(train, test, before), *_commas(sides)]
+    shared: list[int] = []
     if set(train.inputs) == set(test.inputs) and train.inputs:
-        found += [*_classes(train, test), *_sizes(train, test), *_twins(sides), *_leaks(train, test)]
+        shared = overlap(train, test)
+        found += _classes(train, test) if labelled else []
+        found += [*_sizes(train, test), *_twins(sides if labelled else sides[1:]), *_leaks(train, test, shared)]
         found += [*_missing(train, test), *_unseen(train, test)]
     findings = tuple(replace(one, severity="warn") if one.check in allow else one for one in found)
-    return DataReport(findings=findings, train=len(train), test=len(test))
+    return DataReport(findings=findings, train=len(train), test=len(test), shared=tuple(shared))
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
@@ -106,6 +113,24 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[Severity, 
             kinds = (*(old - {"null"}), *(new - {"null"}))
             (warn if kinds[0] == kinds[-1] or kinds in _WIDENED else refuse).append(change)
     return {"refuse": refuse, "warn": warn}
+
+
+def _commas(sides: Sequence[Named]) -> Iterator[DataFinding]:
+    """Yield the columns of texts that all are numbers, some of them with a comma."""
+    for name in (*sides[0][1].inputs, *_targets(sides[0][1])):
+        columns = [data.columns.get(name, ()) for _, data in sides]
+        if not all(cell is None or (isinstance(cell, str) and _NUMBER.fullmatch(cell)) for cell in chain(*columns)):
+            continue
+        rows = [(at, row) for at, cells in enumerate(columns) for row, cell in enumerate(cells) if cell and "," in cell]
+        if rows:
+            yield DataFinding(
+                check="decimal commas",
+                severity="warn",
+                count=len(rows),
+                reason=f"{name!r} is text, though it holds numbers with a comma",
+                remedy="Write plain numbers, 1.5 instead of 1,5, so that the column is read as such.",
+                rows=_places(sides, rows),
+            )
 
 
 def _missing(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
@@ -233,8 +258,7 @@ def _repeated(
         yield DataFinding(check=check, severity="warn", count=len(rows), reason=reason, remedy=remedy, rows=places)
 
 
-def _leaks(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
-    exact = overlap(train, test)
+def _leaks(train: Dataset, test: Dataset, exact: Sequence[int]) -> Iterator[DataFinding]:
     if exact:
         yield DataFinding(
             check="leakage",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlopskit.errors import DataError, MlopskitError
-from mlopskit.tables import Table
+from mlopskit.tables import Table, plain
 
 _SHOWN = 3
+_LONGEST = 300
+_MOST = 20
 
 Severity = Literal["refuse", "warn"]
 
@@ -25,14 +27,28 @@ class DataFinding:
     remedy: str
     rows: tuple[str, ...] = ()
 
+    @property
+    def where(self) -> str:
+        """Where the first of its rows stand, and how many more there are; empty without rows."""
+        return shown(self.rows, of=self.count) if self.rows else ""
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.rows else ""
+        text = plain(f"{self.check}: {self.reason}{where}")
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataReport:
-    """All findings on the rows to train and test on; it passes unless one of them refuses."""
+    """All findings on the rows to train and test on; it passes unless one of them refuses.
+
+    `shared` holds the numbers of the test rows whose inputs stand in the training rows.
+    """
 
     findings: tuple[DataFinding, ...]
     train: int | None = None
     test: int | None = None
+    shared: tuple[int, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -44,10 +60,15 @@ class DataReport:
         """The findings that refuse."""
         return tuple(one for one in self.findings if one.severity == "refuse")
 
+    def warnings(self) -> list[str]:
+        """Return what only warns, each in one line of printable text with its first rows; at most 20 of them."""
+        lines = [str(one) for one in self.findings if one.severity == "warn"]
+        return lines if len(lines) <= _MOST else [*lines[: _MOST - 1], f"and {len(lines) - _MOST + 1} more"]
+
     def table(self) -> Table:
         """Return the findings as a table, those that refuse first."""
         ordered = sorted(self.findings, key=lambda one: one.severity)
-        rows = [(one.check, one.severity, one.count, one.reason, shown(one.rows), one.remedy) for one in ordered]
+        rows = [(one.check, one.severity, one.count, one.reason, one.where, one.remedy) for one in ordered]
         return Table(("check", "severity", "count", "reason", "rows", "remedy"), rows)
 
     def as_table(self) -> dict[str, Any]:
@@ -94,11 +115,12 @@ def from_error(error: MlopskitError, /) -> DataReport:
     )
 
 
-def shown(texts: Sequence[str], /) -> str:
-    """Return the first of some texts in words, and how many more there are.
+def shown(texts: Sequence[str], /, *, of: int = 0) -> str:
+    """Return the first of some texts in words, and how many more there are, of as many as these or more.
 
     >>> shown(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    rest = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    more = max(of, len(texts)) - _SHOWN
+    rest = f" and {more:,} more" if more > 0 else ""
     return f"{', '.join(texts[:_SHOWN])}{rest}"

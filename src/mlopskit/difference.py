@@ -31,7 +31,7 @@ class Side:
 class Change:
     """What one side says and the other one; None where it says nothing.
 
-    `kind` is "metric", "measurement", "data", "parameter", "code", "file" or "environment".
+    `kind` is "metric", "measurement", "data", "warning", "parameter", "code", "file" or "environment".
     """
 
     kind: str
@@ -117,6 +117,7 @@ def _facts(side: Side) -> dict[str, Facts | None]:
         "metric": _metrics(package, run),
         "measurement": _measurements(run),
         "data": _data(provenance, run),
+        "warning": None if run is None else dict(map(_warning, run.warnings)),
         "parameter": _parameters(provenance, run),
         "code": _code(provenance, run),
         "file": _files(package),
@@ -141,6 +142,12 @@ def _data(provenance: Mapping[str, Any], run: Run | None) -> Facts | None:
     known: dict[str, Value] = {} if run is None else {f"{part} rows": count for part, count in run.rows.items()}
     digests = provenance.get("data") or (run.data if run else {})
     return {**known, **digests} or None
+
+
+def _warning(text: str) -> tuple[str, str]:
+    """Return what a warning says, and of which rows: the same may be said of others."""
+    said, _, rows = text.removesuffix(")").rpartition(" (")
+    return (said, rows) if said and text.endswith(")") else (text, "warned")
 
 
 def _parameters(provenance: Mapping[str, Any], run: Run | None) -> Facts | None:

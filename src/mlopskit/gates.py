@@ -180,8 +180,8 @@ class Verdict:
     """All findings for one digest. It passes if there are findings and all passed, or by an override's reason.
 
     `seen_before` counts earlier verdicts on the same test rows; `overlap` says whether rows of the training set were
-    looked for among them. `measurements` are timings and sizes, which differ from one machine to the next and are
-    therefore no part of the package.
+    looked for among them, and `warnings` what else the data check said. `measurements` are timings and sizes, which
+    differ from one machine to the next and are therefore no part of the package.
     """
 
     name: str
@@ -191,6 +191,7 @@ class Verdict:
     seen_before: int = 0
     overlap: str = "not checked"
     override: str | None = None
+    warnings: tuple[str, ...] = ()
     measurements: tuple[Estimate, ...] = ()
 
     @property
@@ -211,14 +212,16 @@ class Verdict:
     def as_table(self) -> dict[str, Any]:
         """Return the verdict as a plain table, as it stands in the registry."""
         findings = [dict(vars(one)) for one in self.findings]
-        return {**vars(self), "findings": findings, "measurements": [one.as_table() for one in self.measurements]}
+        lists = {"warnings": list(self.warnings), "measurements": [one.as_table() for one in self.measurements]}
+        return {**vars(self), "findings": findings, **lists}
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Verdict:
         """Return the verdict that a plain table says."""
         findings = tuple(Finding(**one) for one in table["findings"])
         measurements = tuple(Estimate(**one) for one in table.get("measurements", ()))
-        return cls(**{**table, "findings": findings, "measurements": measurements})
+        warnings = tuple(table.get("warnings", ()))
+        return cls(**{**table, "findings": findings, "warnings": warnings, "measurements": measurements})
 
     def _repr_html_(self) -> str:
         outcome = "✓ passed" if self.passed else "✗ did not pass"
@@ -228,7 +231,8 @@ class Verdict:
             "earlier verdicts on these rows": self.seen_before,
             "override": self.override,
         }
-        return card(f"Verdict on {self.name}: {outcome}", facts, self.table())
+        warnings = Table(("warning of the data check",), [(text,) for text in self.warnings])
+        return card(f"Verdict on {self.name}: {outcome}", facts, self.table(), warnings)
 
 
 def judge(

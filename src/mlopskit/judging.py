@@ -8,39 +8,57 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlopskit import packaging, timing
-from mlopskit.data import Dataset, overlap
+from mlopskit.datareport import DataReport
 from mlopskit.errors import VerdictError
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
+from mlopskit.packaging import Written
 from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
 from mlopskit.relative import Comparing
 
 
 def judge_package(
-    written: ModelPackage, recipe: Recipe, gates: Sequence[Gate], registry: Registry, train: Dataset | None, /
+    written: Written,
+    recipe: Recipe,
+    gates: Sequence[Gate],
+    registry: Registry,
+    /,
+    *,
+    checked: DataReport | None,
+    endpoints: Sequence[str] = (),
 ) -> Verdict:
-    """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training."""
-    if written.evaluation is None:  # packaging always evaluates
+    """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training.
+
+    `checked` is the report of the data check, None if the training rows are not known; `endpoints` are names that a
+    gate may mean although nothing was deployed there yet.
+    """
+    package = written.package
+    if package.evaluation is None:  # packaging always evaluates
         raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
-    evaluator = recipe.evaluator or packaging.evaluator_for(written.task)
-    comparing = Comparing(package=written, registry=registry, evaluator=evaluator, data=recipe.test)
-    measurements = timing.measure(written, recipe.test, gates)
-    everything = _with(written.evaluation, measurements)
-    findings = judge(gates, everything, comparing.findings(gates))
-    checked = "not checked"
-    if train is not None:
-        shared = overlap(train, recipe.test)
-        checked = f"{len(shared)} of {len(recipe.test)} test rows stand in the training data"
-        findings += _leaked(shared, checked)
+    comparing = Comparing(
+        package=package,
+        registry=registry,
+        evaluator=recipe.evaluator or packaging.evaluator_for(package.task),
+        data=recipe.test,
+        outputs=written.outputs,
+        endpoints=endpoints,
+    )
+    measurements = timing.measure(package, recipe.test, gates)
+    findings = judge(gates, _with(package.evaluation, measurements), comparing.findings(gates))
+    overlap = "not checked"
+    if checked is not None:
+        overlap = f"{len(checked.shared)} of {len(recipe.test)} test rows stand in the training data"
+        findings += _leaked(checked.shared, overlap)
     return Verdict(
         name=recipe.name,
-        digest=written.digest,
-        dataset=written.evaluation.dataset,
+        digest=package.digest,
+        dataset=package.evaluation.dataset,
         findings=findings,
-        seen_before=registry.verdicts_on(recipe.name, written.evaluation.dataset),
-        overlap=checked,
+        seen_before=registry.verdicts_on(recipe.name, package.evaluation.dataset),
+        overlap=overlap,
+        warnings=tuple(checked.warnings()) if checked else (),
         measurements=measurements,
     )
 

@@ -36,8 +36,16 @@ def reference_process() -> AbstractContextManager[isolated.IsolatedModel]:
     return isolated.started([REFERENCE])
 
 
-def write(recipe: Recipe, folder: Path, /, *, process: isolated.IsolatedModel | None = None) -> ModelPackage:
-    """Write the package of a recipe into an empty folder and return it.
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A package that was just written, and what it answers to the test rows."""
+
+    package: ModelPackage
+    outputs: Columns
+
+
+def write(recipe: Recipe, folder: Path, /, *, process: isolated.IsolatedModel | None = None) -> Written:
+    """Write the package of a recipe into an empty folder and return it, with its answers to the test rows.
 
     `process` is one of `reference_process`; without it one is started.
 
@@ -76,7 +84,7 @@ class _Packaging:
     folder: Path
     process: isolated.IsolatedModel
 
-    def write(self) -> ModelPackage:
+    def write(self) -> Written:
         task = estimators.task_of(self.recipe.model, self.recipe.test)
         schema = Schema(inputs=self.recipe.schema, outputs=estimators.output_schema(self.recipe.model))
         models, refusals = self._save(schema)
@@ -90,7 +98,8 @@ class _Packaging:
         about = {"golden": self._golden_entry(rows, task), "evaluation": "evaluation.json", "refusals": refusals}
         final = self._manifest(task, schema, models, about)
         (self.folder / "README.md").write_text(model_card(final, evaluation), encoding="utf-8")
-        return ModelPackage.open(self.folder, digest=self._seal({**final, "files": self._files()}))
+        package = ModelPackage.open(self.folder, digest=self._seal({**final, "files": self._files()}))
+        return Written(package=package, outputs=outputs)
 
     def _save(self, schema: Schema) -> tuple[list[StoredModel], dict[str, list[str]]]:
         frame = estimators.frame_of(self.recipe.model, schema.inputs)

@@ -1,4 +1,4 @@
-"""Run: what changed, train, package, gate, register. And the same for a model that is already fitted."""
+"""Run: what changed, train, package, gate, register."""
 
 from __future__ import annotations
 
@@ -15,75 +15,27 @@ from typing import Any
 from mlopskit import behaviour, packaging, plugins, trainingrows
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset
+from mlopskit.datareport import DataReport
 from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
-from mlopskit.functionevaluator import Measure, as_evaluator
 from mlopskit.gates import Gate, Verdict
 from mlopskit.isolated import IsolatedModel
 from mlopskit.judging import judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
-from mlopskit.registry import Registry, home
+from mlopskit.registry import Registry
 from mlopskit.steps import Progress, quiet
 from mlopskit.trainer import Trainer
 
 
-def package(
-    model: object,
-    X_test: Any,  # noqa: N803  # scikit-learn's name for it
-    y_test: Any,
-    /,
-    *,
-    name: str,
-    gates: Sequence[str] = (),
-    X_train: Any = None,  # noqa: N803
-    evaluator: Evaluator | Measure | None = None,
-    formats: Sequence[str] | None = None,
-    golden: GoldenSpec | None = None,
-    tests: str | Path | None = None,
-    row_hashes: bool = True,
-    registry: Registry | str | Path | None = None,
-    progress: Progress = quiet,
-) -> ModelPackage:
-    """Package a fitted model, judge it on its test rows, and register both package and verdict.
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The rows that a model was trained on, the data check's report on them, and whether hashes of them are kept."""
 
-    `X_test` is a pandas or polars frame, a 2-D array, a list of row dicts or a sequence of texts; `y_test` has a label
-    for each row. With `X_train`, test rows that stand in the training data are looked for, and fail the verdict.
-    `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
-    With `row_hashes`, hashes of the training rows are kept in the registry, so that later models are not compared with
-    this one on rows that it has learned.
-
-    Raises:
-        StoreError: no format can hold the model exactly and safely.
-        ConfigError: a gate is malformed.
-    """
-    rules = [Gate.parse(text) for text in _several(gates)]
-    test = Dataset.from_frame(X_test, y_test)
-    train = None if X_train is None else Dataset.from_frame(X_train, None)
-    cases = behaviour.read(Path(tests)) if tests else None
-    everything = test if train is None else test.joined(train)
-    recipe = Recipe(
-        name=name,
-        model=model,
-        schema=everything.input_schema(),
-        test=test,
-        evaluator=as_evaluator(evaluator),
-        formats=None if formats is None else _several(formats),
-        golden=golden or GoldenSpec(),
-        cases=cases,
-        provenance={
-            "data": {"test": test.digest, "train": train.digest if train else None},
-            "gates": [*map(str, rules)],
-        },
-    )
-    place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
-    registered, _ = register(recipe, rules, place, train=train, row_hashes=row_hashes, progress=progress)
-    return registered
-
-
-def _several(texts: Sequence[str]) -> Sequence[str]:
-    return [texts] if isinstance(texts, str) else texts
+    rows: Dataset
+    checked: DataReport
+    row_hashes: bool = True
 
 
 def register(
@@ -92,26 +44,28 @@ def register(
     registry: Registry,
     /,
     *,
-    train: Dataset | None,
-    row_hashes: bool = True,
+    training: Training | None,
+    endpoints: Sequence[str] = (),
     process: IsolatedModel | None = None,
     progress: Progress = quiet,
 ) -> tuple[ModelPackage, Verdict]:
     """Write a recipe's package, judge it, and add package and verdict to the registry.
 
-    `process` is one of `mlopskit.packaging.reference_process`; without it one is started.
+    `training` is None where the rows that the model was trained on are not known; `process` is one of
+    `mlopskit.packaging.reference_process`, without it one is started.
     """
     observers = plugins.observers()
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         progress("package")
         written = packaging.write(recipe, Path(temporary), process=process)
         progress("judge")
-        verdict = judge_package(written, recipe, gates, registry, train)
-        plugins.notify(observers, "mlopskit_evaluated", evaluation=written.evaluation, name=recipe.name)
+        checked = training.checked if training else None
+        verdict = judge_package(written, recipe, gates, registry, checked=checked, endpoints=endpoints)
+        plugins.notify(observers, "mlopskit_evaluated", evaluation=written.package.evaluation, name=recipe.name)
         progress("register")
-        if train is not None and row_hashes:
-            trainingrows.keep(registry, recipe.name, train)
-        registered = registry.add(written)
+        if training is not None and training.row_hashes:
+            trainingrows.keep(registry, recipe.name, training.rows)
+        registered = registry.add(written.package)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)
     return registered, verdict
@@ -119,18 +73,23 @@ def register(
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """All that a run needs, as objects. `fingerprint` maps what the run depends on to a digest of it."""
+    """All that a run needs, as objects.
+
+    `read` returns the rows to train and to test on, and the data check's report on them; `fingerprint` maps what the
+    run depends on to a digest of it.
+    """
 
     name: str
     registry: Registry
     trainer: Trainer
-    read: Callable[[], tuple[Dataset, Dataset]]
+    read: Callable[[], tuple[Dataset, Dataset, DataReport]]
     fingerprint: Callable[[Run | None], Mapping[str, str]]
     gates: Sequence[Gate]
     evaluator: Callable[[], Evaluator | None] = lambda: None
     formats: Sequence[str] | None = None
     golden: Callable[[], GoldenSpec] = GoldenSpec
     cases: Callable[[], behaviour.Cases | None] = lambda: None
+    endpoints: Sequence[str] = ()
     row_hashes: bool = True
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress = quiet
@@ -162,9 +121,10 @@ class Pipeline:
 
     def _train_and_judge(self, clock: _Clock, process: IsolatedModel) -> tuple[str, Verdict]:
         with clock.step("read"):
-            train, test = self.read()
+            train, test, checked = self.read()
             clock.found |= {"rows": {"train": len(train), "test": len(test)}}
             clock.found |= {"data": {"train": train.digest, "test": test.digest}}
+            clock.found |= {"warnings": checked.warnings()}
             schema = train.joined(test).input_schema()
         with clock.step("train"):
             model = _train(self.trainer, train, self.progress)
@@ -181,8 +141,9 @@ class Pipeline:
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):
-            options: dict[str, Any] = {"train": train, "row_hashes": self.row_hashes, "process": process}
-            registered, verdict = register(recipe, self.gates, self.registry, **options)
+            training = Training(rows=train, checked=checked, row_hashes=self.row_hashes)
+            options: dict[str, Any] = {"endpoints": self.endpoints, "process": process}
+            registered, verdict = register(recipe, self.gates, self.registry, training=training, **options)
         clock.found |= outcome_of(registered, verdict)
         return registered.digest, verdict
 

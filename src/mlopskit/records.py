@@ -152,8 +152,9 @@ class Run:
     `outcome` is "passed", "refused" or "failed" (`error` then says why); `seconds` are wall-clock times of its steps.
     `rows` and `data` are the numbers of rows and the digests of "train" and "test"; `settings` are the tables of
     mlopskit.toml that made the model; `metrics` are values by metric, or metric[slice]; `measurements` are sizes in
-    bytes and times in seconds; `verdict` says whether it passed, and of each gate that did not, why. A failed run has
-    what was known until then; one that an earlier release recorded lacks the fields that were not there yet.
+    bytes and times in seconds; `warnings` are what the data check said; `verdict` says whether it passed, and of each
+    gate that did not, why. A failed run has what was known until then; one that an earlier release recorded lacks the
+    fields that were not there yet.
     """
 
     id: str
@@ -171,6 +172,7 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     measurements: Mapping[str, float] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
     verdict: Mapping[str, Any] | None = None
 
     @property
@@ -192,7 +194,8 @@ class Run:
         rows = {f"{part} rows": count for part, count in self.rows.items()}
         metrics = Table(("metric", "value"), [*self.metrics.items()])
         seconds = Table(("step", "seconds"), [*self.seconds.items()])
-        return card(f"Run {self.id} of {self.name}: {self.outcome}", {**facts, **rows}, metrics, seconds)
+        warnings = Table(("warning of the data check",), [(text,) for text in self.warnings])
+        return card(f"Run {self.id} of {self.name}: {self.outcome}", {**facts, **rows}, metrics, warnings, seconds)
 
     def as_table(self) -> dict[str, Any]:
         """Return the run as a plain table, as it stands in the registry."""
@@ -220,8 +223,11 @@ class Runs(tuple[Run, ...]):
 
     def table(self) -> Table:
         """Return the runs as a table, the newest first."""
-        rows = [(one.id, one.when, one.outcome, one.digest, _metrics(one), one.why) for one in reversed(self)]
-        return Table(("run", "when", "outcome", "package", "metrics", "why"), rows)
+        rows = [
+            (one.id, one.when, one.outcome, one.digest, _metrics(one), len(one.warnings) or None, one.why)
+            for one in reversed(self)
+        ]
+        return Table(("run", "when", "outcome", "package", "metrics", "warnings", "why"), rows)
 
     def as_table(self) -> list[dict[str, Any]]:
         """Return the runs as plain tables, oldest first."""

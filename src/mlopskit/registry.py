@@ -17,7 +17,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Deployment, Run, Runs
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_digest, check_name, hex_of
-from mlopskit.runtime.package import MANIFEST
+from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_manifest
 from mlopskit.storage import Storage, storage_at
 
 DEFAULT = ".mlopskit/registry"
@@ -57,11 +57,7 @@ class Registry:
         """
         prefix = _package_key(name, digest)
         if not self.holds(name, digest):
-            raise UnknownNameError(
-                f"The registry {self.storage.uri!r} holds no package {digest} of {name!r}.",
-                remedy="Name one that 'mlopskit status' lists, or copy it into the registry.",
-                digest=digest,
-            )
+            raise self._holds_no(name, digest)
         folder = self._local(prefix)
         with naming(folder, remedy="Restore that folder; if it is the last run's, remove it, then: mlopskit run"):
             opened = ModelPackage.open(folder, digest=digest)
@@ -72,6 +68,25 @@ class Registry:
                 digest=digest,
             )
         return opened
+
+    def manifest(self, name: str, digest: str, /) -> Mapping[str, Any]:
+        """Return a package's manifest, checked by its digest; the files that it lists are not looked at.
+
+        Raises:
+            UnknownNameError: the registry does not hold it.
+            IntegrityError: it is not the manifest of this digest.
+        """
+        key = f"{_package_key(name, digest)}/{MANIFEST}"
+        data = self.storage.read(key, limit=MAX_MANIFEST)
+        if data is None:
+            raise self._holds_no(name, digest)
+        if canonical.digest_of(data) != digest:
+            raise IntegrityError(
+                f"{key!r} has the digest {canonical.digest_of(data)}.",
+                remedy="Restore that folder; if it is the last run's, remove it, then: mlopskit run",
+                file=key,
+            )
+        return check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))
 
     def holds(self, name: str, digest: str, /) -> bool:
         """Say whether a package is there; its bytes are not looked at."""
@@ -100,6 +115,13 @@ class Registry:
         model, _, what = reference.rpartition("@")
         known = check_name(model or self._default_name(name))
         return self.package(known, self._digest(known, what))
+
+    def _holds_no(self, name: str, digest: str) -> UnknownNameError:
+        return UnknownNameError(
+            f"The registry {self.storage.uri!r} holds no package {digest} of {name!r}.",
+            remedy="Name one that 'mlopskit status' lists, or copy it into the registry.",
+            digest=digest,
+        )
 
     def _default_name(self, name: str | None) -> str:
         if name is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,11 @@ from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns
+
+# What an alias may be called although there is none of that name yet.
+CONVENTIONAL = ("candidate", "production")
+# As alike as 'production' and 'prodution'; 'testing' and 'staging' are not.
+_CLOSE = 0.85
 
 
 def live_digest(registry: Registry, name: str, alias: str, /) -> str | None:
@@ -30,17 +36,24 @@ def live_digest(registry: Registry, name: str, alias: str, /) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparing:
-    """Compares a package with what is live under aliases, on the rows of a dataset."""
+    """Compares a package with what is live under aliases, on the rows of a dataset.
+
+    `outputs` are the package's answers to these rows, where they are known already; `endpoints` are names that may be
+    meant although nothing was deployed there yet.
+    """
 
     package: ModelPackage
     registry: Registry
     evaluator: Evaluator
     data: Dataset
+    outputs: Columns | None = None
+    endpoints: Sequence[str] = ()
 
     def findings(self, gates: Sequence[Gate], /) -> dict[Gate, Finding]:
         """Return the finding of each gate that is relative to an alias.
 
-        Nothing live passes: there is nothing to be worse than. A live package that cannot answer these rows fails.
+        Nothing live passes: there is nothing to be worse than; a name that is almost a known one fails. A live package
+        that cannot answer these rows fails.
         """
         live: dict[str, _Live] = {}
         relative = [(gate, gate.limit.alias) for gate in gates if isinstance(gate.limit, Relative)]
@@ -49,9 +62,7 @@ class Comparing:
     def _finding(self, gate: Gate, alias: str, known: dict[str, _Live]) -> Finding:
         digest = live_digest(self.registry, self.package.name, alias)
         if digest is None:
-            others = self.registry.aliases(self.package.name) + self.registry.endpoints(self.package.name)
-            known_names = f"; known are {', '.join(sorted(set(others)))}" if others else ""
-            return gate.finding(f"nothing is live under {alias!r} yet{known_names}", passed=True)
+            return self._nothing_live(gate, alias)
         what = f"{alias} ({digest[:19]}…)"
         if digest == self.package.digest:
             return gate.finding(f"this package is what is live under {alias!r}", passed=True)
@@ -61,6 +72,22 @@ class Comparing:
             return self._compared(gate, known[alias], what)
         except MlopskitError as error:
             return gate.finding(f"{what} cannot be compared on these rows: {error.message}")
+
+    def _nothing_live(self, gate: Gate, alias: str) -> Finding:
+        """Return the finding of a gate where there is nothing to be worse than, unless its alias looks mistyped."""
+        name = self.package.name
+        known = {*self.registry.aliases(name), *self.registry.endpoints(name), *self.endpoints, *CONVENTIONAL}
+        if alias in known:
+            return gate.finding(f"nothing is live under {alias!r} yet", passed=True)
+        near = difflib.get_close_matches(alias, sorted(known), 1, _CLOSE)
+        if near:
+            meant = "if it is meant, name it as an endpoint in mlopskit.toml"
+            return gate.finding(f"there is no alias or endpoint {alias!r}: did you mean {near[0]!r}? ({meant})")
+        return gate.finding(
+            f"nothing is live under {alias!r} yet; no alias or endpoint has this name, known are "
+            f"{', '.join(sorted(known))}",
+            passed=True,
+        )
 
     def _compared(self, gate: Gate, live: _Live, what: str) -> Finding:
         rows = rows_of_slice(self.data, gate.slice) or ()
@@ -91,6 +118,8 @@ class Comparing:
 
     @cached_property
     def _own(self) -> _Answered:
+        if self.outputs is not None:
+            return _Answered(self.data.input_columns(), self.outputs)
         return self._answers(self.package)
 
     def _answers(self, package: ModelPackage) -> _Answered:

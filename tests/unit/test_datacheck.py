@@ -256,3 +256,58 @@ def test_an_error_of_reading_is_a_finding_with_its_place(tmp_path):
 def test_warnings_alone_do_not_raise():
     warning = DataFinding(check="rows", severity="warn", count=1, reason="few", remedy="Give more rows.")
     DataReport(findings=(warning,)).enforce()
+
+
+def test_warnings_are_lines_of_printable_text_with_their_rows_and_not_many():
+    odd = DataFinding(
+        check="x", severity="warn", count=5000, reason="a\nb\x1b[31m", remedy="c", rows=("a.csv:1", "b", "c", "d", "e")
+    )
+    refused = DataFinding(check="y", severity="refuse", count=1, reason="no", remedy="c")
+    report = DataReport(findings=(odd, refused))
+    assert report.warnings() == ["x: a\ufffdb\ufffd[31m (a.csv:1, b, c and 4,997 more)"]
+    long = DataFinding(check="z", severity="warn", count=1, reason="l" * 5000, remedy="c")
+    many = DataReport(findings=(long,) * 2000).warnings()
+    assert (len(many), len(many[0]), many[-1]) == (20, 300, "and 1981 more")
+    assert len(DataReport(findings=(long,) * 20).warnings()) == 20
+
+
+def test_the_rows_that_stand_on_both_sides_are_kept_by_number():
+    train, test = clean()
+    both = rows(YES_NO, a=[*test.columns["a"][:58], *train.columns["a"][:2]])
+    assert check(train, both).shared == (58, 59)
+    assert check(train, both, allow=["leakage"]).shared == (58, 59)
+    assert check(train, test).shared == ()
+
+
+def test_training_rows_without_labels_are_checked_but_for_their_labels():
+    train, test = clean()
+    bare = rows([None] * 60, a=[*train.columns["a"][:58], "twin", "twin"])
+    assert not check(bare, test).findings
+    assert found(check(bare, rows(YES_NO, a=bare.columns["a"]))).keys() == {"leakage", "conflicts"}
+
+
+# --- numbers as text ----------------------------------------------------------------------------------------------
+
+
+def test_numbers_with_a_decimal_comma_are_named():
+    price = [None, "1,5", "-1.234,5", "7", *["2"] * 56]
+    one = found(check(*clean(price=(price, ["3,25"] * 60))))["decimal commas"]
+    assert (one.severity, one.count, one.rows[:3]) == ("warn", 62, ("train row 1", "train row 2", "test row 0"))
+    assert "'price' is text" in one.reason
+    assert "1.5 instead of 1,5" in one.remedy
+
+
+@pytest.mark.parametrize(
+    "cells", [["1,5", "about 2"] * 30, ["12", "13"] * 30, ["a,b", "1,2,3"] * 30, [1.5, 2.5] * 30, ["", "1,x"] * 30]
+)
+def test_other_texts_are_no_numbers(cells):
+    assert "decimal commas" not in found(check(*clean(b=(cells, cells))))
+
+
+def test_a_target_with_decimal_commas_is_named_in_a_file(tmp_path):
+    lines = "".join(f"{n};{n},5\n" for n in range(60))
+    (tmp_path / "a.csv").write_text(f"x;y\n{lines}")
+    data = Dataset.read("a.csv", target="y", separator=";", root=tmp_path)
+    one = found(check(data.take(range(30)), data.take(range(30, 60))))["decimal commas"]
+    assert one.rows[0] == "a.csv:2"
+    assert "'y' is text" in one.reason

@@ -106,8 +106,19 @@ def test_a_run_whose_package_is_gone_is_compared_by_its_record(project: mk.Proje
     run = dataclasses.replace(project.runs()[0], metrics={"accuracy": 0.5})
     found = compare_sides(Side(label="a", run=run), Side(label="b", package=project.package()))
     assert next(one for one in found.changes if one.name == "accuracy").before == 0.5
-    assert found.unknown == ("measurement", "file", "environment")
+    assert found.unknown == ("measurement", "warning", "file", "environment")
 
 
 def test_lists_are_one_value() -> None:
     assert dict(difference._flat({"a": {"b": ["x", ("y", 1)]}, "c": None})) == {"a.b": '["x",["y",1]]', "c": None}
+
+
+def test_a_warning_is_the_same_though_it_is_said_of_other_rows(project: mk.Project) -> None:
+    first, *_ = project.runs()
+    before = dataclasses.replace(first, warnings=["rows: few", "x: odd (a) ones (a.csv:1)"])
+    after = dataclasses.replace(first, warnings=["rows: few", "x: odd (a) ones (a.csv:2)", "y: new (b"])
+    found = compare_sides(Side(label="a", run=before), Side(label="b", run=after))
+    assert [(one.name, one.before, one.after) for one in found.changes if one.kind == "warning"] == [
+        ("x: odd (a) ones", "a.csv:1", "a.csv:2"),
+        ("y: new (b", None, "warned"),
+    ]

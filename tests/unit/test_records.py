@@ -29,7 +29,7 @@ OLD = {
 def test_a_record_of_an_earlier_release_is_read() -> None:
     run = mk.Run.from_table(OLD)
     assert (run.digest, run.metrics, run.verdict, run.why) == (OLD["digest"], {}, None, "new: settings")
-    assert run.table().rows == [("1", OLD["when"], "passed", OLD["digest"], None, "new: settings")]
+    assert run.table().rows == [("1", OLD["when"], "passed", OLD["digest"], None, None, "new: settings")]
 
 
 @given(st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.lists(st.text())))

@@ -121,6 +121,18 @@ def test_a_package_that_lost_a_file_is_refused(registry: mk.Registry, package: m
         registry.package("mood", package.digest)
 
 
+def test_a_manifest_is_read_without_the_files_that_it_lists(registry: mk.Registry, package: mk.ModelPackage) -> None:
+    folder = folder_of(registry, package)
+    for path in package.manifest["files"]:
+        (folder / path).unlink()
+    assert registry.manifest("mood", package.digest) == package.manifest
+    (folder / "manifest.json").write_bytes((folder / "manifest.json").read_bytes() + b" ")
+    with pytest.raises(IntegrityError, match=r"manifest\.json' has the digest"):
+        registry.manifest("mood", package.digest)
+    with pytest.raises(UnknownNameError, match="holds no package"):
+        registry.manifest("mood", DIGEST)
+
+
 def test_files_of_two_packages_are_not_mixed(
     registry: mk.Registry, package: mk.ModelPackage, other: mk.ModelPackage
 ) -> None:

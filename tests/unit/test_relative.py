@@ -9,8 +9,10 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 import mlopskit as mk
+from mlopskit import pipeline
 from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.data import Dataset
+from mlopskit.errors import StoreError
 from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Finding, Gate
 from mlopskit.relative import Comparing, live_digest
@@ -41,10 +43,56 @@ def test_where_nothing_is_live_there_is_nothing_to_be_worse_than(
     finding = judged(package, registry, "accuracy >= production - 0.01")
     assert finding.passed
     assert finding.reason == "nothing is live under 'production' yet"
-    promote(registry, package.digest, "staging")
-    assert judged(package, registry, "accuracy >= stagng").reason.endswith("yet; known are staging")
     promote(registry, None, "staging")
-    assert judged(package, registry, "accuracy >= staging").passed
+    assert judged(package, registry, "accuracy >= staging").reason == "nothing is live under 'staging' yet"
+    other = judged(package, registry, "accuracy >= testing - 0.01")
+    assert other.passed
+    assert other.reason == (
+        "nothing is live under 'testing' yet; no alias or endpoint has this name, known are candidate, production, "
+        "staging"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("prodution", "production"),
+        ("prodcution", "production"),
+        ("canditate", "candidate"),
+        ("stagng", "staging"),
+        ("shdow", "shadow"),
+    ],
+)
+def test_a_name_that_is_almost_a_known_one_fails(
+    package: mk.ModelPackage, registry: mk.Registry, written: str, meant: str
+) -> None:
+    promote(registry, package.digest, "staging")
+    gate = Gate.parse(f"accuracy >= {written} - 0.01")
+    comparing = Comparing(
+        package=package, registry=registry, evaluator=ClassificationEvaluator(), data=DATA, endpoints=["shadow"]
+    )
+    finding = comparing.findings([gate])[gate]
+    assert not finding.passed
+    assert finding.reason.startswith(f"there is no alias or endpoint {written!r}: did you mean {meant!r}?")
+
+
+def test_an_endpoint_of_the_project_may_be_meant_before_anything_was_deployed_there(
+    fresh_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def note(*_: object, **options: object) -> None:
+        given.append(options["endpoints"])
+        raise StoreError("x", remedy="y")
+
+    monkeypatch.setattr(pipeline, "judge_package", note)
+    model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(TEXTS, DATA.labels)
+    for registry in (None, fresh_project / "another"):
+        with pytest.raises(StoreError):
+            mk.package(model, TEXTS, DATA.labels, name=NAME, registry=registry)
+    with pytest.raises(StoreError):
+        mk.Project().run()
+    assert given == [["production", "validation"], [], ["production", "validation"]]
 
 
 def test_a_package_is_compared_with_what_is_live_on_the_same_rows(
@@ -61,6 +109,19 @@ def test_a_package_is_compared_with_what_is_live_on_the_same_rows(
     assert "rows would do at the same rates" in few.reason
     assert "compares no acuracy of two models" in judged(other, registry, "acuracy >= production").reason
     assert "compares no accuracy[s=1] of two" in judged(other, registry, "accuracy[s=1] >= production").reason
+
+
+def test_answers_that_packaging_has_are_not_asked_for_again(
+    package: mk.ModelPackage, other: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    promote(registry, package.digest)
+    gate = Gate.parse("accuracy >= production - 0.01")
+    gone = mk.ModelPackage(folder=Path("gone"), digest=other.digest, manifest=other.manifest, files={})
+    outputs = {"prediction": ["Negative"] * 400}
+    comparing = Comparing(
+        package=gone, registry=registry, evaluator=ClassificationEvaluator(), data=DATA, outputs=outputs
+    )
+    assert "difference -0.5 beyond production" in comparing.findings([gate])[gate].reason
 
 
 def test_what_is_live_is_no_worse_than_itself(package: mk.ModelPackage, registry: mk.Registry) -> None:

@@ -92,6 +92,7 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
     verdict = project.verdict(done.digest) if done.digest else None
     why = _listed(done.changed) or ("forced" if force else "")
     lines = [f"Run {done.id}: {why}" if why else f"Nothing changed since run {done.id}."]
+    lines += [f"Data check: {text}" for text in done.warnings]
     if verdict:
         table = verdict.table().text()
         # A narrow terminal cuts the reasons off; those of failures are told in full.

@@ -10,7 +10,7 @@ from mlopskit.cli.output import show
 
 @_verb("runs")
 def runs(context: click.Context, *, as_json: bool) -> int:
-    """List the runs, the newest first: when, outcome, package, metrics, and why it came out so."""
+    """List the runs, the newest first: when, outcome, package, metrics, number of warnings, and why it came out so."""
     found = _open(context).runs()
     text = found.table().text() if found else "There was no run yet. Make one: mlopskit run"
     show(found.as_table(), text, as_json=as_json)
@@ -19,7 +19,7 @@ def runs(context: click.Context, *, as_json: bool) -> int:
 
 @_verb("diff", click.argument("before", metavar="A"), click.argument("after", metavar="B"))
 def diff(context: click.Context, *, before: str, after: str, as_json: bool) -> int:
-    """Compare two runs or packages: metrics, measurements, data, parameters, code, files, environment."""
+    """Compare two runs or packages: metrics, measurements, data, warnings, parameters, code, files, environment."""
     found = _open(context).diff(before, after)
     show(found.as_table(), found.text(), as_json=as_json)
     return 0

@@ -85,7 +85,30 @@ def test_a_run_says_that_there_are_warnings(fresh_project: Path) -> None:
     file = fresh_project / "data" / "a.csv"
     file.write_text(file.read_text() + "good 0 a,Up\n")
     project, said = mk.Project(), []
-    train, _ = Parts(project.config, project.root)._read(project.registry, said.append)
+    train, _, report = Parts(project.config, project.root)._read(project.registry, said.append)
     assert len(train)
+    assert report.warnings()[-1].startswith("duplicates: 1 of 121 rows repeat an earlier row (data/a.csv:62)")
     assert said[0] == "check data"
     assert "warnings, which 'mlopskit data check' lists" in said[1]
+
+
+def test_warnings_stand_in_the_record_in_what_run_prints_and_in_what_runs_and_diff_show(
+    cli: Any, project: mk.Project
+) -> None:
+    file = project.root / "data" / "a.csv"
+    file.write_text(file.read_text() + "good 0 a,Up\n")
+    warning = "duplicates: 1 of 121 rows repeat an earlier row (data/a.csv:62)"
+    said = cli("run")
+    assert f"Data check: {warning}\n" in said.out
+    assert warning in cli("run", "--json").json["warnings"]
+    assert warning in project.runs()[-1].warnings
+    assert "duplicates: 1 of 121" in project.runs()[-1]._repr_html_()
+    head, newest, *_ = cli("runs").out.splitlines()
+    assert "warnings" in head.split()
+    assert f"  {len(project.runs()[-1].warnings)}  " in newest
+    change = {"kind": "warning", "name": warning.partition(" (")[0], "before": None, "after": "data/a.csv:62"}
+    assert change in cli("diff", "2", "3", "--json").json["changes"]
+    (project.root / "model.py").write_text("raise ValueError('broken')\n")
+    assert cli("run").code == 2
+    assert project.runs()[-1].outcome == "failed"
+    assert warning in project.runs()[-1].warnings
