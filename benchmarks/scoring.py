@@ -65,8 +65,8 @@ def columns(rows: int) -> dict[str, Any]:
 
     random = np.random.default_rng(0)
     numbers = {name: random.random(rows) for name in "abcd"}
-    numbers["d"] = np.where(random.random(rows) < 0.1, np.nan, numbers["d"])  # noqa: PLR2004
-    whole = {"e": random.integers(0, 100, rows), "f": random.random(rows) < 0.5}  # noqa: PLR2004
+    numbers["d"] = np.where(random.random(rows) < 0.1, np.nan, numbers["d"])  # noqa: PLR2004  # a tenth is missing
+    whole = {"e": random.integers(0, 100, rows), "f": random.random(rows) < 0.5}  # noqa: PLR2004  # made-up data
     texts = {name: np.array(WORDS, dtype=object)[random.integers(0, len(WORDS), rows)].tolist() for name in "gh"}
     return {**numbers, **whole, **texts}
 
