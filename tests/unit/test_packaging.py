@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import mlopskit as mk
 from mlopskit import behaviour, packaging
 from mlopskit.errors import DataError, PluginError, StoreError, UnknownNameError, UnsafeNameError
-from mlopskit.packaging import evaluator_for, write
+from mlopskit.packaging import evaluator_for
 from mlopskit.recipe import GoldenSpec, Recipe
 
 ROWS = [[number / 10, number % 3] for number in range(40)]
@@ -77,6 +77,10 @@ def recipe(**changed: Any) -> Recipe:
         "golden": GoldenSpec(rows=10),
     }
     return Recipe(**{**given, **changed})
+
+
+def write(recipe: Recipe, into: Path) -> mk.ModelPackage:
+    return packaging.write(recipe, into).package
 
 
 @pytest.fixture(scope="session")
