@@ -298,7 +298,7 @@ def test_numbers_with_a_decimal_comma_are_named():
 
 
 @pytest.mark.parametrize(
-    "cells", [["1,5", "about 2"] * 30, ["12", "13"] * 30, ["a,b", "1,2,3"] * 30, [1.5, 2.5] * 30, ["", "1,x"] * 30]
+    "cells", [["1,5", "about 2"] * 30, ["12", "13"] * 30, ["1,5", "1,2,3"] * 30, [1.5, 2.5] * 30, ["", "1,x"] * 30]
 )
 def test_other_texts_are_no_numbers(cells):
     assert "decimal commas" not in found(check(*clean(b=(cells, cells))))
