@@ -69,6 +69,7 @@ class Parts:
             endpoints=[*table.endpoint],
             row_hashes=table.data.row_hashes,
             provenance={"seed": table.train.seed, "settings": self._settings()},
+            trust_code=table.trust_code,
             progress=progress,
         )
 
@@ -167,7 +168,7 @@ class Parts:
         code = _hashed(self.root, watched, cache)
         tables = dataclasses.asdict(self.config)
         settings = canonical.digest_of(
-            canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry")})
+            canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry", "trust_code")})
         )
         return {
             **{f"data {path}": sha for path, sha in data.items()},
@@ -209,8 +210,10 @@ def _environment() -> dict[str, str]:
     return {**versions, "python": platform.python_version(), "machine": platform.machine()}
 
 
-def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str) -> Deployer:
+def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str, trust_code: Sequence[str] = ()) -> Deployer:
     """Return the deployer that a table of options describes; `target` names its kind.
+
+    `trust_code` is added to the option of that name, if the target has one.
 
     Raises:
         UnknownNameError: there is no such target.
@@ -222,4 +225,7 @@ def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str) -> D
     for name, value in given.items():
         if hints.get(name) is Place and isinstance(value, str):
             given[name] = resolve_place(value, root)
-    return config.convert(given, kind, where=where)
+    made = config.convert(given, kind, where=where)
+    if "trust_code" not in hints:
+        return made
+    return dataclasses.replace(made, trust_code=[*made.trust_code, *trust_code])  # type: ignore[type-var,attr-defined]

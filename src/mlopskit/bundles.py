@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from mlopskit.runtime.names import hex_of
 from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_listed, read_files, read_listing, walk
 from mlopskit.runtime.schema import Row
 from mlopskit.storage import Place, Storage, storage_at
+from mlopskit.trust import trusted
 
 
 def seal(folder: Path, deployer: Deployer, package: ModelPackage, model: StoredModel | None, /) -> Bundle:
@@ -185,9 +186,12 @@ class PublishingDeployer(BundleDeployer):
     """Publishes packages as they are, in the registry's layout, with the runtime that reads them beside.
 
     Users read `<to>/<name>/packages/<sha256>/` through the alias, with `python <to>/<name>/runtime/<sha256>`.
+    `trust_code` are the digests of packages from elsewhere that may run code of their own here, when they are asked.
     """
 
     listing = MANIFEST
+    # Not compared: whom one trusts does not make it another place.
+    trust_code: Sequence[str] = field(default=(), compare=False)
 
     def bundles(self, name: str, /) -> str:
         """Return the key of a model's packages."""
@@ -218,7 +222,9 @@ class PublishingDeployer(BundleDeployer):
         """Ask the package in a fresh process that has only the runtime and the model's engine."""
         package = ModelPackage.open(bundle)
         formats = [model.format for model in package.models]
-        with isolated.isolated_model(bundle, digest=package.digest, formats=formats) as model:
+        # Whatever is live is asked, and somebody else may have deployed that.
+        trust = trusted(package.digest, self.trust_code)
+        with isolated.isolated_model(bundle, digest=package.digest, formats=formats, trust_code=trust) as model:
             answer = model.ask(rows)
         return Answer(rows=answer["rows"], digest=answer["digest"], runtime=answer["runtime"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlopskit.errors import ConfigError, nearest
-from mlopskit.runtime.names import check_name
+from mlopskit.runtime.names import check_digest, check_name
 
 FILE = "mlopskit.toml"
 T = TypeVar("T")
@@ -83,7 +83,10 @@ class PackageTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The whole file. `endpoint` holds each endpoint's table: `target` and that deployer's options."""
+    """The whole file. `endpoint` holds each endpoint's table: `target` and that deployer's options.
+
+    `trust_code` are the digests of packages from elsewhere that may run code of their own here.
+    """
 
     name: str
     data: DataTable
@@ -92,6 +95,7 @@ class Config:
     package: PackageTable = field(default_factory=PackageTable)
     endpoint: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registry: str = ".mlopskit/registry"
+    trust_code: Sequence[str] = ()
 
 
 def read(path: Path, /) -> Config:
@@ -103,6 +107,8 @@ def read(path: Path, /) -> Config:
     """
     config = convert(_tables(path), Config, where=path.name)
     check_name(config.name)
+    for digest in config.trust_code:
+        check_digest(digest)
     for name, options in config.endpoint.items():
         check_name(name, kind="endpoint")
         if not isinstance(options.get("target"), str):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from mlopskit import plugins
+from mlopskit import plugins, trust
 from mlopskit.aliases import now, operation, who
 from mlopskit.bundles import seal
 from mlopskit.comparison import compare
@@ -40,7 +40,8 @@ DEADLINE = 60.0
 class Deploying:
     """One way through the loop: what goes where, and who is told.
 
-    `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict.
+    `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict;
+    `trust_code` are the digests of packages from elsewhere that may run code of their own.
     """
 
     package: ModelPackage
@@ -51,6 +52,7 @@ class Deploying:
     override: str | None = None
     rollback: bool = False
     deadline: float = DEADLINE
+    trust_code: Sequence[str] = ()
     progress: Progress = quiet
 
     def run(self) -> Deployment:
@@ -88,6 +90,7 @@ class Deploying:
     def build(self, into: Path) -> Bundle:
         """Build the bundle into an empty folder, and push nothing."""
         with self._step("check"):
+            trust.check(self.package, self.trust_code)
             model = self._model()
             self.deployer.check(self.package)
         with self._step("build"):
@@ -261,7 +264,8 @@ def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
 
 def endpoint_of(deployer: Deployer, /) -> str:
     """Return the endpoint's name of a deployer that was given without one: its target and its options' digest."""
-    options = {field.name: str(getattr(deployer, field.name)) for field in fields(deployer)}  # type: ignore[arg-type]
+    compared = [field.name for field in fields(deployer) if field.compare]  # type: ignore[arg-type]
+    options = {name: str(getattr(deployer, name)) for name in compared}
     return f"{deployer.target}-{hashlib.sha256(canonical.dumps(options)).hexdigest()[:8]}"
 
 

@@ -18,7 +18,8 @@
     │   ├── LimitError             larger, deeper or slower than allowed
     │   ├── ManifestError          a manifest or record is malformed
     │   ├── UnsafeModelError       it holds something that must not be loaded
-    │   └── UnsafePathError        a path leaves its folder or is no plain file
+    │   ├── UnsafePathError        a path leaves its folder or is no plain file
+    │   └── UntrustedCodeError     it holds code, and its digest is not on the list
     ├── AliasError                 an alias cannot be read
     │   └── RollbackError          it went back without a new record
     ├── StorageError               a place cannot be read or written
@@ -47,6 +48,7 @@ from mlopskit.runtime.errors import (
     UnsafeModelError,
     UnsafeNameError,
     UnsafePathError,
+    UntrustedCodeError,
     UsageError,
 )
 
@@ -73,6 +75,7 @@ __all__ = [
     "UnsafeModelError",
     "UnsafeNameError",
     "UnsafePathError",
+    "UntrustedCodeError",
     "UsageError",
     "VerdictError",
     "VerificationError",

@@ -34,6 +34,7 @@ def package(
     tests: str | Path | None = None,
     row_hashes: bool = True,
     registry: Registry | str | Path | None = None,
+    trust_code: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> ModelPackage:
     """Package a fitted model, judge it on its test rows, and register both package and verdict.
@@ -42,7 +43,8 @@ def package(
     for each row. With `X_train` the data are checked, as before a run: what refuses is an error, unless `allow` names
     it; what warns stands in the verdict. `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that
     returns a number for each metric's name. With `row_hashes`, hashes of the training rows are kept in the registry, so
-    that later models are not compared with this one on rows that it has learned.
+    that later models are not compared with this one on rows that it has learned. `trust_code` are the digests of
+    packages from elsewhere that may run code of their own, to be compared with.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
@@ -68,7 +70,8 @@ def package(
         },
     )
     place, endpoints = _place(registry)
-    registered, _ = register(recipe, rules, place, training=training, endpoints=endpoints, progress=progress)
+    options: dict[str, Any] = {"endpoints": endpoints, "trust_code": _several(trust_code), "progress": progress}
+    registered, _ = register(recipe, rules, place, training=training, **options)
     return registered
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,15 @@ class IsolatedModel:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def open(self, folder: Path, /, *, digest: str, format: str | None = None) -> None:
-        """Let it open a package, and take this form of the model; it does so while we go on."""
+    def open(
+        self, folder: Path, /, *, digest: str, format: str | None = None, trust_code: Collection[str] = ()
+    ) -> None:
+        """Let it open a package, and take this form of the model; it does so while we go on.
+
+        `trust_code` are the digests of packages that may run code of their own in it.
+        """
         arguments = [str(folder), "--digest", digest, *(["--format", format] if format else [])]
+        arguments += [f"--trust-code={one}" for one in trust_code]
         self._send(json.dumps(arguments).encode() + b"\n")
 
     def ask(self, rows: Sequence[Row], /) -> dict[str, Any]:
@@ -179,12 +185,20 @@ def started(formats: Sequence[str], /, *, deadline: float = DEADLINE, memory: in
 
 @contextlib.contextmanager
 def isolated_model(
-    folder: Path, /, *, digest: str, formats: Sequence[str], format: str | None = None, deadline: float = DEADLINE
+    folder: Path,
+    /,
+    *,
+    digest: str,
+    formats: Sequence[str],
+    format: str | None = None,
+    deadline: float = DEADLINE,
+    trust_code: Collection[str] = (),
 ) -> Iterator[IsolatedModel]:
     """Open a package in a fresh process, for as long as the context lasts.
 
-    `formats` are those whose loaders the process gets; `format` is the one it must take.
+    `formats` are those whose loaders the process gets; `format` is the one it must take; `trust_code` are the digests
+    of packages that may run code of their own in it.
     """
     with started(formats, deadline=deadline) as model:
-        model.open(folder, digest=digest, format=format)
+        model.open(folder, digest=digest, format=format, trust_code=trust_code)
         yield model

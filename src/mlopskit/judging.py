@@ -28,6 +28,7 @@ def judge_package(
     *,
     checked: DataReport | None,
     endpoints: Sequence[str] = (),
+    trust_code: Sequence[str] = (),
 ) -> Verdict:
     """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training.
 
@@ -44,6 +45,7 @@ def judge_package(
         data=recipe.test,
         outputs=written.outputs,
         endpoints=endpoints,
+        trust_code=trust_code,
     )
     measurements = timing.measure(package, recipe.test, gates)
     findings = judge(gates, _with(package.evaluation, measurements), comparing.findings(gates))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from mlopskit import plugins
 from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
+from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, home
 from mlopskit.runtime.arrays import is_array, is_text
 from mlopskit.runtime.package import open_package
 from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
+from mlopskit.trust import trusted
 
 
 @dataclass(frozen=True)
@@ -86,42 +88,47 @@ def load(
     digest: str | None = None,
     alias: str | None = None,
     registry: Registry | str | Path | None = None,
+    trust_code: Collection[str] = (),
 ) -> LoadedModel:
     """Load a model from a package's folder, from a file share, or from a registry.
 
     `NAME@ALIAS` and `NAME@DIGEST` are looked up in the registry. A model's folder on a share opens with `alias`. A
     package's folder opens by its name (the digest's 64 hex digits), by `digest="sha256:..."`, or unchecked against
-    any digest with `digest="unpinned"`.
+    any digest with `digest="unpinned"`. A package with code of its own is loaded if it was packaged on this machine, or
+    if its digest is among `trust_code`; that code then runs in this process.
 
     Raises:
         IntegrityError: the package is not what its digest says.
+        UntrustedCodeError: it has code of its own, and is not trusted; nothing of it was run.
         UnsafeModelError: its model holds something that must not be loaded.
     """
     text = str(reference)
     if alias is not None:
-        return _from_share(Path(text), alias)
+        found = _on_share(Path(text), alias)
+        return _load(found.folder, found.digest, trust_code)
     if "@" in text and not Path(text).exists():
         place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
         found = place.resolve(text)
-        return _load(found.folder, found.digest)
+        return _load(found.folder, found.digest, trust_code)
     if not Path(text).is_dir():
         raise UnknownNameError(
             f"There is no folder {text!r}.", remedy="Give a package's folder, or NAME@ALIAS or NAME@DIGEST."
         )
-    return _load(Path(text), digest)
+    return _load(Path(text), digest, trust_code)
 
 
-def _from_share(folder: Path, alias: str) -> LoadedModel:
+def _on_share(folder: Path, alias: str) -> ModelPackage:
     share = folder.absolute()
     found = Registry.at(share.parent).alias(share.name, alias).head()
     if found is None or found.digest is None:
         raise AliasError(f"Nothing is live under {alias!r} in {str(folder)!r}.", remedy="Deploy a package to it first.")
-    package = Registry.at(share.parent).package(share.name, found.digest)
-    return _load(package.folder, package.digest)
+    return Registry.at(share.parent).package(share.name, found.digest)
 
 
-def _load(folder: Path, digest: str | None) -> LoadedModel:
-    return LoadedModel(load_model(open_package(folder, digest=digest), loaders=installed_loaders()))
+def _load(folder: Path, digest: str | None, trust_code: Collection[str]) -> LoadedModel:
+    opened = open_package(folder, digest=digest)
+    trust = trusted(opened.digest, trust_code)
+    return LoadedModel(load_model(opened, loaders=installed_loaders(), trust_code=trust))
 
 
 def installed_loaders() -> Loaders:

@@ -137,7 +137,8 @@ class _Packaging:
         self, process: isolated.IsolatedModel, digest: str, stored: StoredModel, schema: Schema
     ) -> Sequence[str]:
         """Let a process open a form of the model; return in which ways it is not the model, found out meanwhile."""
-        process.open(self.folder, digest=digest, format=stored.format)
+        # The model's own code has run in training: here it runs with the same rights.
+        process.open(self.folder, digest=digest, format=stored.format, trust_code=[digest])
         return _format(stored.format).differences(self.recipe.model, schema, stored, self.folder)
 
     def _golden(self, model: isolated.IsolatedModel, outputs: Columns) -> list[GoldenRow]:
@@ -168,7 +169,8 @@ class _Packaging:
             if self.recipe.formats:
                 raise _not_storable({stored.format: [reason]})
             refused[stored.format] = [reason]
-            _remove(self.folder / path for path in stored.files)
+            others = {path for one in models if one is not stored for path in one.files}
+            _remove(self.folder / path for path in stored.files if path not in others)
         return kept, refused
 
     def _unfaithful(self, stored: StoredModel, digest: str, outputs: Columns, schema: Schema, task: str) -> str | None:

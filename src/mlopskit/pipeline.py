@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins, trainingrows
+from mlopskit import behaviour, packaging, plugins, trainingrows, trust
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
@@ -47,6 +47,7 @@ def register(
     training: Training | None,
     endpoints: Sequence[str] = (),
     process: IsolatedModel | None = None,
+    trust_code: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> tuple[ModelPackage, Verdict]:
     """Write a recipe's package, judge it, and add package and verdict to the registry.
@@ -58,9 +59,12 @@ def register(
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         progress("package")
         written = packaging.write(recipe, Path(temporary), process=process)
+        trust.remember(written.package)
         progress("judge")
         checked = training.checked if training else None
-        verdict = judge_package(written, recipe, gates, registry, checked=checked, endpoints=endpoints)
+        verdict = judge_package(
+            written, recipe, gates, registry, checked=checked, endpoints=endpoints, trust_code=trust_code
+        )
         plugins.notify(observers, "mlopskit_evaluated", evaluation=written.package.evaluation, name=recipe.name)
         progress("register")
         if training is not None and training.row_hashes:
@@ -92,6 +96,7 @@ class Pipeline:
     endpoints: Sequence[str] = ()
     row_hashes: bool = True
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    trust_code: Sequence[str] = ()
     progress: Progress = quiet
 
     def run(self, *, force: bool = False) -> Run:
@@ -142,7 +147,7 @@ class Pipeline:
         )
         with clock.step("package and judge"):
             training = Training(rows=train, checked=checked, row_hashes=self.row_hashes)
-            options: dict[str, Any] = {"endpoints": self.endpoints, "process": process}
+            options: dict[str, Any] = {"endpoints": self.endpoints, "process": process, "trust_code": self.trust_code}
             registered, verdict = register(recipe, self.gates, self.registry, training=training, **options)
         clock.found |= outcome_of(registered, verdict)
         return registered.digest, verdict

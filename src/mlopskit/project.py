@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Project:
         options = self.config.endpoint.get(endpoint)
         if options is None:
             raise unknown("endpoint", endpoint, self.config.endpoint)
-        return deployer_from(options, root=self.root, where=f"{self.file.name} [endpoint.{endpoint}]")
+        return self._deployer(options, where=f"{self.file.name} [endpoint.{endpoint}]")
 
     def deploy(
         self,
@@ -117,7 +118,7 @@ class Project:
         """Move an alias of the registry to a package: the deploy loop with the registry as the file share."""
         registry = resolve_place(self.config.registry, self.root)
         options = {"target": "fileshare", "to": registry, "alias": check_name(to, kind="alias")}
-        deployer = deployer_from(options, root=self.root, where="promote")
+        deployer = self._deployer(options, where="promote")
         endpoint = endpoint_of(deployer)
         package = self.package(reference)
         return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
@@ -207,7 +208,18 @@ class Project:
         return Places(name=self.name, registry=self.registry, endpoints=endpoints, deployer_of=self.deployer)
 
     def _deploying(self, package: ModelPackage, deployer: Deployer, endpoint: str, **options: Any) -> Deploying:
-        return Deploying(package=package, deployer=deployer, registry=self.registry, endpoint=endpoint, **options)
+        return Deploying(
+            package=package,
+            deployer=deployer,
+            registry=self.registry,
+            endpoint=endpoint,
+            trust_code=self.config.trust_code,
+            **options,
+        )
+
+    def _deployer(self, options: Mapping[str, Any], *, where: str) -> Deployer:
+        """Return the deployer of these options; it trusts whom the project trusts."""
+        return deployer_from(options, root=self.root, where=where, trust_code=self.config.trust_code)
 
 
 def deploy(
@@ -218,12 +230,14 @@ def deploy(
     registry: Registry | str | Path | None = None,
     why: str = "",
     override: str | None = None,
+    trust_code: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> Deployment:
     """Deploy a package to an endpoint of the project here, or with a deployer; verified before and after the switch.
 
     `registry` holds the verdict and gets the record: the project's, or `.mlopskit/registry` here. `override` is the
-    reason to deploy a package without a passing verdict.
+    reason to deploy a package without a passing verdict. `trust_code` are the digests of packages from elsewhere that
+    may run code of their own; to an endpoint of the project, those of mlopskit.toml may too.
 
     Raises:
         RefusedError: no passing verdict, or the deployed thing answered otherwise; what was live stays live.
@@ -231,6 +245,7 @@ def deploy(
     if isinstance(to, str):
         project = Project()
         deployer, endpoint, default = project.deployer(to), to, project.registry
+        trust_code = [*trust_code, *project.config.trust_code]
     else:
         deployer, endpoint, default = to, endpoint_of(to), home()
     chosen = default if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
@@ -241,5 +256,6 @@ def deploy(
         endpoint=endpoint,
         why=why,
         override=override,
+        trust_code=trust_code,
         progress=progress,
     ).run()

@@ -15,6 +15,7 @@ from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns
+from mlopskit.trust import trusted
 
 # What an alias may be called although there is none of that name yet.
 CONVENTIONAL = ("candidate", "production")
@@ -39,7 +40,8 @@ class Comparing:
     """Compares a package with what is live under aliases, on the rows of a dataset.
 
     `outputs` are the package's answers to these rows, where they are known already; `endpoints` are names that may be
-    meant although nothing was deployed there yet.
+    meant although nothing was deployed there yet; `trust_code` are the digests of packages from elsewhere that may run
+    code of their own.
     """
 
     package: ModelPackage
@@ -48,6 +50,7 @@ class Comparing:
     data: Dataset
     outputs: Columns | None = None
     endpoints: Sequence[str] = ()
+    trust_code: Sequence[str] = ()
 
     def findings(self, gates: Sequence[Gate], /) -> dict[Gate, Finding]:
         """Return the finding of each gate that is relative to an alias.
@@ -129,7 +132,8 @@ class Comparing:
         formats = [model.format for model in package.models]
         wanted = package.schema.inputs["required"]
         inputs = {name: self.data.columns[name] for name in wanted if name in self.data.columns}
-        with isolated.isolated_model(package.folder, digest=package.digest, formats=formats) as model:
+        trust = trusted(package.digest, [*self.trust_code, self.package.digest])
+        with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
             return _Answered(self.data.input_columns(), model.score(inputs))
 
 

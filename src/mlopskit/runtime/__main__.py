@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None, /, *, loaders: Loaders | None = Non
     """Answer the requests on standard input; return 0, or the error's exit code if the model could not be loaded."""
     options = _parser().parse_args(arguments)
     try:
-        model = load(_package(options), loaders=loaders, format=options.format)
+        model = load(_package(options), loaders=loaders, format=options.format, trust_code=options.trust_code)
     except MlopskitError as error:
         _say(_failure(error))
         return error.exit_code
@@ -44,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--digest", help="the expected digest; without it the folder's name, or the alias, says it")
     parser.add_argument("--alias", help="answer from the package that this alias of a model's folder names")
     parser.add_argument("--format", help="take this form of the model")
+    parser.add_argument(
+        "--trust-code",
+        action="append",
+        default=[],
+        metavar="DIGEST",
+        help="let the package of this digest run its code",
+    )
     return parser
 
 

@@ -6,7 +6,8 @@
     │   ├── LimitError
     │   ├── ManifestError
     │   ├── UnsafeModelError
-    │   └── UnsafePathError
+    │   ├── UnsafePathError
+    │   └── UntrustedCodeError
     ├── UsageError
     │   ├── RowError
     │   └── UnsafeNameError
@@ -86,6 +87,10 @@ class UnsafeModelError(PackageError):
 
 class UnsafePathError(PackageError):
     """A path leaves its folder, is not a plain file, or is not portable."""
+
+
+class UntrustedCodeError(PackageError):
+    """A package holds code of its own, and its digest is not on the list of those that may run theirs."""
 
 
 class UsageError(MlopskitError):

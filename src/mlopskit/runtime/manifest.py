@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .code import FOLDER
 from .errors import LimitError, ManifestError, UnsafeNameError
 from .names import check_digest, check_name, check_paths, shown
 from .profile import check_schema
@@ -33,6 +34,7 @@ _MODEL_KEYS = {"files": list, "format": str, "frame": str, "preprocess": list, "
 _GOLDEN_KEYS = {"file": str, "from": str, "rows": int, "scale": int | float, "tolerance": int | float}
 _SCHEMA_KEYS = {"inputs": dict, "outputs": dict}
 _ENTRY_KEYS = {"sha256": str, "size": int}
+_CODE = re.compile(r"code(?:/[A-Za-z_][A-Za-z0-9_]*)+\.py", re.ASCII)
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*", re.ASCII)
 
 
@@ -48,6 +50,7 @@ def check_manifest(value: object, /) -> dict[str, Any]:
     _check_name(manifest["name"], "name")
     check_listed(manifest["files"], what=MANIFEST)
     _check_models(manifest["models"], manifest["files"])
+    _check_code(manifest["models"], manifest["files"])
     _check_golden(manifest["golden"], manifest["files"])
     if manifest["evaluation"] is not None:
         _check_known([manifest["evaluation"]], manifest["files"], field="evaluation")
@@ -129,6 +132,14 @@ def _check_models(models: list[Any], files: Mapping[str, Any]) -> None:
         for pin in model["requires"]:
             if not isinstance(pin, str) or not _PIN.fullmatch(pin):
                 raise _wrong(f"{where}.requires", f"has {shown(pin)}, expected 'name==version'")
+
+
+def _check_code(models: Iterable[Mapping[str, Any]], files: Mapping[str, Any]) -> None:
+    """Check that what stands in code/ is Python modules, each of a form of the model."""
+    used = {path for model in models for path in model["files"]}
+    for path in files:
+        if path.startswith(FOLDER) and (path not in used or not _CODE.fullmatch(path)):
+            raise _wrong("files", f"lists {shown(path)}, which is no module that a form of the model uses")
 
 
 def _check_golden(golden: dict[str, Any] | None, files: Mapping[str, Any]) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from . import loaders
 from .arrays import is_text
-from .errors import PackageError, RowError, UnsafeModelError
+from .code import Code, code_of
+from .errors import PackageError, RowError, UnsafeModelError, UntrustedCodeError
 from .package import Package
 from .schema import Checker, Columns, Row
 
@@ -35,7 +36,9 @@ class Loader(Protocol):
     """The half of a format that travels to the target: a module with one function."""
 
     def load(self, files: Mapping[str, bytes], spec: Mapping[str, Any], /) -> Scorer:
-        """Return a scorer made of checked bytes; `spec` holds `schema`, `task` and `frame`.
+        """Return a scorer made of checked bytes; `spec` holds `schema`, `task`, `frame` and, if there is any, `code`.
+
+        That is the package's own code (a `Code`): the loader takes classes and functions of it by name.
 
         Raises:
             ValueError: the bytes are not a model that may be loaded.
@@ -125,10 +128,15 @@ def rows_of(columns: Columns, /) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, cells, strict=True))
 
 
-def load(package: Package, /, *, loaders: Loaders | None = None, format: str | None = None) -> Model:
+def load(
+    package: Package, /, *, loaders: Loaders | None = None, format: str | None = None, trust_code: Collection[str] = ()
+) -> Model:
     """Return the model of a checked package, in the first form whose engine is here, or in the one named.
 
+    A form with code of its own is loaded only if the package's digest is among `trust_code`.
+
     Raises:
+        UntrustedCodeError: it has such code, and the digest is not there; nothing of the code was looked at.
         UnsafeModelError: the stored model holds something that must not be loaded.
         PackageError: no form of it can be loaded here; the message says what each lacks.
     """
@@ -142,7 +150,7 @@ def load(package: Package, /, *, loaders: Loaders | None = None, format: str | N
             lacking.append(f"{name} has no loader here")
         else:
             try:
-                return _load(package, stored, known[name])
+                return _load(package, stored, known[name], trust_code)
             except _AbsentError as error:
                 lacking.append(f"{name} needs {' '.join(stored['requires']) or error} ({error})")
     raise PackageError(
@@ -160,11 +168,34 @@ def _rank(name: str) -> int:
     return FORMATS.index(name) if name in FORMATS else len(FORMATS)
 
 
-def _load(package: Package, stored: Mapping[str, Any], loader: Callable[[], Loader]) -> Model:
+def check_code(manifest: Mapping[str, Any], digest: str, /, *, trust_code: Collection[str]) -> None:
+    """Check that a package has no code of its own, or a digest that is trusted.
+
+    Raises:
+        UntrustedCodeError: it has, and is not.
+    """
+    modules = code_of(manifest["files"])
+    if modules and digest not in trust_code:
+        raise UntrustedCodeError(
+            f"The package {digest} of {manifest['name']!r} holds code of its own ({len(modules)} files, "
+            f"{modules[0]} first), and its digest is not on the list of those that may run theirs.",
+            remedy=f"Read that code. If it may run here, add {digest!r} to trust_code.",
+            digest=digest,
+        )
+
+
+def _load(
+    package: Package, stored: Mapping[str, Any], loader: Callable[[], Loader], trust_code: Collection[str]
+) -> Model:
     manifest = package.manifest
     files = {path: package.files[path] for path in stored["files"]}
     spec = {"schema": manifest["schema"], "task": manifest["task"], "frame": stored["frame"]}
+    own = {path: files.pop(path) for path in code_of(stored["files"])}
+    if own:
+        check_code(manifest, package.digest, trust_code=trust_code)
     try:
+        if own:
+            spec["code"] = Code(own)
         scorer = _engine(loader).load(files, spec)
     except _AbsentError:
         raise

@@ -31,7 +31,7 @@ def manifest_of(files, **changes):
     }
 
 
-FILES = {"README.md": b"a card", "code/sentiment/model.py": b"pass", "model.json": b'{"factor":2}'}
+FILES = {"README.md": b"a card", "data/sentiment/model.py": b"pass", "model.json": b'{"factor":2}'}
 
 
 @pytest.fixture

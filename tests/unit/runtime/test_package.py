@@ -185,7 +185,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["README.md", "code/sentiment/model.py", "model.json", "manifest.json"])
+@pytest.mark.parametrize("path", ["README.md", "data/sentiment/model.py", "model.json", "manifest.json"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_any_fault_of_any_file_is_found(write_package, monkeypatch, fault, path):
     folder, digest = write_package()
@@ -195,7 +195,7 @@ def test_any_fault_of_any_file_is_found(write_package, monkeypatch, fault, path)
     assert Path(path).name in str(caught.value)
 
 
-@pytest.mark.parametrize("below", ["", "code/", "code/sentiment/", "new/"])
+@pytest.mark.parametrize("below", ["", "data/", "data/sentiment/", "new/"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -213,7 +213,7 @@ def test_an_extra_file_is_refused_by_name(write_package, below, name):
     assert caught.value.file == f"{below}{name}"
 
 
-@pytest.mark.parametrize("path", ["empty", "code/empty", ".git"])
+@pytest.mark.parametrize("path", ["empty", "data/empty", ".git"])
 def test_an_empty_folder_is_refused_by_name(write_package, path):
     folder, digest = write_package()
     (folder / path).mkdir()
@@ -223,9 +223,9 @@ def test_an_empty_folder_is_refused_by_name(write_package, path):
 
 def test_a_folder_that_is_a_link_is_refused(write_package, tmp_path):
     folder, digest = write_package()
-    (folder / "code").rename(tmp_path / "code")
-    (folder / "code").symlink_to(tmp_path / "code")
-    with pytest.raises(UnsafePathError, match=r"'code' in .* is no plain file but a link"):
+    (folder / "data").rename(tmp_path / "data")
+    (folder / "data").symlink_to(tmp_path / "data")
+    with pytest.raises(UnsafePathError, match=r"'data' in .* is no plain file but a link"):
         open_package(folder, digest=digest)
 
 
@@ -345,7 +345,7 @@ def test_each_byte_is_read_once(write_package, monkeypatch):
 def test_files_of_two_packages_do_not_mix(write_package):
     one, digest = write_package()
     other, _ = write_package(
-        {"README.md": b"a card", "code/sentiment/model.py": b"pass", "model.json": b'{"factor":9}'}
+        {"README.md": b"a card", "data/sentiment/model.py": b"pass", "model.json": b'{"factor":9}'}
     )
     (one / "model.json").write_bytes((other / "model.json").read_bytes())
     with pytest.raises(IntegrityError, match=r"'model\.json' was changed"):
@@ -490,7 +490,7 @@ MUTATIONS = [
     (("files", "readme.md"), ENTRY, "readme.md"),
     (("files", "manifest.json"), ENTRY, "manifest.json"),
     (("files", "Manifest.json"), ENTRY, "Manifest.json"),
-    (("files", "code"), ENTRY, "code"),
+    (("files", "data"), ENTRY, "data"),
     (("files", "../x"), ENTRY, "../x"),
     (("files", "/etc/passwd"), ENTRY, "/etc/passwd"),
     (("files", "C:\\x"), ENTRY, "C:"),

@@ -19,6 +19,7 @@ from mlopskit.builtin.skops.loader.container import deflate, pack
 from mlopskit.builtin.skops.loader.estimator import uncollected
 from mlopskit.builtin.skops.loader.names import SHARED
 from mlopskit.builtin.skops.loader.nodes import SCHEMA
+from mlopskit.builtin.skops.loader.parts import is_estimator_of_sklearn
 from mlopskit.builtin.skops.loader.settings import NEUTRAL
 
 # Attributes that training alone reads: settings of its process, its timings, its generators. Predictions do not
@@ -165,12 +166,16 @@ class _Rewriter:
         state = node.get("content", {})
         if state.get("__loader__", "JsonNode") == "JsonNode" and state.get("content", "null") == "null":
             return {}  # an object without attributes
-        return {"content": self._attributes(state) if state["__loader__"] == "DictNode" else self.rewritten(state)}
+        if state["__loader__"] != "DictNode":
+            return {"content": self.rewritten(state)}
+        kind = getattr(sys.modules.get(node["__module__"]), node["__class__"], None)
+        own = isinstance(kind, type) and not is_estimator_of_sklearn(kind)
+        return {"content": self._attributes(state, {} if own else TRAINING_ONLY)}
 
-    def _attributes(self, node: Node) -> Node:
+    def _attributes(self, node: Node, neutral: Mapping[str, Any]) -> Node:
         kept = {key: value for key, value in node["content"].items() if key not in ADDRESSES}
-        for key in TRAINING_ONLY.keys() & kept.keys():
-            kept[key] = _json(TRAINING_ONLY[key])
+        for key in neutral.keys() & kept.keys():
+            kept[key] = _json(neutral[key])
         if "vocabulary_" in kept:
             kept["vocabulary_"] = self._vocabulary(kept["vocabulary_"])
         types = dict(zip(node["content"], node["key_types"]["content"], strict=True))

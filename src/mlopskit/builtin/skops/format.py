@@ -11,12 +11,16 @@ from mlopskit.builtin.skops.archive import Node, contents, dump, write
 from mlopskit.builtin.skops.loader.audit import Audit
 from mlopskit.builtin.skops.loader.container import FILE, unpack
 from mlopskit.builtin.skops.loader.estimator import load_estimator
+from mlopskit.builtin.skops.loader.names import KNOWN
 from mlopskit.builtin.skops.loader.objects import check
 from mlopskit.builtin.skops.loader.parts import children, walk
 from mlopskit.builtin.skops.loader.scoring import EstimatorScorer
+from mlopskit.builtin.skops.own import Own, own_of
+from mlopskit.capture import Captured
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
+from mlopskit.runtime.code import code_of, module_of
 
 _ENGINE = ("scikit-learn", "numpy", "scipy", "skops")
 _FRAMES = ("pandas", "polars")
@@ -36,22 +40,27 @@ class SkopsFormat(Format):
         Raises:
             StoreError: it cannot be stored; the message says why.
         """
-        data, reasons = _stored(model)
+        data, code, reasons = _stored(model)
         if reasons:
             raise StoreError(
                 f"{type(model).__name__} cannot be stored. {' '.join(reasons)}",
                 remedy="Change these parts of the model and fit it again.",
                 reasons=reasons,
             )
-        (into / FILE).write_bytes(data)
-        return StoredModel(format=self.name, files=(FILE,), requires=_requires(model, frame), frame=frame)
+        files = {FILE: data, **code.files}
+        for path, content in files.items():
+            (into / path).parent.mkdir(parents=True, exist_ok=True)
+            (into / path).write_bytes(content)
+        requires = tuple(dict.fromkeys([*_requires(model, frame), *code.requires]))
+        return StoredModel(format=self.name, files=tuple(files), requires=requires, frame=frame)
 
     def differences(self, model: object, schema: Schema, stored: StoredModel, folder: Path, /) -> Sequence[str]:
         """Return in which ways the stored model is another one: it is loaded, and stored again."""
         data = (folder / FILE).read_bytes()
         spec = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": stored.frame}
         try:
-            estimator = load_estimator(data)
+            # With the classes of this process: a module of the project need not be run a second time in it.
+            estimator = load_estimator(data, Captured(modules=frozenset(map(module_of, code_of(stored.files)))))
             EstimatorScorer(estimator, spec)
         except Exception as error:
             return [f"The stored model cannot be loaded: {error}."]
@@ -66,39 +75,38 @@ def _requires(model: object, frame: str) -> tuple[str, ...]:
     return tuple(f"{name}=={version(name)}" for name in [*_ENGINE, *_FRAMES] if name in _ENGINE or name in frames)
 
 
-def _stored(model: object) -> tuple[bytes, list[str]]:
-    """Return the archive of a model, or why there is none."""
+def _stored(model: object) -> tuple[bytes, Captured, list[str]]:
+    """Return the archive of a model with its own code, or why there is none."""
     try:
         check(model)
     except Exception as error:
-        return b"", [f"{error}."]
+        return b"", Captured(), [f"{error}."]
     try:
         root, members = dump(model)
     except Exception as error:
-        return b"", [_undumped(model, error)]
-    reasons = _reasons(root, members)
-    return b"" if reasons else write(root, members), reasons
+        return b"", Captured(), [_undumped(model, error)]
+    own = own_of(root, model)
+    reasons = _reasons(root, members, own)
+    return b"" if reasons else write(root, members), own.code, reasons
 
 
-def _reasons(root: Node, members: Mapping[str, bytes]) -> list[str]:
+def _reasons(root: Node, members: Mapping[str, bytes], own: Own) -> list[str]:
     node = {key: value for key, value in root.items() if key not in ("protocol", "_skops_version")}
-    problems = Audit(node, members, version("scikit-learn")).problems
-    reasons = list(dict.fromkeys(_sentence(*problem) for problem in problems))
+    problems = Audit(node, members, version("scikit-learn"), is_own=own.holds).problems
+    shams = [("A part of the model", name, "") for name in own.faults if name in KNOWN]
+    found = [*(_sentence(own, *problem) for problem in [*problems, *shams]), *(f"{why}." for why in own.code.faults)]
+    reasons = list(dict.fromkeys(found))
     more = len(reasons) - _SHOWN
     return [*reasons[:_SHOWN], *([f"There are {more} more such parts."] if more > 0 else [])]
 
 
-def _sentence(path: str, name: str | None, what: str) -> str:
+def _sentence(own: Own, path: str, name: str | None, what: str) -> str:
     if name is None:
         return f"{path}: {what}."
-    if name.endswith("<lambda>"):
-        return f"{path} is a lambda, which has no name to be found by. Use a function of numpy, such as numpy.log1p."
-    if name.startswith("sklearn."):
+    if name.startswith("sklearn.") and name not in KNOWN:
         return f"{path} is {name}, which {what}. Use another of scikit-learn's estimators or settings."
-    where = (
-        "of the main program, where nobody else finds it" if name.startswith("__main__.") else "not scikit-learn's own"
-    )
-    return f"{path} is {name}, {where}. Use one of scikit-learn's estimators; other code cannot be stored yet."
+    why = own.faults.get(name) or f"{name}, which {what}. Use one of scikit-learn's estimators, or plain data"
+    return f"{path} is {why}."
 
 
 def _undumped(model: object, error: Exception) -> str:

@@ -332,6 +332,13 @@ def double(values):
     return values * 2
 
 
+def local():
+    def triple(values):
+        return values * 3
+
+    return FunctionTransformer(triple)
+
+
 def main_class():
     found = type("Custom", (Custom,), {})
     found.__module__ = "__main__"
@@ -340,9 +347,9 @@ def main_class():
 
 REFUSED = {
     "a lambda": (lambda: FunctionTransformer(lambda values: values), "model.steps[0][1].func is a lambda"),
-    "a local function": (lambda: FunctionTransformer(double), "model.steps[0][1].func is "),
-    "a class of a test": (Custom, "model.steps[0][1] is "),
-    "a class of the main program": (main_class, "of the main program"),
+    "a function beside mlopskit": (lambda: FunctionTransformer(double), "imports mlopskit, which is not there at a"),
+    "a local function": (local, "model.steps[0][1].func is "),
+    "a class of the main program": (main_class, "model.steps[0][1] is __main__.Custom, of the main program"),
     "a search without a tree": (
         lambda: make_pipeline(RadiusNeighborsClassifier(algorithm="brute")),
         "the search 'brute'",
@@ -414,7 +421,7 @@ def test_keys_that_json_would_change_are_refused(data):
 
 def test_many_reasons_are_cut(data):
     model = LogisticRegression().fit(*data)
-    model.odd = [Custom() for _ in range(9)]
+    model.odd = [main_class() for _ in range(9)]
     assert refused(model).endswith("There are 4 more such parts.")
 
 

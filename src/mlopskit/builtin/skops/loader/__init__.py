@@ -7,6 +7,7 @@ This package travels to targets: it imports the standard library and its own mod
 3. every node of schema.json: only the kinds and types named here, before anything of that name is imported;
 4. the tables of trees, before they are handed to compiled code, which follows them without looking;
 5. the loaded objects: whatever else compiled code, or a request's text, would reach through them.
+The package's own code, if it is given any, is run between the third and the fourth: by then it is trusted.
 Whatever it dislikes is a ValueError that names it.
 """
 
@@ -25,13 +26,15 @@ __all__ = ["load", "to_frame"]
 def load(files: Mapping[str, bytes], spec: Mapping[str, Any]) -> EstimatorScorer:
     """Return a scorer of the estimator in `model.skops`.
 
+    Classes and functions of `spec["code"]`, the package's own code, are found there by name.
+
     Raises:
         ValueError: the bytes are not a model that may be loaded, or not the one that `spec` describes.
     """
     if set(files) != {FILE}:
         raise ValueError(f"a skops model is one file, {FILE}; given: {sorted(files)}")
     try:
-        return EstimatorScorer(load_estimator(files[FILE]), spec)
+        return EstimatorScorer(load_estimator(files[FILE], spec.get("code")), spec)
     except (ImportError, ValueError):
         raise
     except Exception as error:

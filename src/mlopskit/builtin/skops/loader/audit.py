@@ -10,7 +10,7 @@ from typing import Any
 
 from .arrays import array, check_sparse
 from .container import MAX_TOTAL
-from .names import KEY_TYPES, KEYS, SHARED, TYPES
+from .names import KEY_TYPES, KEYS, KNOWN, OWN_KINDS, SHARED, TYPES
 from .nodes import SCHEMA, expect, head, integer, is_node, scalar
 from .trees import check_tree
 
@@ -18,13 +18,24 @@ MAX_DEPTH = 64
 
 
 class Audit:
-    """The problems of a tree of nodes and its members, each with its place and the name of the type if that is it."""
+    """The problems of a tree of nodes and its members, each with its place and the name of the type if that is it.
+
+    `is_own` says of a module and a name whether that is the package's own code; `own` is what the tree names of it.
+    """
 
     def __init__(
-        self, root: Mapping[str, Any], members: Mapping[str, bytes], version: str, *, allowed: int = MAX_TOTAL
+        self,
+        root: Mapping[str, Any],
+        members: Mapping[str, bytes],
+        version: str,
+        *,
+        allowed: int = MAX_TOTAL,
+        is_own: Callable[[str, str], bool] = lambda _module, _name: False,
     ) -> None:
         self.problems: list[tuple[str, str | None, str]] = []
         self.types: set[str] = set()
+        self.own: set[tuple[str, str, str]] = set()
+        self._is_own = is_own
         self._members = members
         self._unused = set(members) - {SCHEMA}
         self._defined: dict[int, Mapping[str, Any]] = {}
@@ -70,10 +81,13 @@ class Audit:
         if keys not in KEYS.get(kind, ({"content"},)):
             raise ValueError(f"a {kind} with the keys {ascii(sorted(keys))[:200]}")
         name = f"{node['__module__']}.{node['__class__']}"
-        if name not in TYPES[kind]:
+        if name in TYPES[kind]:
+            self.types.add(name)
+        elif kind in OWN_KINDS and name not in KNOWN and self._is_own(node["__module__"], node["__class__"]):
+            self.own.add((kind, node["__module__"], node["__class__"]))
+        else:
             self.problems.append((path, name, "is not on the list of types that may be loaded"))
             return
-        self.types.add(name)
         if check := self._checks.get(kind):
             check(node, path, depth + 1)
         if number is not None:

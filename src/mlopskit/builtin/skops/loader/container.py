@@ -69,6 +69,11 @@ def unpack(data: bytes, *, what: str = FILE, allowed: int = MAX_TOTAL) -> dict[s
     return {name: _inflate(member, what) for member in members for name in member[:1]}
 
 
+def replaced(data: bytes, name: str, content: bytes, /) -> bytes:
+    """Return an archive with another content of one member."""
+    return pack(deflate(name, content) if member[0] == name else member for member in _members(data, FILE))
+
+
 def _members(data: bytes, what: str) -> list[Raw]:
     if len(data) < _END.size or data[:4] != b"PK\3\4":
         raise ValueError(f"{what} is not a skops archive ({len(data)} bytes that begin with {data[:8]!r})")

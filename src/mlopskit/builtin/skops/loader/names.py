@@ -147,6 +147,9 @@ TYPES: Mapping[str, frozenset[str]] = {
     "TupleNode": frozenset({"builtins.tuple"}),
     "TypeNode": KEY_TYPES | SCALARS | {"builtins.bool", "builtins.list", "builtins.tuple", "numpy.object_"},
 }
+# Kinds of nodes that may also name the package's own code, under names that are nobody else's here.
+OWN_KINDS = {"FunctionNode", "ObjectNode", "TypeNode"}
+KNOWN = frozenset[str]().union(*TYPES.values())
 # The keys that a node of a kind may have beside its head; of a kind that is not here, `content` alone.
 KEYS: Mapping[str, tuple[set[str], ...]] = {
     "DictNode": ({"content", "key_types"},),

@@ -14,7 +14,7 @@ from .ensembles import (
 )
 from .machines import check_machine
 from .neighbors import check_neighbors, check_propagation
-from .parts import is_sparse, walk
+from .parts import is_estimator_of_sklearn, is_sparse, walk
 from .transformers import check_function, check_one_hot, check_polynomial, check_text
 
 # scikit-learn sets these on the object although the class has them too.
@@ -40,8 +40,8 @@ def _check(part: Any) -> None:
     kind = type(part)
     if is_sparse(part):
         part.check_format(full_check=True)  # compiled products take its indices as they are
-    elif kind.__module__.startswith("sklearn.") and hasattr(part, "__dict__"):
-        for name in vars(part):
+    elif _is_sklearns(kind) and hasattr(part, "__dict__"):
+        for name in vars(part) if kind.__module__.startswith("sklearn.") else ():
             if hasattr(kind, name) and name not in _OWN:
                 raise ValueError(f"{kind.__name__}.{name[:60]} would replace what the class itself has")
         for name in _ARGUMENTS & vars(part).keys():
@@ -50,6 +50,10 @@ def _check(part: Any) -> None:
                 raise ValueError(f"{kind.__name__}.{name} would start workers")
         for base in kind.__mro__:
             _CHECKS.get(base.__name__, _nothing)(part)
+
+
+def _is_sklearns(kind: type) -> bool:
+    return kind.__module__.startswith("sklearn.") or is_estimator_of_sklearn(kind)
 
 
 def _nothing(_part: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,13 +27,19 @@ def children(path: str, part: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{path}[{number}]", child) for number, child in enumerate(part))
     elif type(part).__name__ == "ndarray" and part.dtype.hasobject:
         yield from ((f"{path}[{number}]", child) for number, child in enumerate(part.ravel().tolist()))
-    elif hasattr(part, "__dict__") and not isinstance(part, type) and not is_sparse(part):
+    elif hasattr(part, "__dict__") and not isinstance(part, type | types.FunctionType) and not is_sparse(part):
         yield from ((f"{path}.{name[:60]}", child) for name, child in vars(part).items())
 
 
 def is_sparse(part: object) -> bool:
     """Say whether this is a sparse matrix."""
     return type(part).__module__.startswith("scipy.sparse")
+
+
+def is_estimator_of_sklearn(kind: type) -> bool:
+    """Say whether a class is, or is made from, one of scikit-learn's; what all estimators are made from is none."""
+    names = [base.__module__ for base in kind.__mro__]
+    return any(name.startswith("sklearn.") and not name.startswith(("sklearn.base", "sklearn.utils")) for name in names)
 
 
 def require(fact: Any, part: object, what: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .neighbors import build_tree
-from .parts import walk
+from .parts import is_estimator_of_sklearn, walk
 
 # What matters in training alone, and may name folders, start processes or differ from run to run.
 NEUTRAL: Mapping[str, Any] = {"n_jobs": None, "memory": None, "verbose": 0}
@@ -15,7 +15,8 @@ NEUTRAL: Mapping[str, Any] = {"n_jobs": None, "memory": None, "verbose": 0}
 def settle(model: object, /) -> None:
     """Set the neutral parameters of loaded, checked objects (no processes, no cache folder, no output); build trees."""
     for _, part in walk(model):
-        attributes = vars(part) if hasattr(part, "get_params") else {}
+        # What a class of the package's own calls so, may be something else.
+        attributes = vars(part) if hasattr(part, "get_params") and is_estimator_of_sklearn(type(part)) else {}
         for name in NEUTRAL.keys() & attributes.keys():
             setattr(part, name, NEUTRAL[name])
         if "_tree" in attributes:

@@ -61,15 +61,15 @@ def check_polynomial(part: Any) -> None:
 
 
 def check_function(part: Any) -> None:
-    """Check that a function is one of numpy's, called with the data alone.
+    """Check that a function is one of numpy's, called with the data alone, or the package's own.
 
     numpy's take an array to write into (`out`) or over (`where`); others take workers to start.
     """
-    for name in ("func", "inverse_func"):
+    for name, arguments in (("func", "kw_args"), ("inverse_func", "inv_kw_args")):
         function = vars(part).get(name)
-        # Of a user's own function the audit of names says more: it has no name that may be loaded.
+        # Of a function of the package's own the audit of names says more.
         own = isinstance(function, types.FunctionType) and not str(function.__module__).startswith("sklearn.")
         known = function is None or type(function).__name__ == "ufunc" or own
         require(known, part, f"{name} is no function of numpy")
-    for name in ("kw_args", "inv_kw_args"):
-        require(not vars(part).get(name), part, f"{name} cannot be stored, write the arguments into the function")
+        given = vars(part).get(arguments)
+        require(own or not given, part, f"{arguments} cannot be stored, write the arguments into the function")
