@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlopskit.errors import ConfigError, nearest
+from mlopskit.errors import ConfigError, UnsafeNameError, nearest
 from mlopskit.runtime.names import check_digest, check_name
 
 FILE = "mlopskit.toml"
@@ -108,7 +108,12 @@ def read(path: Path, /) -> Config:
     config = convert(_tables(path), Config, where=path.name)
     check_name(config.name)
     for digest in config.trust_code:
-        check_digest(digest)
+        try:
+            check_digest(digest)
+        except UnsafeNameError as error:
+            raise ConfigError(
+                f"{path.name}: trust_code: {error.message}", remedy=error.remedy, key="trust_code"
+            ) from error
     for name, options in config.endpoint.items():
         check_name(name, kind="endpoint")
         if not isinstance(options.get("target"), str):

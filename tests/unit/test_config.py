@@ -81,6 +81,14 @@ def test_names_are_checked(tmp_path: Path, name: str, where: str) -> None:
         read(tmp_path, WHOLE.replace(old, where.format(f'"{name}"')))
 
 
+@pytest.mark.parametrize("digest", ["", "sha256:1", "../x", f"sha256:{'A' * 64}", f"sha256:{'a' * 64}\\n"])
+def test_what_is_trusted_are_digests(tmp_path: Path, digest: str) -> None:
+    good = f"sha256:{'a' * 64}"
+    assert read(tmp_path, f'trust_code = ["{good}"]\n{WHOLE}').trust_code == [good]
+    with pytest.raises(ConfigError, match=r"trust_code: .* is not a digest"):
+        read(tmp_path, f'trust_code = ["{good}", "{digest}"]\n{WHOLE}')
+
+
 @pytest.mark.parametrize("text", ["name = ", "a = 1\na = 2", b"\xff\xfe", "[data", b'name = "\xe9"'])
 def test_what_is_no_toml_is_refused_with_its_place(tmp_path: Path, text: str | bytes) -> None:
     with pytest.raises(ConfigError, match="is no TOML"):

@@ -10,11 +10,12 @@ Each line of standard input is a request, `{"rows": [{...}, ...]}`; each line of
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from . import alias, canonical, http
 from .errors import AliasError, IntegrityError, MlopskitError
@@ -28,13 +29,15 @@ _MAX_LINE = 4 << 30
 def main(arguments: list[str] | None = None, /, *, loaders: Loaders | None = None) -> int:
     """Answer the requests on standard input; return 0, or the error's exit code if the model could not be loaded."""
     options = _parser().parse_args(arguments)
-    try:
-        model = load(_package(options), loaders=loaders, format=options.format, trust_code=options.trust_code)
-    except MlopskitError as error:
-        _say(_failure(error))
-        return error.exit_code
-    for line in sys.stdin.buffer:
-        _say(_answer(model, line))
+    answers = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what a model's own code prints is no answer
+        try:
+            model = load(_package(options), loaders=loaders, format=options.format, trust_code=options.trust_code)
+        except MlopskitError as error:
+            _say(_failure(error), answers)
+            return error.exit_code
+        for line in sys.stdin.buffer:
+            _say(_answer(model, line), answers)
     return 0
 
 
@@ -101,9 +104,9 @@ def _failure(error: MlopskitError) -> dict[str, Any]:
     return {"error": error.message, "remedy": error.remedy, "kind": type(error).__name__}
 
 
-def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+def _say(answer: dict[str, Any], answers: TextIO) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlopskit import runtime
-from mlopskit.runtime import AliasRecord
+from mlopskit.errors import ManifestError
+from mlopskit.runtime import AliasRecord, open_package
 from mlopskit.runtime.__main__ import main
 
 LOADER = '''
@@ -161,3 +162,58 @@ def test_the_runtime_needs_the_standard_library_alone():
         for line in file.read_text(encoding="utf-8").splitlines():
             if line.lstrip().startswith(("import ", "from ")) and not line.lstrip().startswith("from ."):
                 assert line.split()[1].split(".")[0] in {*sys.stdlib_module_names, "__future__"}, (file, line)
+
+
+PRINTING = """
+print("imported")
+
+
+class Twice:
+    pass
+
+
+def double(x):
+    print("called")
+    return x * 2
+"""
+
+
+class CodeLoader:
+    """A loader of a form that is a function of the package's own code."""
+
+    @staticmethod
+    def load(files, spec):
+        double = spec["code"].find("own.double", "double")
+        assert sorted(files) == ["model.json"]
+        return type("Scorer", (), {"score": lambda _, rows: {"prediction": [double(x) for x in rows["x"]]}})()
+
+
+@pytest.fixture
+def with_code(write_package, manifest):
+    files = {"code/own/double.py": PRINTING.encode(), "model.json": b"{}"}
+    models = [{**manifest["models"][0], "files": [*files]}]
+    return write_package(files, models=models)
+
+
+def test_code_runs_where_its_digest_is_named_and_its_output_is_no_answer(with_code, capsys, monkeypatch):
+    folder, digest = with_code
+    loaders = {"portable": lambda: CodeLoader}
+    for trust in ([], ["--trust-code", f"sha256:{'0' * 64}"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"rows": [{"x": 2}]}')))
+        assert main([str(folder), *trust], loaders=loaders) == 3
+        said = capsys.readouterr()
+        assert json.loads(said.out)["kind"] == "UntrustedCodeError"
+        assert digest in json.loads(said.out)["remedy"]
+        assert "imported" not in said.err
+    arguments = [str(folder), "--trust-code", f"sha256:{'0' * 64}", "--trust-code", digest]
+    assert main(arguments, loaders=loaders) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["rows"] == [{"prediction": 4.0}]
+    assert said.err.split() == ["imported", "called"]
+
+
+def test_files_in_code_that_are_no_modules_of_a_form_do_not_open(write_package, manifest):
+    for path in ("code/own/double.txt", "code/own/double.py"):
+        folder, digest = write_package({path: b"", "model.json": b"{}"})
+        with pytest.raises(ManifestError, match=f"lists '{path}', which is no module that a form of the model uses"):
+            open_package(folder, digest=digest)
