@@ -13,6 +13,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import EnumType
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,13 @@ def fault(thing: Any, /) -> str | None:
         )
     if "." in name:
         return f"{whole}, which is defined inside of another. Define it at the top of its module"
+    if isinstance(thing, EnumType):
+        return f"{whole}, an enumeration. Keep the value of a member instead"
     if getattr(sys.modules.get(module), name, None) is not thing:
         return f"{whole}, but its module has another or none of this name. Import it anew, and fit the model again"
     spec = _spec(module)
-    if module.partition(".")[0] == _OURS or spec is None or _place(spec) != "own":
-        return f"{whole}, which is not on the list of types that may be loaded, nor a class or function of your own"
-    return None
+    own = module.partition(".")[0] != _OURS and spec is not None and _place(spec) == "own"
+    return None if own else f"{whole}, which is not on the list of types that may be loaded, nor one of your own"
 
 
 def capture(modules: Iterable[str], /) -> Captured:
@@ -134,6 +136,11 @@ class _Capturing:
             return
         self.captured.append(name)
         self.files[path] = data
+        if any(isinstance(node, ast.Name) and node.id == "__file__" for node in _at_import(tree.body)):
+            self.faults.append(
+                f"{path} asks for its __file__, but what stands beside it does not travel. "
+                "Ask within a function that only training calls, or keep the contents in the module"
+            )
         for imported in _imports(tree.body, name if package else name.rpartition(".")[0]):
             self._follow(imported, path)
 
@@ -224,6 +231,16 @@ def _imports(body: Iterable[ast.AST], package: str, *, optional: bool = False) -
         else:
             guarded = isinstance(node, ast.Try | ast.TryStar) and any(map(_catches, node.handlers))
             yield from _imports(ast.iter_child_nodes(node), package, optional=optional or guarded)
+
+
+def _at_import(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield what is run when a module is imported at a target."""
+    for node in body:
+        if isinstance(node, ast.If) and _never(node.test):
+            yield from _at_import(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _at_import(ast.iter_child_nodes(node))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

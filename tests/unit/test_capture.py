@@ -87,6 +87,8 @@ FAULTS = {
         "from mlopskit.errors import StoreError",
         "imports mlopskit, which is not there at a target",
     ),
+    "its place": ("from pathlib import Path\nHERE = Path(__file__).parent", "code/own_bad.py asks for its __file__"),
+    "its place in a class": ("class A:\n    here = [__file__]", "code/own_bad.py asks for its __file__"),
     "broken": ("def f():\n    import own_broken", "The module own_broken cannot be captured: "),
 }
 
@@ -107,7 +109,8 @@ def test_what_would_be_missing_at_a_target_is_a_fault(name, write):
         "try:\n    import tomllib\nexcept ImportError:\n    import own_absent",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import own_absent",
         "import typing\nif typing.TYPE_CHECKING:\n    import own_absent\nelse:\n    import json",
-        "if __name__ == '__main__':\n    import mlopskit",
+        "if __name__ == '__main__':\n    import mlopskit\n    print(__file__)",
+        "def data():\n    return __file__",
         "'''import own_absent'''",
     ],
 )
@@ -146,6 +149,11 @@ def function():
     return Local
 
 short = lambda x: x
+
+import enum
+
+class Kind(enum.Enum):
+    A = 1
 """
 
 
@@ -159,6 +167,7 @@ def test_a_class_and_a_function_of_a_module_are_own(write):
     ("thing", "words"),
     [
         (lambda module: module.short, "a lambda"),
+        (lambda module: module.Kind, "Keep the value of a member instead"),
         (lambda module: module.Own.Inner, "defined inside of another"),
         (lambda module: module.function(), "defined inside of another"),
         (lambda _: StandardScaler, "not on the list"),

@@ -16,7 +16,7 @@ from mlopskit.builtin.skops.loader.objects import check
 from mlopskit.builtin.skops.loader.parts import children, walk
 from mlopskit.builtin.skops.loader.scoring import EstimatorScorer
 from mlopskit.builtin.skops.own import Own, own_of
-from mlopskit.capture import Captured
+from mlopskit.capture import Captured, fault
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
@@ -24,6 +24,7 @@ from mlopskit.runtime.code import code_of, module_of
 
 _ENGINE = ("scikit-learn", "numpy", "scipy", "skops")
 _FRAMES = ("pandas", "polars")
+_COMMON = ("builtins", "numpy", "sklearn")
 _SHOWN = 5
 
 
@@ -110,10 +111,20 @@ def _sentence(own: Own, path: str, name: str | None, what: str) -> str:
 
 
 def _undumped(model: object, error: Exception) -> str:
+    odd = next(((path, why) for path, part in walk(model) if (why := _odd(part))), None)
+    if odd:
+        return f"{' is '.join(odd)}."
     if isinstance(error, RecursionError):
         return f"{type(model).__name__} contains itself, or is nested too deep."
     path, part = _culprit(model)
     return f"{path} is {type(part).__module__}.{type(part).__qualname__}, which skops cannot store: {error}."
+
+
+def _odd(part: object) -> str | None:
+    """Return why an object's class cannot be stored, as far as its name says so."""
+    kind = type(part)
+    known = f"{kind.__module__}.{kind.__name__}" in KNOWN or kind.__module__.partition(".")[0] in _COMMON
+    return None if known else fault(kind)
 
 
 def _culprit(model: object) -> tuple[str, object]:

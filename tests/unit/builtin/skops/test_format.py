@@ -1,6 +1,7 @@
 """The skops format: what it stores, loads again as it was, and in the same bytes everywhere."""
 
 import hashlib
+import logging
 import os
 import sys
 import tempfile
@@ -395,7 +396,7 @@ def test_a_part_that_skops_cannot_store_is_named(data):
     model = LogisticRegression().fit(*data)
     model.log = {"stream": open(os.devnull)}  # noqa: PTH123, SIM115
     try:
-        assert "model.log['stream'] is _io.TextIOWrapper, which skops cannot store" in refused(model)
+        assert "model.log['stream'] is _io.TextIOWrapper, which is not on the list" in refused(model)
     finally:
         model.log["stream"].close()
 
@@ -404,6 +405,14 @@ def test_a_set_or_object_array_that_cannot_be_stored_is_named(data):
     model = LogisticRegression().fit(*data)
     model.odd = np.array([iter(())], dtype=object)
     assert "model.odd[0]" in refused(model)
+
+
+def test_an_object_that_holds_half_the_process_is_named(data):
+    model = LogisticRegression().fit(*data)
+    model.log = logging.getLogger("mlopskit")
+    assert refused(model).startswith("model.log is logging.Logger, which is not on the list")
+    model.log = logging
+    assert refused(model).startswith("model.log is builtins.module, which skops cannot store")
 
 
 def test_a_model_that_contains_itself_is_refused(data):

@@ -6,6 +6,9 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# What is stored by its name, or not at all.
+_WHOLE = (type, types.FunctionType, types.ModuleType)
+
 
 def walk(model: Any, /) -> Iterator[tuple[str, Any]]:
     """Yield every object in a model once, with its place."""
@@ -27,7 +30,7 @@ def children(path: str, part: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{path}[{number}]", child) for number, child in enumerate(part))
     elif type(part).__name__ == "ndarray" and part.dtype.hasobject:
         yield from ((f"{path}[{number}]", child) for number, child in enumerate(part.ravel().tolist()))
-    elif hasattr(part, "__dict__") and not isinstance(part, type | types.FunctionType) and not is_sparse(part):
+    elif hasattr(part, "__dict__") and not isinstance(part, _WHOLE) and not is_sparse(part):
         yield from ((f"{path}.{name[:60]}", child) for name, child in vars(part).items())
 
 
