@@ -112,6 +112,9 @@ DEPLOYERS = {
         "test_locator_is_enough", r"another process .* not found .* Put all that is needed"
     ),
     "RoundsItsAnswers": found_by("test_answers_the_golden_rows", r"answered 16 outputs of 8 golden (?s:.*) unrounded"),
+    "TrustsNobody": found_by(
+        "test_runs_the_models_own_code", r"predict gave no answer .* It raised UntrustedCodeError"
+    ),
     "NamesTheBundle": found_by(
         "test_names_the_package_it_answers_from",
         r"predict named .*, the package is .*\. Let the deployed thing say",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mlopskit import trust
 from mlopskit.comparison import compare
 from mlopskit.errors import MlopskitError
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.testing.claims import refused
+from mlopskit.testing.claims import no_error, refused
 from mlopskit.testing.packages import NAME
 from mlopskit.testing.stage import DeployerFixtures, Stage
 from mlopskit.testing.surroundings import elsewhere
@@ -22,6 +23,14 @@ class AnswerChecks(DeployerFixtures):
             f"by up to {receipt.largest_difference:.3g}:\n{receipt.table().text()}\n"
             "Return what the deployed thing answered, unrounded and in the order of the rows."
         )
+
+    def test_runs_the_models_own_code(self, stage: Stage, package_with_code: ModelPackage) -> None:
+        """A package whose model has code of its own answers, once the person who deploys has trusted it."""
+        trust.remember(package_with_code)
+        advice = "Let what is deployed trust the digest of the package that it was built from: trust_code=[digest]."
+        with no_error(fault=f"predict gave no answer from a package with code of its own. {advice}"):
+            answer = stage.ask_golden(package_with_code, stage.push(package_with_code))
+        assert len(answer.rows) == len(package_with_code.golden), f"predict left out rows. {advice}"
 
     def test_names_the_package_it_answers_from(self, stage: Stage, package: ModelPackage) -> None:
         """An answer carries the digest of the package, not of the bundle."""

@@ -1,11 +1,15 @@
-"""Two small real packages of one model name, which the suites deploy: a fixture class for them."""
+"""Three small real packages of one model name, which the suites deploy: a fixture class for them."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import itertools
 import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from mlopskit.recipe import GoldenSpec, Recipe
 
 NAME = "conformance"
 _GOLDEN = 8
+_CODE = Path(__file__).with_name("templates") / "conformance_code.py"
 
 
 def dataset(*, slope: int = 1) -> Dataset:
@@ -31,38 +36,61 @@ def dataset(*, slope: int = 1) -> Dataset:
     return Dataset(columns=columns, target="label")
 
 
-def fitted(data: Dataset, /) -> object:
-    """Return a classifier with probabilities, fitted to the rows of a dataset."""
+def fitted(data: Dataset, /, *before: object) -> object:
+    """Return a classifier with probabilities, behind these transformers, fitted to the rows of a dataset."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
     rows = np.array(list(data.input_columns().values()), dtype=float).T
-    return LogisticRegression().fit(rows, np.asarray(data.labels))
+    model = make_pipeline(*before, LogisticRegression()) if before else LogisticRegression()
+    return model.fit(rows, np.asarray(data.labels))
+
+
+@contextlib.contextmanager
+def _own_transformer(folder: Path) -> Iterator[object]:
+    """Give a transformer of a module in a folder, as a project has it; mlopskit's own modules are nobody's code."""
+    file = shutil.copy(_CODE, folder)
+    spec = importlib.util.spec_from_file_location(_CODE.stem, file)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(file)
+    module = sys.modules[_CODE.stem] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        yield module.Halve()
+    finally:
+        del sys.modules[_CODE.stem]
 
 
 def write_packages(root: Path, /) -> None:
-    """Write two packages into the folders `one` and `other`; both there, or none."""
+    """Write three packages into the folders `one`, `other` and `own`; all there, or none."""
     temporary = Path(tempfile.mkdtemp(dir=root.parent))
     for folder, slope in (("one", 1), ("other", -1)):
-        data = dataset(slope=slope)
-        recipe = Recipe(
-            name=NAME,
-            model=fitted(data),
-            schema=data.input_schema(),
-            test=data,
-            formats=["skops"],
-            golden=GoldenSpec(rows=_GOLDEN),
-        )
-        (temporary / folder).mkdir()
-        write(recipe, temporary / folder)
+        _write(temporary / folder, slope)
+    with tempfile.TemporaryDirectory() as code, _own_transformer(Path(code)) as transformer:
+        _write(temporary / "own", 1, transformer)
     try:
         temporary.rename(root)
     except OSError:  # another worker of this test run was faster; the same packages came of it
         shutil.rmtree(temporary)
 
 
+def _write(folder: Path, slope: int, *before: object) -> None:
+    data = dataset(slope=slope)
+    recipe = Recipe(
+        name=NAME,
+        model=fitted(data, *before),
+        schema=data.input_schema(),
+        test=data,
+        formats=["skops"],
+        golden=GoldenSpec(rows=_GOLDEN),
+    )
+    folder.mkdir()
+    write(recipe, folder)
+
+
 def shared_packages(factory: pytest.TempPathFactory, /) -> Path:
-    """Return the folder that holds both packages, made when first asked for, for all workers of a test run."""
+    """Return the folder that holds all packages, made when first asked for, for all workers of a test run."""
     base = factory.getbasetemp()
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlopskit-packages"
     if not root.exists():
@@ -71,12 +99,12 @@ def shared_packages(factory: pytest.TempPathFactory, /) -> Path:
 
 
 class PackageFixtures:
-    """Gives `package` and `other_package`: one model name, other answers, made once for each test run."""
+    """Gives `package`, `other_package` and `package_with_code`: one model name, made once for each test run."""
 
     @pytest.fixture(scope="session")
     @classmethod
     def packages(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """The folder that holds both packages."""
+        """The folder that holds all packages."""
         return shared_packages(tmp_path_factory)
 
     @pytest.fixture
@@ -88,6 +116,11 @@ class PackageFixtures:
     def other_package(self, packages: Path, tmp_path: Path) -> ModelPackage:
         """Another package of the same model name, which answers otherwise."""
         return _copied(packages / "other", tmp_path)
+
+    @pytest.fixture
+    def package_with_code(self, packages: Path, tmp_path: Path) -> ModelPackage:
+        """A package of a model with code of its own."""
+        return _copied(packages / "own", tmp_path)
 
 
 def _copied(package: Path, folder: Path) -> ModelPackage:

@@ -26,6 +26,11 @@ from mlopskit.storage import storage_at
 from mlopskit.testing import BundleDeployerConformance
 
 
+def answered(package, rows, *, trust=True):
+    model = load(package, loaders=installed_loaders(), trust_code=[package.digest] if trust else [])
+    return Answer(rows=model.predict(rows), digest=model.digest, runtime=model.runtime())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shelf(BundleDeployer):
     """A good one, to be made bad: the package in a folder, opened in this process when it is asked."""
@@ -45,8 +50,7 @@ class Shelf(BundleDeployer):
             shutil.copyfile(source, target)
 
     def ask(self, bundle, rows):
-        model = load(open_package(bundle / "package", digest="unpinned"), loaders=installed_loaders())
-        return Answer(rows=model.predict(rows), digest=model.digest, runtime=model.runtime())
+        return answered(open_package(bundle / "package", digest="unpinned"), rows)
 
 
 class Shelved(BundleDeployerConformance):
@@ -157,8 +161,7 @@ class LeansOnThePackage(Shelf):
 
     def ask(self, bundle, rows):
         package = Path((bundle / "where.txt").read_text())
-        model = load(open_package(package, digest="unpinned"), loaders=installed_loaders())
-        return Answer(rows=model.predict(rows), digest=model.digest, runtime=model.runtime())
+        return answered(open_package(package, digest="unpinned"), rows)
 
 
 TestStampsItsBundles = suite(StampsItsBundles)
@@ -269,6 +272,11 @@ class RoundsItsAnswers(Shelf):
         return replace(answer, rows=json.loads(json.dumps(answer.rows), parse_float=lambda text: round(float(text), 2)))
 
 
+class TrustsNobody(Shelf):
+    def ask(self, bundle, rows):
+        return answered(open_package(bundle / "package", digest="unpinned"), rows, trust=False)
+
+
 class NamesTheBundle(Shelf):
     def ask(self, bundle, rows):
         return replace(super().ask(bundle, rows), digest=f"sha256:{bundle.name}")
@@ -327,6 +335,7 @@ class AnswersNothing(Shelf):
 
 
 TestRoundsItsAnswers = suite(RoundsItsAnswers)
+TestTrustsNobody = suite(TrustsNobody)
 TestNamesTheBundle = suite(NamesTheBundle)
 TestRepeatsTheDigest = suite(RepeatsTheDigest)
 TestAnswersUnchecked = suite(AnswersUnchecked)

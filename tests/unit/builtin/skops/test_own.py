@@ -298,6 +298,13 @@ def test_code_under_the_name_of_a_known_type_is_not_taken_for_it(data, spec, tmp
     assert type(load(files, {**told, "code": sham})._estimator[0]) is StandardScaler
 
 
+def test_code_under_the_name_of_a_known_function_is_no_class(archive):
+    forged, told = archive
+    code = Code({**told["code"]._files, "code/numpy.py": b"class log1p: pass"})
+    with pytest.raises(ValueError, match=r"numpy\.log1p. is not on the list of types"):
+        load(renamed(forged, "numpy", "log1p"), {**told, "code": code})
+
+
 def test_arrays_of_an_object_of_its_own_are_checked_like_others(archive):
     forged, told = archive
     node = forged.root["content"]["content"]["steps"]["content"][0]["content"][1]["content"]["content"]["mean_"]
