@@ -28,7 +28,7 @@ def check_gradient_boosting(part: Any) -> None:
     for tree in trees.ravel():
         require(type(tree).__name__ == "DecisionTreeRegressor" and "tree_" in vars(tree), part, "a stage is no tree")
         require(tree.tree_.n_features == whole(part, "n_features_in_"), part, "a stage has other features")
-        require(tree.tree_.max_n_classes == 1, part, "a stage is no regression")
+        require(tree.tree_.max_n_classes == tree.tree_.n_outputs == 1, part, "a stage is no regression of one output")
     start = vars(part).get("init_")
     if not (isinstance(start, str) and start == "zero"):
         _check_start(part, start, columns)

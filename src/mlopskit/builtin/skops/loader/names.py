@@ -58,7 +58,8 @@ ESTIMATORS = _names(
     sklearn.kernel_ridge: KernelRidge
     sklearn.linear_model._base: LinearRegression
     sklearn.linear_model._bayes: ARDRegression BayesianRidge
-    sklearn.linear_model._coordinate_descent: ElasticNet ElasticNetCV Lasso LassoCV
+    sklearn.linear_model._coordinate_descent: ElasticNet ElasticNetCV Lasso LassoCV MultiTaskElasticNet \
+        MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV
     sklearn.linear_model._glm.glm: GammaRegressor PoissonRegressor TweedieRegressor
     sklearn.linear_model._huber: HuberRegressor
     sklearn.linear_model._least_angle: Lars LarsCV LassoLars LassoLarsCV LassoLarsIC
@@ -74,6 +75,7 @@ ESTIMATORS = _names(
     sklearn.model_selection._classification_threshold: FixedThresholdClassifier TunedThresholdClassifierCV
     sklearn.model_selection._search: GridSearchCV RandomizedSearchCV
     sklearn.multiclass: OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor
+    sklearn.multioutput: ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain
     sklearn.naive_bayes: BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB
     sklearn.neighbors._classification: KNeighborsClassifier RadiusNeighborsClassifier
     sklearn.neighbors._nearest_centroid: NearestCentroid

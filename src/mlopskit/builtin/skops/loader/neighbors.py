@@ -1,6 +1,6 @@
 """Checks of estimators that look for neighbours."""
 
-# ruff: noqa: SLF001 -- scikit-learn keeps in private attributes what its compiled code reads
+# ruff: noqa: SLF001, PLR2004 -- scikit-learn keeps in private attributes what its compiled code reads; shapes are figures
 
 from __future__ import annotations
 
@@ -31,15 +31,25 @@ def check_neighbors(part: Any) -> None:
         part,
         "_fit_X has another shape",
     )
-    require(part._y.shape == points.shape[:1], part, "its targets are not one for each point")
+    require(part._y.ndim <= 2 and part._y.shape[:1] == points.shape[:1], part, "its targets are not one for each point")
     require(not near or 0 < whole(part, "n_neighbors") <= len(part._y), part, "n_neighbors is not one of its points")
     if "classes_" in vars(part):
-        inside = (
-            part._y.dtype.kind == "i" and part._y.size and part._y.min() >= 0 and part._y.max() < len(part.classes_)
-        )
-        require(inside, part, "a target is outside of its classes")
+        _check_classes(part)
     if method in TREES:
         _check_tree(part)
+
+
+def _check_classes(part: Any) -> None:
+    """Check that targets are numbers of classes: of one column, compiled code may count them without looking."""
+    several = vars(part).get("outputs_2d_")
+    require(type(several) is bool and several == (part._y.ndim == 2), part, "its targets have another shape")
+    classes = part.classes_ if several else [part.classes_]
+    require(part._y.dtype.kind == "i" and part._y.size, part, "its targets are no classes")
+    columns = part._y.reshape(len(part._y), -1).T
+    inside = len(columns) == len(classes) and all(
+        column.min() >= 0 and column.max() < len(known) for column, known in zip(columns, classes, strict=True)
+    )
+    require(inside, part, "a target is outside of its classes")
 
 
 def _check_tree(part: Any) -> None:

@@ -16,14 +16,16 @@ def check_tree(sizes: tuple[int, Any, int], nodes: Any, values: Any, counts: tup
     from sklearn.tree._tree import NODE_DTYPE
 
     features, classes, outputs = sizes
-    if outputs != 1 or classes.shape != (1,) or classes.dtype.kind != "i" or not 1 <= classes[0] <= MAX_DIMENSION:
-        raise ValueError("a tree of several outputs, or without a class")
+    if not 1 <= outputs <= MAX_DIMENSION or classes.shape != (outputs,) or classes.dtype.kind != "i":
+        raise ValueError("a tree without an output, or whose outputs have not each their number of classes")
+    if classes.min() < 1 or classes.max() > MAX_DIMENSION:
+        raise ValueError("a tree with an output without a class")
     if not 1 <= features <= MAX_DIMENSION or nodes.dtype != NODE_DTYPE or nodes.ndim != 1 or not nodes.size:
         raise ValueError("a tree whose nodes are not this scikit-learn's")
     if (
         counts[0] != nodes.size
         or not 0 <= counts[1] < max(2, nodes.size)
-        or values.shape != (nodes.size, 1, classes[0])
+        or values.shape != (nodes.size, outputs, classes.max())
     ):
         raise ValueError(
             f"a tree of {nodes.size} nodes that says it has {counts[0]}, with values of shape {values.shape}"

@@ -7,11 +7,13 @@ import pytest
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.tree import DecisionTreeRegressor
 
 from mlopskit.builtin.skops.archive import canonical
 from mlopskit.builtin.skops.format import SkopsFormat
 from mlopskit.builtin.skops.loader.estimator import load_estimator
 from mlopskit.errors import StoreError
+from mlopskit.builtin.skops.loader.objects import check
 from mlopskit.modelpackage import Schema
 
 
@@ -90,3 +92,11 @@ def test_a_constant_answers_each_row_once(answers, data, forge):
     forged.put(forged.at("estimators_", 1, "y_"), np.array(answers, dtype=int))
     with pytest.raises(ValueError, match="_ConstantPredictor: "):
         load_estimator(forged.data())
+
+
+def test_a_stage_has_one_output(data):
+    model = GradientBoostingRegressor(n_estimators=2).fit(*data)
+    check(model)
+    model.estimators_[0, 0] = DecisionTreeRegressor().fit(data[0], data[0][:, :2])
+    with pytest.raises(ValueError, match="a stage is no regression of one output"):
+        check(model)

@@ -85,6 +85,41 @@ def test_a_radius_without_a_tree_is_refused(points, forge, json_node):
         load_estimator(forged.data())
 
 
+@pytest.mark.parametrize("model", [KNeighborsClassifier(), RadiusNeighborsClassifier(radius=99), KNeighborsRegressor()])
+def test_several_targets_are_found_the_same(model, points):
+    known, asked = points
+    labels = np.stack([np.arange(250) % 3, np.arange(250) % 2], axis=1)
+    stored = canonical(model.fit(known, labels))
+    loaded = load_estimator(stored)
+    assert canonical(loaded) == stored
+    assert np.array_equal(loaded.predict(asked), model.predict(asked))
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
+@pytest.mark.parametrize(
+    ("name", "cells", "words"),
+    [
+        ("_y", np.stack([np.arange(250) % 3, np.arange(250) % 2 + 1], axis=1), "outside of its classes"),
+        ("_y", np.stack([np.arange(250) % 3 - 1, np.arange(250) % 2], axis=1), "outside of its classes"),
+        ("_y", (np.arange(250) % 3)[:, None], "outside of its classes"),
+        ("_y", np.arange(250) % 3, "another shape"),
+        ("_y", np.zeros((250, 2, 1), int), "not one for each point"),
+        ("_y", np.zeros((249, 2), int), "not one for each point"),
+        ("_y", np.zeros((250, 2)), "no classes"),
+        ("outputs_2d_", False, "another shape"),
+    ],
+)
+def test_several_targets_are_each_of_their_classes(algorithm, name, cells, words, points, forge, json_node):
+    labels = np.stack([np.arange(250) % 3, np.arange(250) % 2], axis=1)
+    forged = forge(canonical(KNeighborsClassifier(algorithm=algorithm).fit(points[0], labels)))
+    if name == "_y":
+        forged.put(forged.at("_y"), cells)
+    else:
+        forged.set(name, json_node(cells))
+    with pytest.raises(ValueError, match=words):
+        load_estimator(forged.data())
+
+
 @pytest.mark.parametrize("kernel", ["knn", "other", 1])
 def test_labels_spread_by_numpys_kernel_alone(kernel, points, forge, json_node):
     forged = forge(canonical(LabelSpreading().fit(points[0], np.arange(250) % 3)))

@@ -58,6 +58,12 @@ def test_what_passes_ends_in_a_leaf_on_every_way(data):
         {"sizes": (4, np.array([2.0]), 1)},
         {"sizes": (4, np.array([2, 2]), 1)},
         {"sizes": (4, np.array([0]), 1)},
+        {"sizes": (4, np.array([], int), 0)},
+        {"sizes": (4, np.array([[2]]), 1)},
+        {"sizes": (4, np.array([2, 1]), 2)},
+        {"sizes": (4, np.array([2, 0]), 2), "values": np.zeros((3, 2, 2))},
+        {"sizes": (4, np.array([2, 3]), 2), "values": np.zeros((3, 2, 2))},
+        {"values": np.zeros((3, 2, 2))},
         {"sizes": (0, np.array([2]), 1)},
         {"nodes": np.zeros(3)},
         {"values": np.zeros((2, 1, 2))},
@@ -73,6 +79,8 @@ def test_a_tree_has_the_sizes_it_says(changed, fitted):
     nodes["left_child"], nodes["right_child"] = [1, -1, -1], [2, -1, -1]
     fine = {"sizes": (4, np.array([2]), 1), "nodes": nodes, "values": np.zeros((3, 1, 2)), "counts": (3, 1)}
     check_tree(*fine.values())
+    several = {"sizes": (4, np.array([2, 3]), 2), "values": np.zeros((3, 2, 3))}
+    check_tree(*(fine | several).values())
     with pytest.raises(ValueError, match="a tree"):
         check_tree(*(fine | changed).values())
 
