@@ -3,7 +3,7 @@
     [[case]]                                # it must answer this
     name = "a complaint"
     row = { Comment = "The steak was bad!" }
-    prediction = "Negative"
+    prediction = "Negative"                 # of several targets { mood = "Negative" }
 
     [[invariance]]                          # it must answer all these alike
     name = "names do not matter"
@@ -34,11 +34,12 @@ from mlopskit.runtime.scoring import Scorer
 
 # Sums of the same numbers in another order differ in their last bits.
 _NOISE = 1e-9
+_PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A row and the prediction that it must get."""
+    """A row and the prediction that it must get; of several targets a table of those that matter."""
 
     table: ClassVar[str] = "case"
     name: str
@@ -49,17 +50,25 @@ class Case:
         """Return the rows to ask for."""
         return [self.row]
 
+    def outputs(self) -> Mapping[str, Any]:
+        """Return what is expected of each output."""
+        if isinstance(self.prediction, Mapping):
+            return {f"{_PREDICTION}.{target}": cell for target, cell in self.prediction.items()}
+        return {_PREDICTION: self.prediction}
+
     def failure(self, answers: Columns, /) -> str | None:
         """Return what was expected and what was answered, None if that is the same."""
-        answered = answers["prediction"][0]
-        if answered == self.prediction and isinstance(answered, bool) == isinstance(self.prediction, bool):
-            return None
-        return f"expected {self.prediction!r}, answered {answered!r}"
+        for output, expected in self.outputs().items():
+            answered = answers[output][0]
+            if answered != expected or isinstance(answered, bool) != isinstance(expected, bool):
+                target = output.removeprefix(_PREDICTION)[1:]
+                return f"expected {f'{target} = ' if target else ''}{expected!r}, answered {answered!r}"
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invariance:
-    """Rows that must all get the same prediction."""
+    """Rows that must all get the same prediction, of each target."""
 
     table: ClassVar[str] = "invariance"
     name: str
@@ -69,9 +78,14 @@ class Invariance:
         """Return the rows to ask for."""
         return self.rows
 
+    def outputs(self) -> Iterable[str]:
+        """Return no output: it takes all predictions that there are."""
+        return ()
+
     def failure(self, answers: Columns, /) -> str | None:
         """Return what was expected and what was answered, None if that is the same."""
-        answered = list(answers["prediction"])
+        columns = [cells for name, cells in answers.items() if name.startswith(_PREDICTION)]
+        answered = list(columns[0]) if len(columns) == 1 else [*zip(*columns, strict=True)]
         if all(one == answered[0] for one in answered):
             return None
         return f"expected the same prediction for all {len(answered)} rows, answered {', '.join(map(repr, answered))}"
@@ -91,6 +105,10 @@ class Directional:
     def asked(self) -> Sequence[Row]:
         """Return the rows to ask for."""
         return [self.before, self.after]
+
+    def outputs(self) -> Iterable[str]:
+        """Return the output that is looked at."""
+        return [self.output]
 
     def failure(self, answers: Columns, /) -> str | None:
         """Return what was expected and what was answered, None if that is the same."""
@@ -146,9 +164,9 @@ def _answers(case: Case | Invariance | Directional, model: Scorer) -> Columns:
             remedy=error.remedy,
             case=case.name,
         ) from error
-    output = case.output if isinstance(case, Directional) else "prediction"
-    if output not in answers:
-        raise _unknown_key(output, answers, where=f"The behavioural test {case.name!r}", kind="output")
+    for output in case.outputs():
+        if output not in answers:
+            raise _unknown_key(output, answers, where=f"The behavioural test {case.name!r}", kind="output")
     return answers
 
 
@@ -204,7 +222,10 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "before": (_is_row, "a table of cells"),
     "after": (_is_row, "a table of cells"),
     "rows": (_are_rows, "a list of at least two tables"),
-    "prediction": (lambda value: isinstance(value, str | int | float), "a text, a number or a boolean"),
+    "prediction": (
+        lambda value: isinstance(value, str | int | float) or _is_row(value),
+        "a text, a number or a boolean, or a table of these by target",
+    ),
     "output": (lambda value: isinstance(value, str), "the name of an output"),
     "change": (lambda value: value in ("up", "down"), '"up" or "down"'),
 }

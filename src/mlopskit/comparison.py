@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,10 @@ from mlopskit.modelpackage import GoldenRow, ModelPackage
 from mlopskit.records import Answer, Mismatch, Receipt
 from mlopskit.runtime.schema import Row
 
-PROBABILITY = "probability."
+PREDICTION = "prediction"
+PROBABILITY = "probability"
+
+Scale = float | Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ def compare(package: ModelPackage, answer: Answer, /) -> Receipt:
     found = compare_rows(
         package.golden,
         answer.rows,
-        labels=package.task != "regression",
+        labels=answers_labels(package.task),
         tolerance=package.tolerance,
         scale=package.scale,
     )
@@ -42,14 +45,29 @@ def compare(package: ModelPackage, answer: Answer, /) -> Receipt:
     )
 
 
+def answers_labels(task: str, /) -> bool:
+    """Say whether the predictions of a task are classes, not numbers."""
+    return task not in ("regression", "multioutput-regression")
+
+
+def scores_by_prediction(outputs: Row, /) -> dict[str, list[float]]:
+    """Return the probabilities that belong to each prediction, of one target or of several."""
+    predictions = [name for name in outputs if name.startswith(PREDICTION)]
+    prefixes = {name: f"{PROBABILITY}{name.removeprefix(PREDICTION)}." for name in predictions}
+    return {
+        name: [float(cell or 0) for output, cell in outputs.items() if output.startswith(prefix)]
+        for name, prefix in prefixes.items()
+    }
+
+
 def compare_rows(
-    golden: Sequence[GoldenRow], answered: Sequence[Row], /, *, labels: bool, tolerance: float, scale: float = 1.0
+    golden: Sequence[GoldenRow], answered: Sequence[Row], /, *, labels: bool, tolerance: float, scale: Scale = 1.0
 ) -> Comparison:
     """Compare rows of outputs with the expected ones.
 
-    Numbers agree if |a - b| <= tolerance * max(scale, |b|), b being the expected one. `labels` says that predictions
-    are classes: they are equal, except at a tie, where the two largest expected probabilities differ by at most twice
-    the tolerance.
+    Numbers agree if |a - b| <= tolerance * max(scale, |b|), b being the expected one; `scale` may be one for each
+    output, 1 for those it does not name. `labels` says that predictions are classes: they are equal, except at a tie,
+    where the two largest expected probabilities of that target differ by at most twice the tolerance.
     """
     if len(answered) != len(golden):
         count = Mismatch(row=min(len(answered), len(golden)), output="", expected=len(golden), answered=len(answered))
@@ -78,36 +96,36 @@ class _Found:
 class _Rule:
     labels: bool
     tolerance: float
-    scale: float
+    scale: Scale
 
     def row(self, number: int, golden: GoldenRow, said: Row) -> Iterator[_Found]:
         for output in dict.fromkeys([*golden.expected, *said]):
             want, got = golden.expected.get(output), said.get(output)
-            is_label = self.labels and not output.startswith(PROBABILITY)
-            one = self._label(golden, want, got) if is_label else self._number(want, got)
+            is_label = self.labels and not output.startswith(f"{PROBABILITY}.")
+            scale = self.scale if isinstance(self.scale, float | int) else self.scale.get(output, 1.0)
+            one = self._label(golden, output, got) if is_label else self._number(want, got, scale)
             if one is None:
                 mismatch = Mismatch(row=number, output=output, expected=want, answered=got)
                 yield _Found(mismatch=mismatch, difference=_difference(want, got))
             else:
                 yield one
 
-    def _label(self, golden: GoldenRow, want: Any, got: Any) -> _Found | None:
-        if _same(want, got):
+    def _label(self, golden: GoldenRow, output: str, got: Any) -> _Found | None:
+        if _same(golden.expected.get(output), got):
             return _Found()
-        return _Found(tie=True) if got is not None and self._is_tie(golden) else None
+        return _Found(tie=True) if got is not None and self._is_tie(golden, output) else None
 
-    def _is_tie(self, golden: GoldenRow) -> bool:
-        scores = [value for name, value in golden.expected.items() if name.startswith(PROBABILITY)]
-        top = sorted((float(value) for value in scores if isinstance(value, int | float)), reverse=True)[:2]
+    def _is_tie(self, golden: GoldenRow, output: str) -> bool:
+        top = sorted(scores_by_prediction(golden.expected).get(output, []), reverse=True)[:2]
         return len(top) > 1 and top[0] - top[1] <= 2 * self.tolerance
 
-    def _number(self, want: Any, got: Any) -> _Found | None:
+    def _number(self, want: Any, got: Any, scale: float) -> _Found | None:
         if want is None or got is None:
             return _Found() if want is got else None
         if not (_is_number(want) and _is_number(got)):
             return _Found() if _same(want, got) else None
         difference = _difference(want, got)
-        within = difference <= self.tolerance * max(self.scale, abs(want))
+        within = difference <= self.tolerance * max(scale, abs(want))
         return _Found(difference=difference) if within else None
 
 

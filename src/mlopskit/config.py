@@ -32,7 +32,7 @@ class DataTable:
     """`[data]`: where the rows are, and what their columns mean."""
 
     uri: str
-    target: str
+    target: str | Sequence[str]
     columns: Sequence[str] | None = None
     file_column: str | None = None
     separator: str | None = None

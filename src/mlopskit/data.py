@@ -27,26 +27,29 @@ if TYPE_CHECKING:
 class Dataset:
     """Rows as columns of plain cells, with the names of the inputs, the target and the slicing columns.
 
-    `columns` holds every column, each a list of str, int, float, bool or None (missing; never NaN). Columns named by
-    `slices`, `weight` and `group` are not given to the model. `places` says where each row was read, None for rows in
-    hand.
+    `columns` holds every column, each a list of str, int, float, bool or None (missing; never NaN); `target` names one
+    of them or several. Columns named by `slices`, `weight` and `group` are not given to the model. `places` says where
+    each row was read, None for rows in hand.
 
     Raises:
         DataError: the columns have different lengths, or a cell is not of these types, NaN, infinite, an integer
-            beyond 64 bits or text that is not Unicode.
-        UnknownNameError: the target, a slice, the weight or the group is none of the columns.
+            beyond 64 bits or text that is not Unicode; of several targets one is named twice, or there is none.
+        UnknownNameError: a target, a slice, the weight or the group is none of the columns.
     """
 
     columns: Mapping[str, Sequence[Any]]
-    target: str
+    target: str | Sequence[str]
     slices: tuple[str, ...] = ()
     weight: str | None = None
     group: str | None = None
     places: Places | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.target, str):
+            names = _different(self.target)
+            object.__setattr__(self, "target", names if names[1:] else names[0])  # one name is one target
         for name in (
-            self.target,
+            *self.targets,
             *self.slices,
             *([self.weight] if self.weight else []),
             *([self.group] if self.group else []),
@@ -67,7 +70,7 @@ class Dataset:
         uri: str,
         /,
         *,
-        target: str,
+        target: str | Sequence[str],
         columns: Sequence[str] | None = None,
         file_column: str | None = None,
         slices: Sequence[str] = (),
@@ -88,7 +91,7 @@ class Dataset:
         Raises:
             DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others; a row has no
                 target; all rows have the same.
-            UnknownNameError: the target or a slice is none of the columns.
+            UnknownNameError: a target or a slice is none of the columns.
         """
         from mlopskit.reading import read_table
 
@@ -104,50 +107,63 @@ class Dataset:
         )
         with read.placing_errors():
             dataset = cls(columns=read.columns, target=target, slices=tuple(slices), places=read.places)
-        if strict and len(set(dataset.labels)) == 1:
-            raise DataError(
-                f"All {len(dataset):,} rows of {uri!r} have the same {target!r}: {dataset.labels[0]!r}.",
-                remedy="Give rows of at least two classes.",
-                uri=uri,
-            )
+        for name, labels in dataset.label_columns().items():
+            if strict and len(set(labels)) == 1:
+                raise DataError(
+                    f"All {len(dataset):,} rows of {uri!r} have the same {name!r}: {labels[0]!r}.",
+                    remedy="Give rows of at least two classes.",
+                    uri=uri,
+                )
         return dataset
 
     @classmethod
     def from_frame(
-        cls, frame: object, labels: object = None, /, *, target: str | None = None, slices: Sequence[str] = ()
+        cls,
+        frame: object,
+        labels: object = None,
+        /,
+        *,
+        target: str | Sequence[str] | None = None,
+        slices: Sequence[str] = (),
     ) -> Dataset:
         """Return rows in hand as a dataset.
 
         Without labels (None), all are missing: such rows can be compared and described, not learned from.
         `frame` is a pandas or polars frame, a list of tables (column → value), a sequence of texts (its column is
         named "text", or as the series is), or a two-dimensional array (columns x0, x1, …). `labels` is a sequence,
-        an array or a series; the target is named `target`, or as the series is, or "target".
+        an array or a series; the target is named `target`, or as the series is, or "target". Of several targets it is a
+        frame or a two-dimensional array; they are named `target`, or as the frame's columns are, or y0, y1, ….
 
         Raises:
             DataError: it is none of these, a label is missing, or a cell is no text, number or boolean.
         """
-        from mlopskit.frames import columns_of, series_of
+        from mlopskit.frames import columns_of, labels_of
 
         columns = columns_of(frame)
-        count = len(next(iter(columns.values()), ()))
-        missing = labels is None
-        name, cells = series_of([None] * count if missing else labels, name=target, default="target")
-        if name in columns:
-            raise DataError(
-                f"The rows have a column {name!r}, which is the target's name.",
-                remedy="Leave the target out of the rows, or name it otherwise with target=….",
-                column=name,
-            )
-        if None in cells and not missing:
-            raise DataError(
-                f"Row {cells.index(None)} has no {name!r}, which is the target.", remedy="Leave rows without it out."
-            )
-        return cls(columns={**columns, name: cells}, target=name, slices=tuple(slices))
+        found = labels_of(labels, target, count=len(next(iter(columns.values()), ())))
+        for name, cells in found.items():
+            if name in columns:
+                raise DataError(
+                    f"The rows have a column {name!r}, which is the target's name.",
+                    remedy="Leave the target out of the rows, or name it otherwise with target=….",
+                    column=name,
+                )
+            if None in cells and labels is not None:
+                raise DataError(
+                    f"Row {cells.index(None)} has no {name!r}, which is the target.",
+                    remedy="Leave rows without it out.",
+                )
+        return cls(columns={**columns, **found}, target=tuple(found), slices=tuple(slices))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the target columns."""
+        return (self.target,) if isinstance(self.target, str) else tuple(self.target)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The names of the input columns, in the order the model wants them."""
-        others = {self.target, *self.slices, self.weight, self.group}
+        others = {*self.targets, *self.slices, self.weight, self.group}
         return tuple(name for name in self.columns if name not in others)
 
     @cached_property
@@ -165,8 +181,21 @@ class Dataset:
 
     @property
     def labels(self) -> Sequence[Any]:
-        """The target column."""
+        """The target column, where there is one.
+
+        Raises:
+            DataError: there are several.
+        """
+        if not isinstance(self.target, str):
+            raise DataError(
+                f"There are {len(self.targets)} targets: {_listed(self.targets)}.",
+                remedy="Take an evaluator of several targets; in Python, call label_columns().",
+            )
         return self.columns[self.target]
+
+    def label_columns(self) -> dict[str, Sequence[Any]]:
+        """Return the target columns, in the order in which they are named."""
+        return {name: self.columns[name] for name in self.targets}
 
     def kinds(self) -> dict[str, str]:
         """Return the JSON type of each column that has one."""
@@ -202,10 +231,13 @@ class Dataset:
         return replace(self, columns=columns, places=self.places and self.places.take(numbers))
 
     def joined(self, other: Dataset, /) -> Dataset:
-        """Return the rows of both datasets: the inputs, the target, and the slices and weight that both have.
+        """Return the rows of both datasets: the inputs, the targets, and the slices and weight that both have.
+
+        The targets are named as those of the first.
 
         Raises:
             UnknownNameError: one has an input column that the other lacks.
+            DataError: they have different numbers of targets.
         """
         for name, known in [(name, other) for name in self.inputs] + [(name, self) for name in other.inputs]:
             if name not in known.inputs:
@@ -214,27 +246,34 @@ class Dataset:
         weight = self.weight if self.weight == other.weight else None
         shared = [*self.inputs, *slices, *([weight] if weight else [])]
         columns = {name: [*self.columns[name], *other.columns[name]] for name in shared}
-        labels = [*self.labels, *other.labels]
-        return Dataset(columns={**columns, self.target: labels}, target=self.target, slices=slices, weight=weight)
+        if len(self.targets) != len(other.targets):
+            raise DataError(
+                f"The targets are {_listed(self.targets)} in one, {_listed(other.targets)} in the other.",
+                remedy="Give both the same targets.",
+            )
+        for name, own in zip(other.targets, self.targets, strict=True):
+            columns[own] = [*self.columns[own], *other.columns[name]]
+        return Dataset(columns=columns, target=self.target, slices=slices, weight=weight)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.columns[self.targets[0]])
 
     def __repr__(self) -> str:
-        return f"Dataset({len(self):,} rows, target {self.target!r}, inputs {', '.join(map(repr, self.inputs))})"
+        return f"Dataset({len(self):,} rows, {_word(self)} {_listed(self.targets)}, inputs {_listed(self.inputs)})"
 
     def _repr_html_(self) -> str:
         shown = [*dict.fromkeys([*self.inputs, *self.columns])]
-        shown = [*[name for name in shown if name != self.target][:_MOST_COLUMNS], self.target]
+        shown = [*[name for name in shown if name not in self.targets][:_MOST_COLUMNS], *self.targets[:_MOST_COLUMNS]]
         rows = [*zip(*(self.columns[name][:_MOST_ROWS] for name in shown), strict=True)]
-        facts: dict[str, Value] = {"rows": len(self), "target": self.target, "inputs": len(self.inputs)}
+        targets = ", ".join(self.targets[:_MOST_COLUMNS]) + (" …" if len(self.targets) > _MOST_COLUMNS else "")
+        facts: dict[str, Value] = {"rows": len(self), _word(self): targets, "inputs": len(self.inputs)}
         return card("Dataset", facts, Table(shown, rows))
 
 
 def no_inputs(dataset: Dataset, /) -> DataError:
     """Return the error for rows without an input column."""
     return DataError(
-        f"There are no input columns beside the target {dataset.target!r} and the slices.",
+        f"There are no input columns beside the {_word(dataset)} {_listed(dataset.targets)} and the slices.",
         remedy="Give at least one column for the model to learn from.",
     )
 
@@ -251,6 +290,24 @@ def overlap(train: Dataset, test: Dataset, /) -> list[int]:
     known = set(zip(*train.input_columns().values(), strict=True))
     rows = zip(*(test.columns[name] for name in train.inputs), strict=True)
     return [number for number, row in enumerate(rows) if row in known]
+
+
+def _different(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of targets, once it is known that there are some and each is another."""
+    if not names or len(set(names)) < len(names):
+        raise DataError(
+            f"The targets are {_listed(names)}." if names else "No target is named.",
+            remedy="Name each target column once.",
+        )
+    return tuple(names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _word(dataset: Dataset) -> str:
+    return "targets" if dataset.targets[1:] else "target"
 
 
 def _type_of(name: str, cells: Sequence[Any]) -> str | list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -34,7 +34,8 @@ Named = tuple[str, Dataset]
 
 def with_targets(data: Dataset, /, *, side: str = "") -> tuple[Dataset, list[DataFinding]]:
     """Return the rows that have every target, and the finding on those that have not."""
-    lacking = sorted({row for labels in _targets(data).values() for row, cell in enumerate(labels) if cell is None})
+    columns = data.label_columns().values()
+    lacking = sorted({row for labels in columns for row, cell in enumerate(labels) if cell is None})
     if not lacking:
         return data, []
     gone = set(lacking)
@@ -43,7 +44,7 @@ def with_targets(data: Dataset, /, *, side: str = "") -> tuple[Dataset, list[Dat
         check="target",
         severity="refuse",
         count=len(lacking),
-        reason=f"{how} the target {_names(_targets(data))}",
+        reason=f"{how} the target {', '.join(map(repr, data.targets))}",
         remedy="Fill it in, or leave those rows out.",
         rows=_places([(side, data)], [(0, row) for row in lacking]),
     )
@@ -64,7 +65,7 @@ def check(
     for name in allow:
         if name not in ALLOWABLE:
             raise unknown("check that may be allowed", name, ALLOWABLE)
-    labelled = any(label is not None for labels in _targets(train).values() for label in labels)
+    labelled = any(label is not None for labels in train.label_columns().values() for label in labels)
     sides = [("train", train), ("test", test)]
     found = [*_columns(train, test, before), *_commas(sides)]
     shared: list[int] = []
@@ -117,7 +118,7 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[Severity, 
 
 def _commas(sides: Sequence[Named]) -> Iterator[DataFinding]:
     """Yield the columns of texts that all are numbers, some of them with a comma."""
-    for name in (*sides[0][1].inputs, *_targets(sides[0][1])):
+    for name in (*sides[0][1].inputs, *sides[0][1].targets):
         columns = [data.columns.get(name, ()) for _, data in sides]
         if not all(cell is None or (isinstance(cell, str) and _NUMBER.fullmatch(cell)) for cell in chain(*columns)):
             continue
@@ -169,7 +170,7 @@ def _unseen(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
 
 
 def _classes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
-    for name, labels in _targets(train).items():
+    for name, labels in train.label_columns().items():
         counts = Counter(labels)
         if len(counts) == 1:
             yield DataFinding(
@@ -184,9 +185,9 @@ def _classes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
 
 
 def _rare(train: Dataset, test: Dataset, name: str, counts: Counter[Any]) -> Iterator[DataFinding]:
-    new = [(0, row) for row, label in enumerate(_targets(test)[name]) if label not in counts]
-    rare = [(0, row) for row, label in enumerate(_targets(train)[name]) if counts[label] == 1]
-    labels = shown(sorted({repr(_targets(test)[name][row]) for _, row in new}))
+    new = [(0, row) for row, label in enumerate(test.columns[name]) if label not in counts]
+    rare = [(0, row) for row, label in enumerate(train.columns[name]) if counts[label] == 1]
+    labels = shown(sorted({repr(test.columns[name][row]) for _, row in new}))
     about = {
         f"{name!r} has values in test rows that no training row has: {labels}": (new, ("test", test)),
         f"{len(rare)} values of {name!r} have one training row each": (rare, ("train", train)),
@@ -232,7 +233,7 @@ def _twins(sides: Sequence[Named]) -> Iterator[DataFinding]:
     duplicates, conflicts = [], []
     for at, (_, data) in enumerate(sides):
         names = sides[0][1].inputs
-        labels = zip(*_targets(data).values(), strict=True)
+        labels = zip(*data.label_columns().values(), strict=True)
         inputs = zip(*(data.columns[name] for name in names), strict=True)
         for row, (key, label) in enumerate(zip(inputs, labels, strict=True)):
             if (key, label) in seen:
@@ -242,7 +243,7 @@ def _twins(sides: Sequence[Named]) -> Iterator[DataFinding]:
             seen.add((key, label))
     remedy = "Leave them out unless they are meant."
     yield from _repeated("duplicates", duplicates, sides, "repeat an earlier row", remedy)
-    if all(_are_classes([*chain.from_iterable(_targets(data).values())]) for _, data in sides):
+    if all(_are_classes([*chain.from_iterable(data.label_columns().values())]) for _, data in sides):
         what = "have the inputs of an earlier row and another target"
         remedy = "Correct the targets, or add a column that tells the rows apart."
         yield from _repeated("conflicts", conflicts, sides, what, remedy)
@@ -292,11 +293,6 @@ def _alike(train: Dataset, test: Dataset) -> list[int]:
 # --- where ----------------------------------------------------------------------------------------------------------
 
 
-def _targets(data: Dataset) -> dict[str, Sequence[Any]]:
-    names: Iterable[str] = getattr(data, "targets", (data.target,))
-    return {name: data.columns[name] for name in names}
-
-
 def _places(sides: Sequence[Named], rows: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     """Return where the first of some rows stand: file and line, or the side and the number (from 0) of rows in hand."""
     named: list[str] = []
@@ -304,7 +300,3 @@ def _places(sides: Sequence[Named], rows: Sequence[tuple[int, int]]) -> tuple[st
         side, data = sides[at]
         named.append(data.places[row] if data.places else f"{side} row {row}".strip())
     return tuple(named)
-
-
-def _names(targets: Iterable[str]) -> str:
-    return ", ".join(map(repr, targets))

@@ -18,22 +18,26 @@ _CLASSES = 2
 
 
 def task_of(model: object, data: Dataset, /) -> str:
-    """Return what a model does: "binary", "multiclass" or "regression".
+    """Return what a model does: "binary", "multiclass", "regression", "multilabel" or "multioutput-regression".
+
+    The last two are those of several targets: all of them classes, or all of them numbers.
 
     Raises:
-        StoreError: it is neither classifier nor regressor, or has several targets.
+        StoreError: it is neither classifier nor regressor, or has another number of targets than the data.
     """
     from sklearn.base import is_regressor
 
     if is_classifier(model):
-        count = len(classes_of(model) if hasattr(model, "classes_") else set(data.labels))
+        if data.targets[1:]:
+            return "multilabel"
+        count = len(classes_of(model, data)[0] if hasattr(model, "classes_") else set(data.labels))
         return "binary" if count <= _CLASSES else "multiclass"
     if not hasattr(model, "__sklearn_tags__") or not is_regressor(model):
         raise StoreError(
             f"{type(model).__name__} is neither a classifier nor a regressor.",
             remedy="Give a model that predicts labels or numbers, or a pipeline that ends with one.",
         )
-    return "regression"
+    return "multioutput-regression" if data.targets[1:] else "regression"
 
 
 def is_classifier(model: object, /) -> bool:
@@ -43,33 +47,81 @@ def is_classifier(model: object, /) -> bool:
     return hasattr(model, "__sklearn_tags__") and bool(base.is_classifier(model))
 
 
-def classes_of(model: object, /) -> list[Any]:
-    """Return a fitted classifier's classes as plain cells, in its own order.
+def classes_of(model: object, data: Dataset, /) -> list[list[Any]]:
+    """Return a fitted classifier's classes as plain cells, in its own order, for each target of the data.
 
     Raises:
-        StoreError: it has several targets.
+        StoreError: it has another number of targets.
     """
-    classes = model.classes_  # type: ignore[attr-defined]
-    if isinstance(classes, list) and any(hasattr(one, "__len__") and not isinstance(one, str) for one in classes):
-        raise StoreError(f"{type(model).__name__} has {len(classes)} targets.", remedy="Give a model with one target.")
-    return plain_cells("prediction", list(classes))
+    classes = list(model.classes_)  # type: ignore[attr-defined]
+    if any(hasattr(one, "__len__") and not isinstance(one, str) for one in classes):
+        found = [plain_cells("prediction", list(one)) for one in classes]
+    elif _has_flags(model):  # its classes are then the numbers of the targets
+        kinds = {type(cell) for labels in data.label_columns().values() for cell in labels}
+        found = [[False, True] if kinds == {bool} else [0, 1] for _ in classes]
+    else:
+        found = [plain_cells("prediction", classes)]
+    if len(found) != len(data.targets):
+        raise StoreError(
+            f"{type(model).__name__} has {len(found)} targets, the data {len(data.targets)}: "
+            f"{', '.join(map(repr, data.targets))}.",
+            remedy="Give one column of labels for each target that the model was fitted to.",
+        )
+    return found
 
 
-def output_schema(model: object, /) -> dict[str, Any]:
-    """Return the JSON Schema of a fitted model's outputs.
+def _has_flags(model: Any) -> bool:
+    """Say whether a classifier was fitted to zeros and ones in several columns, as one answer instead of several."""
+    leaf = _last(model)
+    binarizer = getattr(leaf, "_label_binarizer", None)
+    return bool(getattr(leaf, "multilabel_", False)) or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
 
-    These are `prediction` and, of a classifier with probabilities, `probability.<label>` in class order.
+
+def _last(model: Any) -> Any:
+    """Return the estimator that answers, in pipelines and searches."""
+    inner = model.steps[-1][1] if hasattr(model, "steps") else getattr(model, "best_estimator_", None)
+    return model if inner is None else _last(inner)
+
+
+def output_schema(model: object, data: Dataset, /) -> dict[str, Any]:
+    """Return the JSON Schema of the outputs of a model that was fitted to the targets of such data.
+
+    These are `prediction` and, of a classifier with probabilities, `probability.<label>` in class order. Of several
+    targets they are `prediction.<target>` of each, then `probability.<target>.<label>`.
 
     Raises:
-        StoreError: it has several targets.
+        StoreError: it has another number of targets, or its outputs would have the same name.
     """
-    properties: dict[str, Any] = {"prediction": {"type": "number"}}
+    names = [f".{name}" for name in data.targets] if data.targets[1:] else [""]
+    properties: dict[str, Any] = {f"prediction{name}": {"type": "number"} for name in names}
     if is_classifier(model):
-        classes = classes_of(model)
-        properties = {"prediction": {"type": kind_of("prediction", classes), "enum": classes}}
-        if hasattr(model, "predict_proba"):
-            properties |= {f"probability.{label}": {"type": "number"} for label in classes}
+        classes = dict(zip(names, classes_of(model, data), strict=True))
+        for name, labels in classes.items():
+            properties[f"prediction{name}"] = {"type": kind_of("prediction", labels), "enum": labels}
+        if _has_probabilities(model, [*classes.values()]):
+            for name, labels in classes.items():
+                properties |= {f"probability{name}.{label}": {"type": "number"} for label in labels}
+    _check_apart(data.targets)
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _has_probabilities(model: object, classes: Sequence[Sequence[Any]]) -> bool:
+    if not hasattr(model, "predict_proba"):
+        return False
+    leaf = type(_last(model)).__name__
+    # A chain has them of two classes alone; those of a stack of several targets are of the first class, not the second.
+    chained = leaf == "ClassifierChain" and any(len(labels) != _CLASSES for labels in classes)
+    return not chained and not (leaf == "StackingClassifier" and len(classes) > 1)
+
+
+def _check_apart(targets: Sequence[str]) -> None:
+    for name in targets:
+        within = next((one for one in targets if one.startswith(f"{name}.")), None)
+        if within is not None:
+            raise StoreError(
+                f"The outputs of the targets {name!r} and {within!r} cannot be told apart by their names.",
+                remedy=f"Rename one of them, for example to {within.replace('.', '_')!r}.",
+            )
 
 
 def spread(labels: Sequence[Any], /) -> float:

@@ -112,9 +112,8 @@ def _estimate(name: str, slice: str, bounds: Bounds | None, n: int, method: str)
 def _labels(data: Dataset) -> Any:
     import numpy as np
 
-    several: Any = data
-    if len(_targets(data)) > 1:
-        return np.column_stack([*several.label_columns().values()])
+    if data.targets[1:]:
+        return np.column_stack([*data.label_columns().values()])
     return np.asarray(data.labels)
 
 
@@ -123,9 +122,9 @@ def _predictions(model: Scorer, data: Dataset) -> Any:
 
     if not len(data):
         return np.empty(0)
-    outputs, targets = model.score(data.input_columns()), _targets(data)
-    if len(targets) > 1:
-        return np.column_stack([np.asarray(outputs[f"prediction.{name}"]) for name in targets])
+    outputs = model.score(data.input_columns())
+    if data.targets[1:]:
+        return np.column_stack([np.asarray(outputs[f"prediction.{name}"]) for name in data.targets])
     return np.asarray(outputs["prediction"])
 
 
@@ -133,15 +132,11 @@ def _groups(data: Dataset, rows: Sequence[int]) -> Any:
     """Return a number for the group of each of some rows, None without groups."""
     import numpy as np
 
-    name = getattr(data, "group", None)
+    name = data.group
     if name is None:
         return None
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(data.columns[name][row], len(numbers)) for row in rows], np.intp)
-
-
-def _targets(data: Dataset) -> Sequence[str]:
-    return getattr(data, "targets", None) or [data.target]
 
 
 def as_evaluator(given: object, /) -> Evaluator | None:

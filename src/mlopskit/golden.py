@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit.comparison import PROBABILITY
+from mlopskit.comparison import scores_by_prediction
 from mlopskit.modelpackage import GoldenRow
 from mlopskit.runtime import canonical
 from mlopskit.runtime.schema import Row
@@ -14,11 +14,13 @@ from mlopskit.runtime.schema import Row
 Candidates = Sequence[tuple[str, int]]  # hash of the row, its number
 
 
-def choose(rows: Sequence[Row], outputs: Sequence[Row], labels: Sequence[Any], /, *, count: int) -> list[int]:
+def choose(
+    rows: Sequence[Row], outputs: Sequence[Row], labels: Mapping[str, Sequence[Any]], /, *, count: int
+) -> list[int]:
     """Return the numbers of at most `count` different rows, in the order of their hashes.
 
-    Half are stratified over classes, missing and extreme values, a quarter are nearest to the decision boundary, the
-    rest is random (by hash).
+    Half are stratified over the classes of each target, missing and extreme values, a quarter are nearest to the
+    decision boundary of some target, the rest is random (by hash).
     """
     by_hash: dict[str, int] = {}
     for number, row in enumerate(rows):
@@ -38,11 +40,12 @@ def _take(chosen: dict[int, None], numbers: Iterable[int], *, until: int) -> Non
         chosen[number] = None
 
 
-def _strata(rows: Sequence[Row], labels: Sequence[Any], hashed: Candidates) -> list[list[int]]:
+def _strata(rows: Sequence[Row], labels: Mapping[str, Sequence[Any]], hashed: Candidates) -> list[list[int]]:
     numbers = [number for _, number in hashed]
     strata: dict[str, list[int]] = {}
-    for number in numbers:
-        strata.setdefault(f"label {labels[number]!r}", []).append(number)
+    for target, cells in labels.items():
+        for number in numbers:
+            strata.setdefault(f"label {target} {cells[number]!r}", []).append(number)
     for column in rows[0]:
         strata[f"missing {column}"] = [number for number in numbers if rows[number][column] is None]
         present = [number for number in numbers if rows[number][column] is not None]
@@ -70,9 +73,9 @@ def _nearest_boundary(outputs: Sequence[Row], hashed: Candidates) -> list[int]:
 
 
 def _margin(output: Row) -> float | None:
-    """Return by how much the largest probability exceeds the second, None if there are none."""
-    scores = sorted(float(value or 0) for name, value in output.items() if name.startswith(PROBABILITY))
-    return scores[-1] - scores[-2] if len(scores) > 1 else None
+    """Return by how much the largest probability of a target exceeds its second at least, None if there are none."""
+    scores = [sorted(one) for one in scores_by_prediction(output).values()]
+    return min((one[-1] - one[-2] for one in scores if len(one) > 1), default=None)
 
 
 def dump(golden: Iterable[GoldenRow], /) -> bytes:

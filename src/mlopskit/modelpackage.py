@@ -74,7 +74,7 @@ class ModelPackage:
 
     @property
     def task(self) -> str:
-        """What the model does: "binary", "multiclass" or "regression"."""
+        """What the model does: "binary", "multiclass", "regression", "multilabel" or "multioutput-regression"."""
         return str(self.manifest["task"])
 
     @cached_property
@@ -100,9 +100,10 @@ class ModelPackage:
         return float((self.manifest["golden"] or {}).get("tolerance", 0.0))
 
     @property
-    def scale(self) -> float:
-        """The scale of the tolerance: 1, for a regression its target's standard deviation."""
-        return float((self.manifest["golden"] or {}).get("scale", 1.0))
+    def scale(self) -> float | Mapping[str, float]:
+        """The scale of the tolerance: 1, for a regression its target's standard deviation; of several, by output."""
+        found: float | Mapping[str, float] = (self.manifest["golden"] or {}).get("scale", 1.0)
+        return found
 
     @cached_property
     def evaluation(self) -> Evaluation | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import behaviour, estimators, golden, isolated, plugins
-from mlopskit.comparison import compare_rows
+from mlopskit.comparison import Scale, answers_labels, compare_rows
 from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
 from mlopskit.evaluator import Evaluator
@@ -86,7 +86,9 @@ class _Packaging:
 
     def write(self) -> Written:
         task = estimators.task_of(self.recipe.model, self.recipe.test)
-        schema = Schema(inputs=self.recipe.schema, outputs=estimators.output_schema(self.recipe.model))
+        schema = Schema(
+            inputs=self.recipe.schema, outputs=estimators.output_schema(self.recipe.model, self.recipe.test)
+        )
         models, refusals = self._save(schema)
         draft = self._manifest(task, schema, models, {"golden": None, "evaluation": None, "refusals": refusals})
         digest = self._seal(draft)
@@ -146,7 +148,7 @@ class _Packaging:
         source = spec.source or self.recipe.test
         rows = list(rows_of(source.input_columns()))
         answered = list(rows_of(outputs if spec.source is None else model.score(source.input_columns())))
-        chosen = golden.choose(rows, answered, source.labels, count=spec.rows)
+        chosen = golden.choose(rows, answered, source.label_columns(), count=spec.rows)
         kept = [golden.read_back(rows[number]) for number in chosen]
         return [GoldenRow(row=row, expected=said) for row, said in zip(kept, model.ask(kept)["rows"], strict=True)]
 
@@ -185,7 +187,7 @@ class _Packaging:
                 answered = list(rows_of(model.score(inputs)))
         except MlopskitError as error:
             return error.message
-        labels, tolerance, scale = task != "regression", self.recipe.golden.tolerance, self._scale(task)
+        labels, tolerance, scale = answers_labels(task), self.recipe.golden.tolerance, self._scale(task)
         found = compare_rows(expected, answered, labels=labels, tolerance=tolerance, scale=scale)
         if not found.mismatches:
             return None
@@ -200,8 +202,12 @@ class _Packaging:
             return self.recipe.evaluator
         return evaluator_for(task)
 
-    def _scale(self, task: str) -> float:
-        return estimators.spread(self.recipe.test.labels) if task == "regression" else 1.0
+    def _scale(self, task: str) -> Scale:
+        if answers_labels(task):
+            return 1.0
+        spreads = {name: estimators.spread(cells) for name, cells in self.recipe.test.label_columns().items()}
+        (first, *others) = spreads.values()
+        return {f"prediction.{name}": scale for name, scale in spreads.items()} if others else first
 
     def _golden_entry(self, rows: Sequence[GoldenRow], task: str) -> dict[str, Any]:
         spec = self.recipe.golden

@@ -76,9 +76,15 @@ class Read:
 
 
 def read_columns(
-    uri: str, root: Path, /, *, target: str, columns: Sequence[str] | None = None, file_column: str | None = None
+    uri: str,
+    root: Path,
+    /,
+    *,
+    target: str | Sequence[str],
+    columns: Sequence[str] | None = None,
+    file_column: str | None = None,
 ) -> dict[str, list[Cell]]:
-    """Return the columns of all the files that a URI names (see `read_table`), each row with its target."""
+    """Return the columns of all the files that a URI names (see `read_table`), each row with its targets."""
     return read_table(uri, root, target=target, columns=columns, file_column=file_column).columns
 
 
@@ -103,7 +109,7 @@ def read_table(
     Raises:
         DataError: a file is missing, empty, unreadable, not UTF-8, malformed or unlike the others, a row has no
             target, or a cell is not of its column's kind.
-        UnknownNameError: there is no column `target`.
+        UnknownNameError: a target is none of the columns.
     """
     targets = [target] if isinstance(target, str) else list(target)
     found = find_files(uri, root)

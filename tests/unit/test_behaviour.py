@@ -49,6 +49,41 @@ def test_what_holds_fails_nothing():
     assert run(cases, Counting()) == ()
 
 
+class Several:
+    """Predicts two targets: whether a text is good, and whether it is short."""
+
+    def score(self, rows):
+        return {
+            "prediction.good": ["good" in text for text in rows["text"]],
+            "prediction.short": [len(text) < 6 for text in rows["text"]],
+            "probability.short.True": [1 / len(text) for text in rows["text"]],
+        }
+
+
+def test_of_several_targets_those_that_are_named_are_looked_at():
+    assert run([case("good", {"good": True}), case("good", {"short": True, "good": True})], Several()) == ()
+    assert run([case("bad", {"short": True, "good": True})], Several()) == (
+        "praise: expected good = True, answered False.",
+    )
+    assert run([case("bad", {"good": 0})], Several()) == ("praise: expected good = 0, answered False.",)
+    assert run([alike("good", "good."), direction("good", "good.", "down", "probability.short.True")], Several()) == ()
+    assert run([alike("good", "very good")], Several()) == (
+        "alike: expected the same prediction for all 2 rows, answered (True, True), (True, False).",
+    )
+    for wrong in ({"god": True}, True):
+        with pytest.raises(ConfigError, match="unknown output 'prediction"):
+            run([case("bad", wrong)], Several())
+
+
+def test_a_table_of_predictions_is_read(tmp_path):
+    text = '[[case]]\nname = "a"\nrow = { text = "x" }\nprediction = { good = true }\n'
+    (tmp_path / "b.toml").write_text(text)
+    assert read(tmp_path / "b.toml") == (Case(name="a", row={"text": "x"}, prediction={"good": True}),)
+    (tmp_path / "b.toml").write_text(text.replace("{ good = true }", "{}"))
+    with pytest.raises(ConfigError, match="or a table of these by target"):
+        read(tmp_path / "b.toml")
+
+
 @pytest.mark.parametrize(
     ("one", "failure"),
     [

@@ -70,6 +70,24 @@ def test_a_whole_number_written_without_a_point_is_the_same_label() -> None:
     assert not compared({"prediction": 1.0}, {"prediction": 1}).mismatches
 
 
+SEVERAL = {
+    "prediction.p": "b", "prediction.q": "b",
+    "probability.p.a": 0.5, "probability.p.b": 0.5, "probability.q.a": 0.25, "probability.q.b": 0.75,
+}  # fmt: skip
+
+
+def test_a_tie_is_one_of_its_own_target() -> None:
+    found = compared(SEVERAL, SEVERAL | {"prediction.p": "a", "prediction.q": "a"})
+    assert ([one.output for one in found.mismatches], found.ties) == (["prediction.q"], 1)
+
+
+def test_each_output_has_its_scale() -> None:
+    expected, answered = {"prediction.p": 1.0, "prediction.q": 1.0}, {"prediction.p": 1.00005, "prediction.q": 1.00005}
+    golden = [GoldenRow(row={"x": 1}, expected=expected)]
+    found = compare_rows(golden, [answered], labels=False, tolerance=1e-6, scale={"prediction.p": 100.0})
+    assert [one.output for one in found.mismatches] == ["prediction.q"]
+
+
 @pytest.mark.parametrize("answered", [{}, {"prediction": "b"}, LABELS | {"more": 1}])
 def test_missing_and_extra_outputs_are_mismatches(answered: dict) -> None:
     assert compared(LABELS, answered).mismatches

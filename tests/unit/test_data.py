@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -225,6 +226,86 @@ def test_rows_in_hand_that_do_not_fit_together_are_refused():
         Dataset.from_frame(["a", "b"], [1, None])
     with pytest.raises(DataError, match="have a column 'y', which is the target's name"):
         Dataset.from_frame(pd.DataFrame({"y": [1]}), [1], target="y")
+
+
+def test_several_targets_keep_their_order_and_are_no_inputs():
+    data = Dataset(columns={"p": [1, 2], "a": [1.5, None], "q": ["x", "y"]}, target=["q", "p"])
+    assert (data.target, data.targets, data.inputs) == (("q", "p"), ("q", "p"), ("a",))
+    assert data.label_columns() == {"q": ["x", "y"], "p": [1, 2]}
+    assert repr(data) == "Dataset(2 rows, targets 'q', 'p', inputs 'a')"
+    assert len(data.take([1])) == 1
+    assert data.take([1]).label_columns() == {"q": ["y"], "p": [2]}
+    with pytest.raises(DataError, match="There are 2 targets: 'q', 'p'"):
+        _ = data.labels
+    assert "q, p" in data._repr_html_()
+
+
+def test_one_name_in_a_list_is_one_target():
+    data = Dataset(columns={"a": [1], "y": [2]}, target=["y"])
+    assert data == Dataset(columns={"a": [1], "y": [2]}, target="y")
+    assert (data.targets, data.labels, data.label_columns()) == (("y",), [2], {"y": [2]})
+
+
+@pytest.mark.parametrize("target", [[], ["y", "y"]])
+def test_targets_are_named_once_and_there_is_one(target):
+    with pytest.raises(DataError, match=r"The targets are 'y', 'y'\.|No target is named"):
+        Dataset(columns={"a": [1], "y": [2]}, target=target)
+    with pytest.raises(UnknownNameError, match="'z'"):
+        Dataset(columns={"a": [1], "y": [2]}, target=["y", "z"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "target", "names"),
+    [
+        (np.array([[0, 1], [1, 0]]), None, ("y0", "y1")),
+        ([[0, 1], [1, 0]], None, ("y0", "y1")),
+        (np.array([[0, 1], [1, 0]]), ["p", "q"], ("p", "q")),
+        (pd.DataFrame({"p": [0, 1], "q": [1, 0]}), None, ("p", "q")),
+        (pd.DataFrame([[0, 1], [1, 0]]), None, ("y0", "y1")),
+        (pl.DataFrame({"p": [0, 1], "q": [1, 0]}), None, ("p", "q")),
+        ([{"p": 0, "q": 1}, {"p": 1, "q": 0}], None, ("p", "q")),
+        (np.array([[0], [1]]), None, ("y0",)),
+        (pd.DataFrame({"p": [0, 1]}), "z", ("z",)),
+    ],
+)
+def test_labels_in_rows_and_columns_are_several_targets(labels, target, names):
+    data = Dataset.from_frame(["a", "b"], labels, target=target)
+    assert data.targets == names
+    assert [*data.label_columns().values()] == [[0, 1], [1, 0]][: len(names)]
+
+
+def test_labels_of_several_targets_fit_their_names_and_rows():
+    with pytest.raises(DataError, match="3 targets are named, and the labels have 2 columns"):
+        Dataset.from_frame(["a"], [[0, 1]], target=["p", "q", "r"])
+    with pytest.raises(DataError, match="2 targets are named, and the labels have 1 columns"):
+        Dataset.from_frame(["a"], [0], target=["p", "q"])
+    with pytest.raises(DataError, match="Row 1 has no 'y1'"):
+        Dataset.from_frame(["a", "b"], [[0, 1], [1, None]])
+    with pytest.raises(DataError, match="different lengths"):
+        Dataset.from_frame(["a", "b"], [[0, 1]])
+    with pytest.raises(DataError, match="ndarray of the shape"):
+        Dataset.from_frame(["a", "b"], np.zeros((2, 2, 2)))
+    assert Dataset.from_frame(["a", "b"], target=["p", "q"]).label_columns() == {"p": [None] * 2, "q": [None] * 2}
+
+
+def test_rows_of_several_targets_are_joined_as_the_first_names_them():
+    one = Dataset(columns={"a": [1], "p": [1], "q": [2]}, target=("p", "q"))
+    other = Dataset(columns={"a": [3], "u": [4], "v": [5]}, target=("u", "v"))
+    assert one.joined(other) == Dataset(columns={"a": [1, 3], "p": [1, 4], "q": [2, 5]}, target=("p", "q"))
+    with pytest.raises(DataError, match="The targets are 'p', 'q' in one, 'p' in the other"):
+        one.joined(Dataset(columns={"a": [1], "p": [1]}, target="p"))
+
+
+def test_files_are_read_with_several_targets(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,p,q\n1,0,x\n2,1,y\n")
+    data = Dataset.read("rows.csv", target=["q", "p"], root=tmp_path)
+    assert (data.targets, data.inputs) == (("q", "p"), ("a",))
+    (tmp_path / "rows.csv").write_text("a,p,q\n1,0,x\n2,1,\n")
+    with pytest.raises(DataError, match=r"Line 3 of 'rows.csv' has no 'q'"):
+        Dataset.read("rows.csv", target=["p", "q"], root=tmp_path)
+    (tmp_path / "rows.csv").write_text("a,p,q\n1,0,x\n2,1,x\n")
+    with pytest.raises(DataError, match="have the same 'q': 'x'"):
+        Dataset.read("rows.csv", target=["p", "q"], root=tmp_path)
 
 
 # --- overlap ------------------------------------------------------------------------------------------------------

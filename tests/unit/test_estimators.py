@@ -9,13 +9,15 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
-from sklearn.multioutput import MultiOutputClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from mlopskit.builtin.scikit_learn import ScikitLearnTrainer
 from mlopskit.builtin.skops.loader import to_frame
@@ -163,7 +165,7 @@ def test_what_is_neither_classifier_nor_regressor_is_refused(model):
     ],
 )
 def test_the_outputs_are_the_prediction_then_the_probabilities_in_class_order(labels, kind, classes):
-    found = output_schema(LogisticRegression().fit(X, labels))
+    found = output_schema(LogisticRegression().fit(X, labels), labelled(labels.tolist()))
     check_schema(found)
     assert found["required"] == ["prediction", *(f"probability.{label}" for label in classes)]
     assert found["properties"]["prediction"] == {"type": kind, "enum": classes}
@@ -171,17 +173,68 @@ def test_the_outputs_are_the_prediction_then_the_probabilities_in_class_order(la
 
 
 def test_models_without_probabilities_or_classes_predict_alone():
-    assert output_schema(LinearSVC().fit(X, [0, 1, 0, 1]))["properties"] == {
+    assert output_schema(LinearSVC().fit(X, [0, 1, 0, 1]), labelled([0]))["properties"] == {
         "prediction": {"type": "integer", "enum": [0, 1]}
     }
-    assert output_schema(LinearRegression().fit(X, [0, 1, 0, 1]))["properties"] == {"prediction": {"type": "number"}}
+    regression = output_schema(LinearRegression().fit(X, [0, 1, 0, 1]), labelled([0]))
+    assert regression["properties"] == {"prediction": {"type": "number"}}
+
+
+FLAGS = [[0, 1], [1, 0], [0, 0], [1, 1]]
+
+
+def several(*names, labels=((0, 1), (1, 0), (0, 0), (1, 1))):
+    columns = dict(zip(names, map(list, zip(*labels, strict=True)), strict=True))
+    return Dataset(columns={"a": [0.0] * len(labels), **columns}, target=names)
+
+
+def test_the_task_of_several_targets_is_one_of_classes_or_of_numbers():
+    assert task_of(KNeighborsClassifier(), several("p", "q")) == "multilabel"
+    assert task_of(LinearRegression(), several("p", "q")) == "multioutput-regression"
+
+
+def test_the_outputs_of_several_targets_carry_their_names_in_order():
+    found = output_schema(MultiOutputClassifier(LogisticRegression()).fit(X, FLAGS), several("q", "p"))
+    check_schema(found)
+    assert found["required"] == [
+        "prediction.q", "prediction.p", "probability.q.0", "probability.q.1", "probability.p.0", "probability.p.1",
+    ]  # fmt: skip
+    numbers = output_schema(LinearRegression().fit(X, FLAGS), several("q", "p"))
+    assert numbers["properties"] == {"prediction.q": {"type": "number"}, "prediction.p": {"type": "number"}}
+
+
+def test_flags_have_the_kind_of_their_labels():
+    model = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())).fit(X, FLAGS)
+    search = GridSearchCV(RidgeClassifier(), {"alpha": [1.0]}, cv=2).fit(X, FLAGS)
+    for found in (model, search):
+        assert classes_of(found, several("p", "q")) == [[0, 1], [0, 1]]
+        said = several("p", "q", labels=[[False, True], [True, False]])
+        assert classes_of(found, said) == [[False, True], [False, True]]
+
+
+def test_probabilities_that_a_model_cannot_give_for_several_targets_are_left_out():
+    three = [[0, 1], [1, 0], [2, 0], [1, 1]]
+    chain = ClassifierChain(LogisticRegression()).fit(X, three)
+    assert output_schema(chain, several("p", "q"))["required"] == ["prediction.p", "prediction.q"]
+    assert len(output_schema(chain.fit(X, FLAGS), several("p", "q"))["required"]) == 6
+    stack = StackingClassifier([("one", DecisionTreeClassifier())], DecisionTreeClassifier(), cv=KFold(2))
+    stack.fit(X, np.array(FLAGS))
+    assert output_schema(stack, several("p", "q"))["required"] == ["prediction.p", "prediction.q"]
 
 
 @pytest.mark.parametrize("model", [KNeighborsClassifier(1), MultiOutputClassifier(LogisticRegression())])
-def test_several_targets_are_refused(model):
-    model.fit(X, [[0, 1], [1, 0], [0, 0], [1, 1]])
-    with pytest.raises(StoreError, match="has 2 targets"):
-        classes_of(model)
+def test_another_number_of_targets_than_the_data_have_is_refused(model):
+    model.fit(X, FLAGS)
+    with pytest.raises(StoreError, match="has 2 targets, the data 1: 'y'"):
+        output_schema(model, labelled([0]))
+    with pytest.raises(StoreError, match="has 1 targets, the data 2: 'p', 'q'"):
+        output_schema(LogisticRegression().fit(X, [0, 1, 0, 1]), several("p", "q"))
+
+
+def test_targets_whose_outputs_would_have_one_name_are_refused():
+    with pytest.raises(StoreError, match=r"'p' and 'p\.q' cannot be told apart") as caught:
+        output_schema(LinearRegression().fit(X, FLAGS), several("p", "p.q"))
+    assert "p_q" in caught.value.remedy
 
 
 def test_the_spread_of_a_target_scales_its_tolerance():

@@ -19,7 +19,7 @@ def data(count: int) -> tuple[list[dict], list[dict], list[str]]:
 
 
 def chosen(rows: list[dict], outputs: list[dict], labels: list[str], count: int) -> list[dict]:
-    return [rows[number] for number in golden.choose(rows, outputs, labels, count=count)]
+    return [rows[number] for number in golden.choose(rows, outputs, {"y": labels}, count=count)]
 
 
 def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
@@ -32,7 +32,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_rows() -> None:
 
 def test_missing_extreme_and_rare_rows_are_among_them() -> None:
     rows, outputs, labels = data(500)
-    numbers = golden.choose(rows, outputs, labels, count=60)
+    numbers = golden.choose(rows, outputs, {"y": labels}, count=60)
     assert len(numbers) == 60
     picked = [rows[number] for number in numbers]
     assert any(row["text"] is None for row in picked)
@@ -43,20 +43,34 @@ def test_missing_extreme_and_rare_rows_are_among_them() -> None:
 
 def test_a_quarter_is_nearest_to_the_boundary() -> None:
     rows, outputs, labels = data(500)
-    picked = set(golden.choose(rows, outputs, labels, count=60))
+    picked = set(golden.choose(rows, outputs, {"y": labels}, count=60))
     nearest = sorted(range(500), key=lambda number: abs(rows[number]["x"] - 0.5))[:15]
     assert set(nearest) <= picked
 
 
+def test_of_several_targets_each_has_its_classes_and_its_boundary() -> None:
+    rows, _, labels = data(500)
+    outputs = [
+        {"prediction.p": "a", "prediction.q": "a", "probability.p.a": row["x"], "probability.p.b": 1 - row["x"]}
+        | {"probability.q.a": (row["x"] + 0.4) % 1, "probability.q.b": 1 - (row["x"] + 0.4) % 1}
+        for row in rows
+    ]
+    columns = {"p": ["same"] * 500, "q": labels}
+    numbers = golden.choose(rows, outputs, columns, count=60)
+    assert {labels[number] for number in numbers} == {"rare", "often"}
+    margins = [min(abs(row["x"] - 0.5), abs((row["x"] + 0.4) % 1 - 0.5)) for row in rows]
+    assert set(sorted(range(500), key=margins.__getitem__)[:15]) <= set(numbers)
+
+
 def test_few_rows_are_all_taken_once() -> None:
     row = {"x": 1.0}
-    assert golden.choose([row, row], [{"prediction": 1.0}] * 2, [1.0, 1.0], count=10) == [0]
+    assert golden.choose([row, row], [{"prediction": 1.0}] * 2, {"y": [1.0, 1.0]}, count=10) == [0]
 
 
 @given(st.integers(1, 30), st.integers(1, 40))
 def test_never_more_than_asked_never_twice(rows: int, count: int) -> None:
     values = [{"x": number} for number in range(rows)]
-    numbers = golden.choose(values, [{"prediction": 0.0}] * rows, [0.0] * rows, count=count)
+    numbers = golden.choose(values, [{"prediction": 0.0}] * rows, {"y": [0.0] * rows}, count=count)
     assert len(numbers) == len(set(numbers)) == min(rows, count)
 
 

@@ -19,6 +19,9 @@ from mlopskit.evaluator import Evaluator, rows_of_slice, slices_of
 from mlopskit.intervals import CONFIDENCE
 from mlopskit.runtime.scoring import Scorer
 
+# Of so many classes or targets each has figures of its own; of more, all together have.
+MOST = 50
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuringEvaluator(Evaluator):

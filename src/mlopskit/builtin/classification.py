@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
-from mlopskit.builtin.answers import MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, check_kinds, plain
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.errors import unknown
@@ -17,7 +17,6 @@ from mlopskit.runtime.scoring import Scorer
 
 _PROBABILITY = "probability."
 _TWO = 2
-MOST_CLASSES = 50
 _EPS = float(np.finfo(float).eps)
 
 
@@ -41,7 +40,7 @@ class ClassificationEvaluator(MeasuringEvaluator):
         labels = plain(data.labels)
         outputs = model.score(data.input_columns()) if labels else {"prediction": []}
         predictions = plain(outputs["prediction"])
-        check_kinds(data.target, labels, predictions)
+        check_kinds(data.targets[0], labels, predictions)
         answered = _Answered.of(labels, predictions, outputs)
         positive = self._positive(answered.classes)
         columns, metrics = answered.basic() if positive is None else answered.of_class(positive)
@@ -101,7 +100,7 @@ class _Answered:
             columns |= self._columns(name, f" {name}")
         single = [
             proportion(f"{metric}({name})", f"hit {name}", f"{base} {name}")
-            for name in (classes if len(classes) <= MOST_CLASSES else [])
+            for name in (classes if len(classes) <= MOST else [])
             for metric, base in (("precision", "said"), ("recall", "true"))
         ]
         macro = Metric(name="macro_f1", formula=lambda sums: _mean([_f1(sums, f" {name}") for name in classes]))

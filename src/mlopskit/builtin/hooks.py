@@ -28,9 +28,9 @@ def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
     """Return the built-in evaluators."""
     from mlopskit.builtin.classification import ClassificationEvaluator
     from mlopskit.builtin.multilabel import MultilabelEvaluator
-    from mlopskit.builtin.regression import RegressionEvaluator
+    from mlopskit.builtin.regression import MultioutputRegressionEvaluator, RegressionEvaluator
 
-    return [ClassificationEvaluator, MultilabelEvaluator, RegressionEvaluator]
+    return [ClassificationEvaluator, MultilabelEvaluator, MultioutputRegressionEvaluator, RegressionEvaluator]
 
 
 @hookimpl

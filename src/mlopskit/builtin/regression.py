@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from mlopskit.bootstrap import Array
-from mlopskit.builtin.answers import MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, check_kinds, plain
 from mlopskit.builtin.measuring import ROWS, Measured, Metric
 from mlopskit.data import Dataset
 from mlopskit.runtime.scoring import Scorer
@@ -30,10 +30,68 @@ class RegressionEvaluator(MeasuringEvaluator):
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
         labels = plain(data.labels)
         predictions = plain(model.score(data.input_columns())["prediction"]) if labels else []
-        check_kinds(data.target, labels, predictions)
+        check_kinds(data.targets[0], labels, predictions)
         true = np.asarray(labels, float)
         columns = columns_of(true, np.asarray(predictions, float))
         return Measured(columns=columns, metrics=METRICS, groups=self.groups_of(data))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultioutputRegressionEvaluator(MeasuringEvaluator):
+    """Measures what `RegressionEvaluator` does for each of several targets, and the plain means over the targets.
+
+    `mae(target)`, `rmse(target)` and `r2(target)` are those of one target, for up to 50 of them; `mae`, `rmse` and `r2`
+    are the means of these, as scikit-learn's `multioutput="uniform_average"` gives them: in units that the targets
+    share, if they do. Their bounds need at least 100 rows.
+    """
+
+    name: ClassVar[str] = "multioutput-regression"
+    tasks: ClassVar[tuple[str, ...]] = ("multioutput-regression",)
+
+    def measure(self, model: Scorer, data: Dataset, /) -> Measured:
+        """Return what a model answers on all rows of a dataset, as columns to sum up."""
+        outputs = model.score(data.input_columns()) if len(data) else {}
+        parts = {}
+        for name, cells in data.label_columns().items():
+            labels, predictions = plain(cells), plain(outputs.get(f"prediction.{name}", []))
+            check_kinds(name, labels, predictions)
+            parts[name] = columns_of(np.asarray(labels, float), np.asarray(predictions, float))
+        columns = {f"{column}: {name}": cells for name, part in parts.items() for column, cells in part.items()}
+        columns |= {ROWS: np.ones(len(data)), **_tails(parts)}
+        single = [_of_target(metric, name) for name in (parts if len(parts) <= MOST else []) for metric in METRICS]
+        means = [_mean(metric, data.targets) for metric in METRICS]
+        return Measured(columns=columns, metrics=(*means, *single), groups=self.groups_of(data))
+
+
+def _tails(parts: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """Return by how much each row moves a mean: errors add up, squares in units of their target's spread."""
+    spreads = {name: float(np.std(part["label"])) or 1.0 if len(part["label"]) else 1.0 for name, part in parts.items()}
+    powers = {"mae": ("absolute", 0), "rmse": ("squared", 1), "r2": ("squared", 2)}
+    return {
+        f"tail of {metric}": np.sum([part[of] / spreads[name] ** power for name, part in parts.items()], axis=0)
+        for metric, (of, power) in powers.items()
+    }
+
+
+def _of_target(metric: Metric, target: str) -> Metric:
+    return Metric(
+        name=f"{metric.name}({target})",
+        formula=lambda sums: metric.formula(_sums_of(sums, target)),
+        unit=False,
+        tail=f"{metric.tail}: {target}",
+    )
+
+
+def _mean(metric: Metric, targets: Sequence[str]) -> Metric:
+    def mean(sums: Mapping[str, Array]) -> Array:
+        found: Array = np.mean([metric.formula(_sums_of(sums, name)) for name in targets], axis=0)
+        return found
+
+    return Metric(name=metric.name, formula=mean, unit=False, tail=f"tail of {metric.name}")
+
+
+def _sums_of(sums: Mapping[str, Array], target: str) -> dict[str, Array]:
+    return {column: sums[f"{column}: {target}"] for column in (ROWS, "absolute", "squared", "label", "label squared")}
 
 
 def columns_of(true: Array, said: Array, /) -> dict[str, Array]:

@@ -52,8 +52,9 @@ class ScikitLearnTrainer(Trainer):
 
         Raises:
             ConfigError: the import path, or a parameter, is wrong.
-            DataError: there are no rows, labels are missing or of several types, a classifier has only one class,
-                weights are given that the estimator does not take, or groups are missing that its search needs.
+            DataError: there are no rows, labels are missing or of several types (also those of two targets), a
+                classifier has only one class, weights are given that the estimator does not take, or groups are missing
+                that its search needs.
             TrainingError: fitting failed.
         """
         import numpy as np
@@ -68,7 +69,8 @@ class ScikitLearnTrainer(Trainer):
         inputs = to_frame(data.input_columns(), schema, frame_of(model, schema))
         with threadpoolctl.threadpool_limits(limits=self.threads), _warnings_logged():
             try:
-                return fit(model, inputs, np.asarray(data.labels), data, progress=progress)
+                labels = [np.asarray(cells) for cells in data.label_columns().values()]
+                return fit(model, inputs, np.column_stack(labels) if labels[1:] else labels[0], data, progress=progress)
             except DataError:
                 raise
             except Exception as error:
@@ -104,15 +106,20 @@ def _is_unset(name: str, value: object) -> bool:
 def _check_labels(model: object, data: Dataset) -> None:
     if not len(data):
         raise DataError("There are no rows to train on.", remedy="Give training rows.")
-    if None in data.labels:
-        row = list(data.labels).index(None)
-        raise DataError(f"Row {row} has no {data.target!r}, which is the target.", remedy="Leave rows without it out.")
-    kind_of(data.target, data.labels)
-    if is_classifier(model) and len(set(data.labels)) == 1:
-        raise DataError(
-            f"All {len(data):,} training rows have the same {data.target!r}: {data.labels[0]!r}.",
-            remedy="Give rows of at least two classes.",
-        )
+    kinds = {}
+    for name, labels in data.label_columns().items():
+        if None in labels:
+            row = list(labels).index(None)
+            raise DataError(f"Row {row} has no {name!r}, which is the target.", remedy="Leave rows without it out.")
+        kinds[name] = kind_of(name, labels).replace("integer", "number")
+        if is_classifier(model) and len(set(labels)) == 1:
+            raise DataError(
+                f"All {len(data):,} training rows have the same {name!r}: {labels[0]!r}.",
+                remedy="Give rows of at least two classes.",
+            )
+    if len(set(kinds.values())) > 1:  # numpy would make texts of them all
+        found = ", ".join(f"{name!r} of {kind}s" for name, kind in kinds.items())
+        raise DataError(f"The targets are of several types: {found}.", remedy="Write them all in one way, as texts.")
 
 
 @contextmanager

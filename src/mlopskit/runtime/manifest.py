@@ -31,7 +31,7 @@ _KEYS = {
     "task": str,
 }
 _MODEL_KEYS = {"files": list, "format": str, "frame": str, "preprocess": list, "requires": list}
-_GOLDEN_KEYS = {"file": str, "from": str, "rows": int, "scale": int | float, "tolerance": int | float}
+_GOLDEN_KEYS = {"file": str, "from": str, "rows": int, "scale": int | float | dict, "tolerance": int | float}
 _SCHEMA_KEYS = {"inputs": dict, "outputs": dict}
 _ENTRY_KEYS = {"sha256": str, "size": int}
 _CODE = re.compile(r"code(?:/[A-Za-z_][A-Za-z0-9_]*)+\.py", re.ASCII)
@@ -147,9 +147,12 @@ def _check_golden(golden: dict[str, Any] | None, files: Mapping[str, Any]) -> No
         return
     check_fields(golden, _GOLDEN_KEYS, what=f"golden in {MANIFEST}")
     _check_known([golden["file"]], files, field="golden.file")
-    for field in ("rows", "scale", "tolerance"):
-        if not 0 <= golden[field] < math.inf:
-            raise _wrong(f"golden.{field}", f"is {shown(golden[field])}")
+    scale = golden["scale"]
+    by_output = {f"scale.{name}": cell for name, cell in scale.items()} if isinstance(scale, dict) else {"scale": scale}
+    for field, cell in {"rows": golden["rows"], "tolerance": golden["tolerance"], **by_output}.items():
+        # Of a table nothing was looked at yet.
+        if isinstance(cell, bool) or not isinstance(cell, int | float) or not 0 <= cell < math.inf:
+            raise _wrong(f"golden.{field}", f"is {shown(cell)}")
 
 
 def _check_name(value: object, field: str) -> None:

@@ -216,7 +216,7 @@ def sample_of(model: Any, data: Dataset, /) -> Sample:
     if hasattr(model, "predict_proba"):
         answered = model.predict_proba(rows).T.tolist()
         expected |= {f"probability.{label}": cells for label, cells in zip(model.classes_, answered, strict=True)}
-    schema = Schema(inputs=data.input_schema(), outputs=estimators.output_schema(model))
+    schema = Schema(inputs=data.input_schema(), outputs=estimators.output_schema(model, data))
     return Sample(
         model=model,
         schema=schema,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mlopskit.builtin.regression import RegressionEvaluator
+from mlopskit.builtin.regression import MultioutputRegressionEvaluator, RegressionEvaluator
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
 from mlopskit.gates import Gate
@@ -92,3 +92,68 @@ def test_what_hangs_on_a_few_rows_is_not_judged():
     compared = RegressionEvaluator().compare(Said("near"), Said(), rows, metric="rmse", slice="")
     assert compared.upper is None
     assert "a few rows decide rmse" in compared.reason
+
+
+# --- several targets --------------------------------------------------------------------------------------------------
+
+
+class SaidOfEach:
+    """Answers for each target what stands in a column of its name."""
+
+    def __init__(self, *targets, word="said"):
+        self.targets = targets
+        self.word = word
+
+    def score(self, rows):
+        return {f"prediction.{name}": rows[f"{self.word} {name}"] for name in self.targets}
+
+
+def several(n=200):
+    generator = np.random.default_rng(0)
+    columns = {}
+    for name, scale in (("small", 1.0), ("squared small", 100.0)):
+        true = generator.normal(size=n) * scale
+        columns |= {f"said {name}": (true + scale * generator.normal(size=n) / 2).tolist(), name: true.tolist()}
+        columns[f"worse {name}"] = (true + scale * generator.normal(size=n)).tolist()
+    return Dataset(columns=columns, target=("small", "squared small"))
+
+
+def test_several_targets_have_the_figures_of_each_and_their_means():
+    rows = several()
+    found = MultioutputRegressionEvaluator().evaluate(SaidOfEach(*rows.targets), rows)
+    true = np.column_stack([rows.columns[name] for name in rows.targets])
+    said = np.column_stack([rows.columns[f"said {name}"] for name in rows.targets])
+    figures = {"mae": metrics.mean_absolute_error, "rmse": metrics.root_mean_squared_error, "r2": metrics.r2_score}
+    for metric, figure in figures.items():
+        assert found.find(metric).value == pytest.approx(figure(true, said))
+        for name, value in zip(rows.targets, figure(true, said, multioutput="raw_values"), strict=True):
+            one = found.find(f"{metric}({name})")
+            assert one.value == pytest.approx(value)
+            assert one.lower < one.value < one.upper
+    assert Gate.parse("mae(small) <= 1").judge(found).passed
+
+
+def test_two_models_of_several_targets_are_compared():
+    rows = several()
+    first, second = (SaidOfEach(*rows.targets, word=word) for word in ("said", "worse"))
+    found = MultioutputRegressionEvaluator().compare(first, second, rows, metric="rmse", slice="")
+    assert found.upper < 0
+    assert MultioutputRegressionEvaluator().compare(first, second, rows, metric="rmse(other)", slice="") is None
+
+
+def test_no_rows_of_several_targets_pass_no_gate():
+    rows = Dataset(columns={"x": [], "a": [], "b": []}, target=("a", "b"))
+    found = MultioutputRegressionEvaluator().evaluate(SaidOfEach("a", "b"), rows)
+    assert not Gate.parse("mae <= 100").judge(found).passed
+
+
+def test_a_mean_that_hangs_on_a_few_rows_of_one_target_is_not_judged():
+    rows = several()
+    columns = dict(rows.columns)
+    columns["said small"] = [*columns["small"][:-1], columns["small"][-1] + 1e4]
+    found = MultioutputRegressionEvaluator().evaluate(
+        SaidOfEach(*rows.targets), Dataset(columns=columns, target=rows.targets)
+    )
+    for metric in ("mae", "rmse", "r2", "mae(small)"):
+        assert f"a few rows decide {metric}" in found.find(metric).reason
+    assert not found.find("mae(squared small)").reason

@@ -66,6 +66,21 @@ def test_labels_keep_their_types():
     assert trained(LogisticRegression(), flags).classes_.tolist() == [False, True]
 
 
+def test_several_targets_are_fitted_together():
+    columns = {"a": [0, 1, 2, 3], "p": [0, 0, 1, 1], "q": ["x", "y", "x", "y"]}
+    rows = Dataset(columns={**columns, "q": [1, 0, 1, 0]}, target=["q", "p"])
+    model = trained(RandomForestClassifier(), rows, parameters={"n_estimators": 5, "bootstrap": False})
+    assert model.predict([[0], [3]]).tolist() == [[1, 0], [0, 1]]
+    texts = Dataset(columns={**columns, "p": ["l", "l", "r", "r"]}, target=["p", "q"])
+    assert trained(RandomForestClassifier(), texts).classes_[1].tolist() == ["x", "y"]
+    with pytest.raises(DataError, match="several types: 'p' of numbers, 'q' of strings"):
+        trained(RandomForestClassifier(), Dataset(columns=columns, target=["p", "q"]))
+    with pytest.raises(DataError, match="have the same 'q': 1"):
+        trained(RandomForestClassifier(), Dataset(columns={**columns, "q": [1] * 4}, target=["p", "q"]))
+    with pytest.raises(DataError, match="Row 1 has no 'q'"):
+        trained(Ridge(), Dataset(columns={**columns, "q": [1, None, 2, 3]}, target=["p", "q"]))
+
+
 def test_seeds_are_given_where_there_are_none():
     forest = RandomForestClassifier(n_estimators=3)
     assert trained(forest, NUMBERS).random_state == 0

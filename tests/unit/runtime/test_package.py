@@ -517,6 +517,10 @@ MUTATIONS = [
     (("golden",), GOLDEN | {"rows": -1}, "golden.rows"),
     (("golden",), GOLDEN | {"tolerance": -1e-6}, "golden.tolerance"),
     (("golden",), GOLDEN | {"scale": True}, "scale"),
+    (("golden",), GOLDEN | {"scale": {"prediction.p": True}}, "golden.scale.prediction.p"),
+    (("golden",), GOLDEN | {"scale": {"prediction.p": "1"}}, "golden.scale.prediction.p"),
+    (("golden",), GOLDEN | {"scale": {"prediction.p": -1.0}}, "golden.scale.prediction.p"),
+    (("golden",), GOLDEN | {"scale": {"prediction.p": {}}}, "golden.scale.prediction.p"),
     (("schema", "inputs"), remove, "inputs"),
     (("schema", "outputs"), None, "outputs"),
     (("schema", "more"), {}, "more"),
@@ -550,6 +554,12 @@ def test_a_later_format_says_what_reads_it(manifest):
 def test_golden_rows_and_an_evaluation_are_taken(write_package):
     folder, _ = write_package(golden=GOLDEN, evaluation="README.md")
     assert open_package(folder).manifest["golden"] == GOLDEN
+
+
+def test_the_scale_may_be_of_each_output(write_package):
+    golden = GOLDEN | {"scale": {"prediction.p": 0.5, "prediction.q": 100}}
+    folder, _ = write_package(golden=golden, evaluation="README.md")
+    assert open_package(folder).manifest["golden"] == golden
 
 
 def test_an_untidy_manifest_is_refused_even_unpinned(write_package):

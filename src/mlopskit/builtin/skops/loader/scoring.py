@@ -21,10 +21,14 @@ class EstimatorScorer:
         self._estimator = estimator
         self._inputs = spec["schema"]["inputs"]
         self._frame = spec["frame"]
-        self._outputs: Sequence[str] = spec["schema"]["outputs"]["required"][1:]
+        self._schema = spec["schema"]["outputs"]
+        names = self._schema["required"]
+        # One of them is "prediction", several are "prediction.<target>".
+        self._predictions = [name for name in names if name.startswith("prediction")]
+        self._probabilities = names[len(self._predictions) :]
         if not callable(getattr(estimator, "predict", None)):
             raise ValueError(f"{type(estimator).__name__} has no predict")
-        if self._outputs:
+        if self._probabilities:
             self._check_labels()
 
     @functools.cached_property
@@ -34,23 +38,63 @@ class EstimatorScorer:
     def _check_labels(self) -> None:
         if not callable(getattr(self._estimator, "predict_proba", None)):
             raise ValueError(f"{type(self._estimator).__name__} has no predict_proba, but the schema has probabilities")
-        names = [f"probability.{label}" for label in self._estimator.classes_.tolist()]
-        if names != list(self._outputs):
-            raise ValueError(f"the model's classes give {names}, the schema has {list(self._outputs)}")
+        suffixes = [name.removeprefix("prediction") for name in self._predictions]
+        found = self._estimator.classes_
+        if isinstance(found, list):
+            classes = [labels.tolist() for labels in found]
+        elif suffixes[1:]:  # answered as zeros and ones: the model's classes are then the numbers of the targets
+            classes = [self._schema["properties"][name]["enum"] for name in self._predictions[: len(found)]]
+        else:
+            classes = [found.tolist()]
+        if len(classes) != len(suffixes):
+            raise ValueError(f"the model has {len(classes)} targets, the schema has {len(suffixes)}")
+        pairs = zip(suffixes, classes, strict=True)
+        names = [f"probability{suffix}.{label}" for suffix, labels in pairs for label in labels]
+        if names != self._probabilities:
+            raise ValueError(f"the model's classes give {names}, the schema has {self._probabilities}")
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the prediction of each row, and the probabilities that the schema names."""
         given = self._framing.made(rows)
         answers = self._estimator.predict(given)
-        if answers.ndim == 2 and answers.shape[1] == 1:
-            answers = answers[:, 0]
-        probabilities: Any = self._estimator.predict_proba(given).T if self._outputs else []
         plain = {list} == set(map(type, rows.values()))
-        if plain and self._outputs:
+        if answers.ndim == 1 and not self._predictions[1:]:
+            columns = {"prediction": answers.tolist() if plain else answers}
+        else:
+            columns = {name: cells.tolist() if plain else cells for name, cells in self._parted(answers).items()}
+        probabilities: Any = self._estimated(given) if self._probabilities else []
+        if plain and self._probabilities:
             probabilities = probabilities.tolist()
-        columns = {"prediction": answers.tolist() if plain else answers}
-        columns.update(zip(self._outputs, probabilities, strict=True))
+        columns.update(zip(self._probabilities, probabilities, strict=True))
         return columns if plain else {name: _wide(cells) for name, cells in columns.items()}
+
+    def _parted(self, answers: Any) -> dict[str, Any]:
+        """Return the column of each target, of its own type: some models answer classes as decimals."""
+        found = answers.toarray() if hasattr(answers, "toarray") else answers
+        columns = found.T if found.ndim == 2 else [found]
+        if len(columns) != len(self._predictions):
+            raise ValueError(f"the model predicts {len(columns)} targets, the schema has {len(self._predictions)}")
+        if len(columns) == 1:
+            return {self._predictions[0]: columns[0]}
+        kinds = [_TYPES.get(self._schema["properties"][name]["type"]) for name in self._predictions]
+        return {
+            name: cells.astype(kind) if kind else cells
+            for name, cells, kind in zip(self._predictions, columns, kinds, strict=True)
+        }
+
+    def _estimated(self, given: Any) -> Any:
+        import numpy as np
+
+        found = self._estimator.predict_proba(given)
+        if isinstance(found, list):
+            return np.hstack(found).T
+        if not self._predictions[1:]:
+            return found.T
+        # What is answered in one table is the second class of each target.
+        return np.stack([1 - found, found], axis=2).reshape(len(found), -1).T
+
+
+_TYPES = {"boolean": "bool", "integer": "int64"}
 
 
 def _wide(cells: Any) -> Any:
