@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,10 @@ def answers_labels(task: str, /) -> bool:
     return task not in ("regression", "multioutput-regression")
 
 
-def scores_by_prediction(outputs: Row, /) -> dict[str, list[float]]:
-    """Return the probabilities that belong to each prediction, of one target or of several."""
-    predictions = [name for name in outputs if name.startswith(PREDICTION)]
-    prefixes = {name: f"{PROBABILITY}{name.removeprefix(PREDICTION)}." for name in predictions}
-    return {
-        name: [float(cell or 0) for output, cell in outputs.items() if output.startswith(prefix)]
-        for name, prefix in prefixes.items()
-    }
+def probabilities_of(prediction: str, outputs: Iterable[str], /) -> list[str]:
+    """Return the names of the probabilities that belong to a prediction, of one target or of several."""
+    prefix = f"{PROBABILITY}{prediction.removeprefix(PREDICTION)}."
+    return [name for name in outputs if name.startswith(prefix)]
 
 
 def compare_rows(
@@ -116,7 +112,8 @@ class _Rule:
         return _Found(tie=True) if got is not None and self._is_tie(golden, output) else None
 
     def _is_tie(self, golden: GoldenRow, output: str) -> bool:
-        top = sorted(scores_by_prediction(golden.expected).get(output, []), reverse=True)[:2]
+        scores = [golden.expected[name] for name in probabilities_of(output, golden.expected)]
+        top = sorted((float(value) for value in scores if isinstance(value, int | float)), reverse=True)[:2]
         return len(top) > 1 and top[0] - top[1] <= 2 * self.tolerance
 
     def _number(self, want: Any, got: Any, scale: float) -> _Found | None:

@@ -63,7 +63,7 @@ def classes_of(model: object, data: Dataset, /) -> list[list[Any]]:
         found = [plain_cells("prediction", classes)]
     if len(found) != len(data.targets):
         raise StoreError(
-            f"{type(model).__name__} has {len(found)} targets, the data {len(data.targets)}: "
+            f"The targets of {type(model).__name__} are {len(found)}, those of the data {len(data.targets)}: "
             f"{', '.join(map(repr, data.targets))}.",
             remedy="Give one column of labels for each target that the model was fitted to.",
         )

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit.comparison import scores_by_prediction
+from mlopskit.comparison import PREDICTION, probabilities_of
 from mlopskit.modelpackage import GoldenRow
 from mlopskit.runtime import canonical
 from mlopskit.runtime.schema import Row
@@ -68,13 +68,15 @@ def _in_turn(strata: list[list[int]]) -> Iterator[int]:
 
 
 def _nearest_boundary(outputs: Sequence[Row], hashed: Candidates) -> list[int]:
-    margins = [(_margin(outputs[number]), digest, number) for digest, number in hashed]
+    predictions = [name for name in outputs[0] if name.startswith(PREDICTION)]
+    classes = [probabilities_of(name, outputs[0]) for name in predictions]
+    margins = [(_margin(outputs[number], classes), digest, number) for digest, number in hashed]
     return [number for margin, _, number in sorted(margins) if margin is not None] if margins[0][0] is not None else []
 
 
-def _margin(output: Row) -> float | None:
+def _margin(output: Row, classes: Sequence[Sequence[str]]) -> float | None:
     """Return by how much the largest probability of a target exceeds its second at least, None if there are none."""
-    scores = [sorted(one) for one in scores_by_prediction(output).values()]
+    scores = [sorted(float(output[name] or 0) for name in names) for names in classes]
     return min((one[-1] - one[-2] for one in scores if len(one) > 1), default=None)
 
 

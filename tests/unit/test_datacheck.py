@@ -311,3 +311,39 @@ def test_a_target_with_decimal_commas_is_named_in_a_file(tmp_path):
     one = found(check(data.take(range(30)), data.take(range(30, 60))))["decimal commas"]
     assert one.rows[0] == "a.csv:2"
     assert "'y' is text" in one.reason
+
+
+# --- several targets ----------------------------------------------------------------------------------------------
+
+
+def of_two(train_labels, test_labels):
+    """Return rows to train and to test on, of the targets p and q."""
+    sides = {"train": train_labels, "test": test_labels}
+    return [
+        Dataset(columns={"a": [f"{side} {n}" for n in range(60)], "p": YES_NO, "q": list(labels)}, target=("p", "q"))
+        for side, labels in sides.items()
+    ]
+
+
+def test_each_of_several_targets_is_checked():
+    assert not check(*of_two(YES_NO, YES_NO)).findings
+    one = only(check(*of_two(["same"] * 60, ["same"] * 60)))
+    assert (one.check, one.severity) == ("classes", "refuse")
+    assert "the same 'q'" in one.reason
+    one = only(check(*of_two(YES_NO, [*YES_NO[:-1], "new"])))
+    assert (one.severity, one.rows) == ("warn", ("test row 59",))
+    assert "'q' has values in test rows that no training row has: 'new'" in one.reason
+
+
+def test_rows_that_lack_one_of_several_targets_are_left_out():
+    data = Dataset(columns={"a": [1, 2, 3], "p": ["x", None, "y"], "q": [None, 1, 2]}, target=("p", "q"))
+    kept, (one,) = with_targets(data)
+    assert kept.columns["a"] == [3]
+    assert one.reason == "2 of 3 rows lack the target 'p', 'q'"
+
+
+def test_rows_that_differ_in_one_of_several_targets_are_in_conflict():
+    train, test = of_two(YES_NO, YES_NO)
+    names = ["train 0" if n == 1 else f"train {n}" for n in range(60)]
+    same = Dataset(columns={**train.columns, "a": names, "p": ["yes", *YES_NO[:-1]]}, target=("p", "q"))
+    assert [one.check for one in check(same, test).findings] == ["conflicts"]

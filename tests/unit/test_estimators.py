@@ -225,9 +225,9 @@ def test_probabilities_that_a_model_cannot_give_for_several_targets_are_left_out
 @pytest.mark.parametrize("model", [KNeighborsClassifier(1), MultiOutputClassifier(LogisticRegression())])
 def test_another_number_of_targets_than_the_data_have_is_refused(model):
     model.fit(X, FLAGS)
-    with pytest.raises(StoreError, match="has 2 targets, the data 1: 'y'"):
+    with pytest.raises(StoreError, match="are 2, those of the data 1: 'y'"):
         output_schema(model, labelled([0]))
-    with pytest.raises(StoreError, match="has 1 targets, the data 2: 'p', 'q'"):
+    with pytest.raises(StoreError, match="are 1, those of the data 2: 'p', 'q'"):
         output_schema(LogisticRegression().fit(X, [0, 1, 0, 1]), several("p", "q"))
 
 

@@ -75,9 +75,10 @@ class ScikitLearnTrainer(Trainer):
                 raise
             except Exception as error:
                 name = type(model).__name__
+                several = f"Take an estimator of several targets, such as those of sklearn.multioutput around {name}."
                 raise TrainingError(
                     f"{name} could not be fitted to {len(data):,} rows: {type(error).__name__}: {error}",
-                    remedy="Correct the estimator, its parameters, or the data.",
+                    remedy=several if data.targets[1:] else "Correct the estimator, its parameters, or the data.",
                     estimator=name,
                 ) from error
 

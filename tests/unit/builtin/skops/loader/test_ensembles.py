@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeRegressor
 from mlopskit.builtin.skops.archive import canonical
 from mlopskit.builtin.skops.format import SkopsFormat
 from mlopskit.builtin.skops.loader.estimator import load_estimator
-from mlopskit.errors import StoreError
 from mlopskit.builtin.skops.loader.objects import check
+from mlopskit.errors import StoreError
 from mlopskit.modelpackage import Schema
 
 
