@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import all_estimators
 
 import mlopskit as mk
-from mlopskit.errors import DataError, MlopskitError, StoreError
+from mlopskit.errors import MlopskitError, StoreError
 from mlopskit.isolated import isolated_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "zoo.md"
@@ -25,7 +25,7 @@ LEAST = 88
 FEW = (
     "GaussianNB", "GradientBoostingRegressor", "HistGradientBoostingClassifier", "IsotonicRegression",
     "KNeighborsClassifier", "LinearRegression", "LogisticRegression", "MLPRegressor", "RandomForestClassifier", "SVC",
-    "StackingRegressor", "RadiusNeighborsRegressor",
+    "StackingRegressor", "RadiusNeighborsRegressor", "ClassifierChain", "MultiTaskLasso",
 )  # fmt: skip
 # What some need beside their defaults: to fit these few rows, to answer each row, or to be told their parts.
 SETTINGS = {
@@ -133,9 +133,7 @@ def check(kind, name, found, registry):
         ]
     for here, there, own in seen:
         assert same(here, there), f"{name}: {here} here, {there} in a process of its own"
-        assert own is None or near({"prediction": here["prediction"]}, {"prediction": own}), (
-            f"{name}: {here}, fitted {own}"
-        )
+        assert own is None or near({output: here[output] for output in own}, own), f"{name}: {here}, fitted {own}"
     batch = loaded.predict(rows[: len(package.golden)])
     for one, each in zip(batch, seen, strict=False):
         assert near(one, each[0]), f"{name}: {one} among others, {each[0]} alone"
@@ -145,11 +143,19 @@ def check(kind, name, found, registry):
 def expected(model, array):
     """Return what the fitted model itself predicts; None where it has no answer, or no probability of one."""
     try:
-        found = np.ravel(model.predict(array[None]))[0].item()
-        sure = model.predict_proba(array[None]) if hasattr(model, "predict_proba") else found
+        found = np.ravel(model.predict(array[None])).tolist()
+        sure = np.concatenate([np.ravel(one) for one in [found, *probabilities(model, array)]])
     except Exception:
         return None
-    return found if np.isfinite(found) and np.isfinite(sure).all() else None
+    names = ["prediction"] if len(found) == 1 else [f"prediction.y{number}" for number in range(len(found))]
+    return dict(zip(names, found, strict=True)) if np.isfinite(sure).all() else None
+
+
+def probabilities(model, array):
+    if type(model).__name__ == "ClassifierChain" or not hasattr(model, "predict_proba"):
+        return []  # a chain of three classes has none
+    found = model.predict_proba(array[None])
+    return found if isinstance(found, list) else [found]
 
 
 def same(one, other):
@@ -164,18 +170,16 @@ def near(one, other):
 
 def reason_of(error):
     """Return why an estimator is refused, in one sentence."""
-    if isinstance(error, DataError):
-        return f"It has several targets, and only one can be packaged. {error.message}"
     reasons = list(itertools.chain(*error.culprits.get("refusals", {}).values())) or [error.message]
     return reasons[0].removeprefix("model is ").removeprefix("model: ")
 
 
 @pytest.mark.parametrize("name", FEW)
-def test_a_dozen_answer_from_a_package_as_they_did(name, tmp_path):
+def test_some_answer_from_a_package_as_they_did(name, tmp_path):
     kind, _, found = next(one for one in kinds() if one[1] == name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of few rows, and of hostile ones
-        assert check(kind, name, found, tmp_path) > len(FEW)
+        assert check(kind, name, found, tmp_path) > 20
 
 
 @pytest.mark.slow
@@ -188,7 +192,7 @@ def test_all_but_a_few_answer_from_a_package_as_they_did(tmp_path, record_proper
             try:
                 asked = check(kind, name, found, tmp_path / f"{kind}-{name}")
                 rows.append((name, kind, f"{asked} rows equal", ""))
-            except (DataError, StoreError) as error:
+            except StoreError as error:
                 rows.append((name, kind, "refused", reason_of(error)))
     packaged = sum(row[2] != "refused" for row in rows)
     what = "figure: scikit-learn's estimators that answer from a package as they did"
