@@ -74,15 +74,14 @@ def _weight_key(model: Any) -> str | None:
         return None if key is None else f"{inner[0]}__{key}"
     if has_fit_parameter(model, _WEIGHT):
         return _WEIGHT
-    # Searches, stacks, votes and target transformers hand on whatever they are given.
+    # Searches, stacks, votes and target transformers hand on whatever they are given; chains and the like refuse.
     parts = [one for _, one in getattr(model, "estimators", None) or () if one != "drop"]
-    for name in ("estimator", "regressor"):
-        parts += [getattr(model, name)] if hasattr(getattr(model, name, None), "fit") else []
-    keys = {_weight_key(part) for part in parts}
+    whole = model.estimator if _search(model) is not None else getattr(model, "regressor", None)
+    keys = {_weight_key(part) for part in [*parts, *([whole] if hasattr(whole, "fit") else [])]}
     if len(keys) != 1:
         return None
     (key,) = keys
-    return key if _search(model) is not None or hasattr(model, "regressor") or key == _WEIGHT else None
+    return key if whole is not None or key == _WEIGHT else None
 
 
 def _groups(model: Any, data: Dataset) -> dict[str, Any]:

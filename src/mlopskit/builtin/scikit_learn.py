@@ -75,10 +75,10 @@ class ScikitLearnTrainer(Trainer):
                 raise
             except Exception as error:
                 name = type(model).__name__
-                several = f"Take an estimator of several targets, such as those of sklearn.multioutput around {name}."
                 raise TrainingError(
                     f"{name} could not be fitted to {len(data):,} rows: {type(error).__name__}: {error}",
-                    remedy=several if data.targets[1:] else "Correct the estimator, its parameters, or the data.",
+                    remedy="Correct the estimator, its parameters, or the data."
+                    + (" One of a single target goes into one of sklearn.multioutput." if data.targets[1:] else ""),
                     estimator=name,
                 ) from error
 

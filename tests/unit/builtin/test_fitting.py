@@ -11,6 +11,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -86,6 +88,8 @@ def test_weights_reach_what_is_fitted(make):
         make_pipeline(StandardScaler(), KNeighborsClassifier()),
         GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1]}),
         StackingClassifier([("one", LogisticRegression()), ("two", KNeighborsClassifier())]),
+        OneVsRestClassifier(LogisticRegression()),
+        ClassifierChain(LogisticRegression()),
     ],
 )
 def test_what_takes_no_weights_says_so_and_does_not_ignore_them(model):

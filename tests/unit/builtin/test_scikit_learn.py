@@ -79,7 +79,7 @@ def test_several_targets_are_fitted_together():
         trained(RandomForestClassifier(), Dataset(columns={**columns, "q": [1] * 4}, target=["p", "q"]))
     with pytest.raises(TrainingError, match="LogisticRegression could not be fitted") as caught:
         trained(LogisticRegression(), rows)
-    assert "sklearn.multioutput around LogisticRegression" in caught.value.remedy
+    assert "goes into one of sklearn.multioutput" in caught.value.remedy
     with pytest.raises(DataError, match="Row 1 has no 'q'"):
         trained(Ridge(), Dataset(columns={**columns, "q": [1, None, 2, 3]}, target=["p", "q"]))
 
