@@ -40,11 +40,12 @@ def package(
     """Package a fitted model, judge it on its test rows, and register both package and verdict.
 
     `X_test` is a pandas or polars frame, a 2-D array, a list of row dicts or a sequence of texts; `y_test` has a label
-    for each row, or of several targets a column for each, as a frame or a 2-D array. With `X_train` the data are checked, as before a run: what refuses is an error, unless `allow` names
-    it; what warns stands in the verdict. `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that
-    returns a number for each metric's name. With `row_hashes`, hashes of the training rows are kept in the registry, so
-    that later models are not compared with this one on rows that it has learned. `trust_code` are the digests of
-    packages from elsewhere that may run code of their own, to be compared with.
+    for each row, or of several targets a column for each, as a frame or a 2-D array. With `X_train` the data are
+    checked, as before a run: what refuses is an error, unless `allow` names it; what warns stands in the verdict.
+    `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
+    With `row_hashes`, hashes of the training rows are kept in the registry, so that later models are not compared with
+    this one on rows that it has learned. `trust_code` are the digests of packages from elsewhere that may run code of
+    their own, to be compared with.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
