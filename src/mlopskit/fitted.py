@@ -72,8 +72,7 @@ def package(
     )
     place, endpoints = _place(registry)
     options: dict[str, Any] = {"endpoints": endpoints, "trust_code": _several(trust_code), "progress": progress}
-    registered, _ = register(recipe, rules, place, training=training, **options)
-    return registered
+    return register(recipe, rules, place, training=training, **options)[0]
 
 
 def _training(given: Any, test: Dataset, allow: Sequence[str], *, row_hashes: bool) -> Training:

@@ -120,17 +120,7 @@ def test_an_evaluator_is_imported_from_the_project(tmp_path: Path) -> None:
 
 
 def test_of_several_targets_the_arrays_have_a_column_each() -> None:
-    class Several:
-        digest, slices, targets = "sha256:" + "0" * 64, (), ("a", "b")
-
-        def __len__(self):
-            return 120
-
-        def input_columns(self):
-            return {"x": [0] * 120}
-
-        def label_columns(self):
-            return {"a": [1] * 120, "b": [0, 1] * 60}
+    rows = Dataset(columns={"x": [0] * 120, "a": [1] * 120, "b": [0, 1] * 60}, target=("a", "b"))
 
     class Model:
         def score(self, rows):
@@ -140,4 +130,4 @@ def test_of_several_targets_the_arrays_have_a_column_each() -> None:
         assert y_true.shape == y_pred.shape == (len(y_true), 2)
         return {"share": float((y_true == y_pred).mean())}
 
-    assert FunctionEvaluator(function=share).evaluate(Model(), Several()).find("share").value == 0.75
+    assert FunctionEvaluator(function=share).evaluate(Model(), rows).find("share").value == 0.75
