@@ -13,6 +13,6 @@ class Halve(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.columns_ = X.shape[1]
         return self
 
-    def transform(self, X: Any) -> Any:  # noqa: N803  # its interface, too
+    def transform(self, X: Any) -> Any:  # noqa: N803 -- scikit-learn's interface
         """Return half of each number."""
         return X / 2
