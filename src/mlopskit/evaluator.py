@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mlopskit.data import Dataset
+from mlopskit.errors import DataError
 from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.runtime.schema import Columns
 from mlopskit.runtime.scoring import Scorer
 
 
@@ -45,3 +47,19 @@ def slices_of(data: Dataset, /) -> Iterator[tuple[str, Sequence[int]]]:
 def rows_of_slice(data: Dataset, slice: str, /) -> Sequence[int] | None:
     """Return the numbers of the rows of one slice, None if there is no such slice."""
     return next((rows for name, rows in slices_of(data) if name == slice), None)
+
+
+def prediction_of(outputs: Columns, data: Dataset, target: str, /) -> Any:
+    """Return what a model predicts of one target of the data, as the column that it answered.
+
+    Raises:
+        DataError: it predicts other targets.
+    """
+    name = f"prediction.{target}" if data.targets[1:] else "prediction"
+    if name not in outputs:
+        found = ", ".join(repr(one) for one in outputs if one.startswith("prediction"))
+        raise DataError(
+            f"The model has no output {name!r}, it has {found}.",
+            remedy="Take a model of these targets, or rows of the model's targets.",
+        )
+    return outputs[name]

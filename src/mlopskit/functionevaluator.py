@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError
 from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.evaluator import Evaluator, rows_of_slice, slices_of
+from mlopskit.evaluator import Evaluator, prediction_of, rows_of_slice, slices_of
 from mlopskit.runtime.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -123,9 +123,8 @@ def _predictions(model: Scorer, data: Dataset) -> Any:
     if not len(data):
         return np.empty(0)
     outputs = model.score(data.input_columns())
-    if data.targets[1:]:
-        return np.column_stack([np.asarray(outputs[f"prediction.{name}"]) for name in data.targets])
-    return np.asarray(outputs["prediction"])
+    said = [np.asarray(prediction_of(outputs, data, name)) for name in data.targets]
+    return np.column_stack(said) if said[1:] else said[0]
 
 
 def _groups(data: Dataset, rows: Sequence[int]) -> Any:

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.data import Dataset
-from mlopskit.errors import ConfigError
+from mlopskit.errors import ConfigError, DataError
 from mlopskit.functionevaluator import FunctionEvaluator, as_evaluator, imported
 from mlopskit.gates import Gate
 
@@ -131,3 +131,23 @@ def test_of_several_targets_the_arrays_have_a_column_each() -> None:
         return {"share": float((y_true == y_pred).mean())}
 
     assert FunctionEvaluator(function=share).evaluate(Model(), rows).find("share").value == 0.75
+
+
+# --- several targets ------------------------------------------------------------------------------------------------
+
+
+def test_the_columns_of_several_targets_are_in_the_targets_order():
+    columns = {"x": [0] * 100, "p": [1.0] * 100, "q": [2.0] * 100}
+    rows = Dataset(columns=columns, target=("q", "p"))
+
+    class Model:
+        def score(self, rows):
+            return {"prediction.p": rows["x"], "prediction.q": rows["x"]}
+
+    def most(y_true, y_pred):
+        return {"first": float((y_true - y_pred)[:, 0].max()), "columns": y_pred.shape[1]}
+
+    found = FunctionEvaluator(function=most).evaluate(Model(), rows)
+    assert (found.find("first").value, found.find("columns").value) == (2.0, 2.0)
+    with pytest.raises(DataError, match="no output 'prediction', it has"):
+        FunctionEvaluator(function=most).evaluate(Model(), Dataset(columns=columns, target="p"))

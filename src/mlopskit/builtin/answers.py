@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.evaluator import Evaluator, rows_of_slice, slices_of
+from mlopskit.evaluator import Evaluator, prediction_of, rows_of_slice, slices_of
 from mlopskit.intervals import CONFIDENCE
 from mlopskit.runtime.scoring import Scorer
 
@@ -87,6 +87,17 @@ def _numbers(rows: Sequence[int]) -> NDArray[np.intp]:
 def plain(cells: Any, /) -> list[Any]:
     """Return cells as a list, whatever kind of column they come in."""
     return cells.tolist() if hasattr(cells, "tolist") else list(cells)
+
+
+def predictions_of(outputs: Mapping[str, Any], data: Dataset, target: str, /) -> list[Any]:
+    """Return what a model predicts of one target, a cell for each row; none of no rows.
+
+    Raises:
+        DataError: it predicts other targets, or the labels are of another type than its predictions.
+    """
+    predictions = plain(prediction_of(outputs, data, target)) if len(data) else []
+    check_kinds(target, plain(data.columns[target]), predictions)
+    return predictions
 
 
 def check_kinds(target: str, labels: Sequence[Any], predictions: Sequence[Any], /) -> None:

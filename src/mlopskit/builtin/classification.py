@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
-from mlopskit.builtin.answers import MOST, MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.errors import unknown
@@ -38,9 +38,8 @@ class ClassificationEvaluator(MeasuringEvaluator):
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
         labels = plain(data.labels)
-        outputs = model.score(data.input_columns()) if labels else {"prediction": []}
-        predictions = plain(outputs["prediction"])
-        check_kinds(data.targets[0], labels, predictions)
+        outputs = model.score(data.input_columns()) if labels else {}
+        predictions = predictions_of(outputs, data, data.targets[0])
         answered = _Answered.of(labels, predictions, outputs)
         positive = self._positive(answered.classes)
         columns, metrics = answered.basic() if positive is None else answered.of_class(positive)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
-from mlopskit.builtin.answers import MOST, MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.runtime.scoring import Scorer
@@ -34,8 +34,7 @@ class MultilabelEvaluator(MeasuringEvaluator):
         outputs = model.score(data.input_columns()) if len(data) else {}
         right, true, said = [], [], []
         for name, cells in data.label_columns().items():
-            labels, predictions = plain(cells), plain(outputs.get(f"prediction.{name}", []))
-            check_kinds(name, labels, predictions)
+            labels, predictions = plain(cells), predictions_of(outputs, data, name)
             right.append([label == answer for label, answer in zip(labels, predictions, strict=True)])
             positive = _positive({*predictions, *labels}, _named(outputs, name))
             if positive is not None:

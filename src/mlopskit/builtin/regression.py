@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
-from mlopskit.builtin.answers import MOST, MeasuringEvaluator, check_kinds, plain
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, predictions_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric
 from mlopskit.data import Dataset
 from mlopskit.runtime.scoring import Scorer
@@ -28,11 +28,10 @@ class RegressionEvaluator(MeasuringEvaluator):
 
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        labels = plain(data.labels)
-        predictions = plain(model.score(data.input_columns())["prediction"]) if labels else []
-        check_kinds(data.targets[0], labels, predictions)
-        true = np.asarray(labels, float)
-        columns = columns_of(true, np.asarray(predictions, float))
+        true = data.labels
+        outputs = model.score(data.input_columns()) if len(data) else {}
+        said = predictions_of(outputs, data, data.targets[0])
+        columns = columns_of(np.asarray(true, float), np.asarray(said, float))
         return Measured(columns=columns, metrics=METRICS, groups=self.groups_of(data))
 
 
@@ -53,9 +52,7 @@ class MultioutputRegressionEvaluator(MeasuringEvaluator):
         outputs = model.score(data.input_columns()) if len(data) else {}
         parts = {}
         for name, cells in data.label_columns().items():
-            labels, predictions = plain(cells), plain(outputs.get(f"prediction.{name}", []))
-            check_kinds(name, labels, predictions)
-            parts[name] = columns_of(np.asarray(labels, float), np.asarray(predictions, float))
+            parts[name] = columns_of(np.asarray(cells, float), np.asarray(predictions_of(outputs, data, name), float))
         columns = {f"{column}: {name}": cells for name, part in parts.items() for column, cells in part.items()}
         columns |= {ROWS: np.ones(len(data)), **_tails(parts)}
         single = [_of_target(metric, name) for name in (parts if len(parts) <= MOST else []) for metric in METRICS]

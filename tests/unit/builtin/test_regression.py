@@ -147,6 +147,18 @@ def test_no_rows_of_several_targets_pass_no_gate():
     assert not Gate.parse("mae <= 100").judge(found).passed
 
 
+def test_a_model_of_other_targets_is_an_error_that_names_them():
+    rows = several()
+    with pytest.raises(DataError, match=r"no output 'prediction\.squared small', it has 'prediction\.small'"):
+        MultioutputRegressionEvaluator().evaluate(SaidOfEach("small"), rows)
+    first, second = SaidOfEach(*rows.targets), Said("said small")
+    with pytest.raises(DataError, match=r"no output 'prediction\.small', it has 'prediction'"):
+        MultioutputRegressionEvaluator().compare(first, second, rows, metric="mae", slice="")
+    one = Dataset(columns={"said small": [0.5], "y": [1.0]}, target="y")
+    with pytest.raises(DataError, match=r"no output 'prediction', it has 'prediction\.small'"):
+        RegressionEvaluator().evaluate(SaidOfEach("small"), one)
+
+
 def test_a_mean_that_hangs_on_a_few_rows_of_one_target_is_not_judged():
     rows = several()
     columns = dict(rows.columns)
