@@ -282,9 +282,10 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _not_storable(refusals: Mapping[str, Sequence[str]]) -> StoreError:
-    reasons = "; ".join(f"{name}: {', '.join(why)}" for name, why in refusals.items())
+    sentences = {name: " ".join(f"{one.removesuffix('.')}." for one in why) for name, why in refusals.items()}
+    reasons = " ".join(f"{name}: {why}" for name, why in sentences.items())
     return StoreError(
-        f"The model cannot be stored exactly and safely. {reasons or 'The skops format is left out'}.",
+        f"The model cannot be stored exactly and safely. {reasons or 'The skops format is left out.'}",
         remedy="Change what is named, or choose other formats.",
         refusals=refusals,
     )
