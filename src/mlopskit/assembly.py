@@ -210,10 +210,8 @@ def _environment() -> dict[str, str]:
     return {**versions, "python": platform.python_version(), "machine": platform.machine()}
 
 
-def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str, trust_code: Sequence[str] = ()) -> Deployer:
+def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str) -> Deployer:
     """Return the deployer that a table of options describes; `target` names its kind.
-
-    `trust_code` is added to the option of that name, if the target has one.
 
     Raises:
         UnknownNameError: there is no such target.
@@ -225,7 +223,4 @@ def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str, trus
     for name, value in given.items():
         if hints.get(name) is Place and isinstance(value, str):
             given[name] = resolve_place(value, root)
-    made = config.convert(given, kind, where=where)
-    if "trust_code" not in hints:
-        return made
-    return dataclasses.replace(made, trust_code=[*made.trust_code, *trust_code])  # type: ignore[type-var,attr-defined]
+    return config.convert(given, kind, where=where)

@@ -7,7 +7,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from mlopskit import plugins, trust
@@ -260,6 +260,13 @@ def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
+
+
+def trusting(deployer: Deployer, digests: Sequence[str], /) -> Deployer:
+    """Return a deployer that also trusts these digests, if it has the option `trust_code`, for asking by itself."""
+    if "trust_code" not in {field.name for field in fields(deployer)}:  # type: ignore[arg-type]
+        return deployer
+    return replace(deployer, trust_code=[*deployer.trust_code, *digests])  # type: ignore[type-var,attr-defined]
 
 
 def endpoint_of(deployer: Deployer, /) -> str:

@@ -13,7 +13,7 @@ from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config
 from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
-from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, verify
+from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, trusting, verify
 from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.errors import ConfigError, RefusedError, unknown
 from mlopskit.gates import Verdict
@@ -219,7 +219,7 @@ class Project:
 
     def _deployer(self, options: Mapping[str, Any], *, where: str) -> Deployer:
         """Return the deployer of these options; it trusts whom the project trusts."""
-        return deployer_from(options, root=self.root, where=where, trust_code=self.config.trust_code)
+        return trusting(deployer_from(options, root=self.root, where=where), self.config.trust_code)
 
 
 def deploy(
@@ -242,6 +242,7 @@ def deploy(
     Raises:
         RefusedError: no passing verdict, or the deployed thing answered otherwise; what was live stays live.
     """
+    trust_code = [trust_code] if isinstance(trust_code, str) else trust_code
     if isinstance(to, str):
         project = Project()
         deployer, endpoint, default = project.deployer(to), to, project.registry
@@ -251,7 +252,7 @@ def deploy(
     chosen = default if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
     return Deploying(
         package=package,
-        deployer=deployer,
+        deployer=trusting(deployer, trust_code),
         registry=chosen,
         endpoint=endpoint,
         why=why,

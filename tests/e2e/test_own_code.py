@@ -194,7 +194,7 @@ def test_on_another_machine_what_is_listed_runs(elsewhere, digest, capsys):
     for verb in (["verify", "production"], ["deploy", "production"], ["promote", digest, "--to", "candidate"]):
         assert mlopskit(verb) == 0, capsys.readouterr()
     (elsewhere / "mlopskit.toml").write_text(SETTINGS)
-    share = mk.FileShare(to=str(elsewhere / "another"), trust_code=[digest])
+    share = mk.FileShare(to=str(elsewhere / "another"))
     mk.deploy(mk.Project().package(), share, trust_code=[digest])
     assert mk.load(f"sides@{digest}", trust_code=[digest]).predict(ROWS)
 

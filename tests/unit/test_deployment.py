@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 import mlopskit as mk
-from mlopskit.deployment import Deploying, earlier, endpoint_of, verify
+from mlopskit.deployment import Deploying, earlier, endpoint_of, trusting, verify
 from mlopskit.errors import (
     ConfigError,
     ConflictError,
@@ -23,6 +23,7 @@ from mlopskit.errors import (
 )
 from mlopskit.records import Receipt
 from mlopskit.storage import Place
+from mlopskit.testing import FolderDeployer
 
 
 @dataclass
@@ -382,3 +383,13 @@ def test_rolling_back_goes_one_deployment_further_back_each_time(history: str, l
 def test_there_may_be_nothing_to_go_back_to(history: str, live: str) -> None:
     with pytest.raises(UnknownNameError, match="no earlier deployment"):
         earlier([record(letter.upper(), rollback=letter.islower()) for letter in history], live)
+
+
+def test_a_deployer_that_asks_by_itself_trusts_what_is_deployed_and_is_the_same_endpoint():
+    share = mk.FileShare(to="share", trust_code=["sha256:a"])
+    trusted = trusting(share, ["sha256:b"])
+    assert list(trusted.trust_code) == ["sha256:a", "sha256:b"]
+    assert trusted == share
+    assert endpoint_of(trusted) == endpoint_of(share) == endpoint_of(mk.FileShare(to="share"))
+    folder = FolderDeployer(to="share")
+    assert trusting(folder, ["sha256:b"]) is folder
