@@ -166,6 +166,8 @@ class _Capturing:
         if name in sys.modules:
             return _spec(name)
         above = name.rpartition(".")[0]
+        if not name.partition(".")[0]:  # relative to nothing
+            return None
         if not above:
             return PathFinder.find_spec(name, self._roots) or importlib.util.find_spec(name)
         parent = self._find(above)

@@ -82,6 +82,8 @@ def test_a_folder_without_init_is_a_package(write):
 FAULTS = {
     "missing": ("def f():\n    import own_absent.part", "imports own_absent.part, which is not found"),
     "missing part": ("def f():\n    import own_bad.absent", "imports own_bad.absent, which is not found"),
+    "above the top": ("def f():\n    from . import own_good", "imports ., which is not found"),
+    "far above the top": ("def f():\n    from ...up import own_good", "imports up, which is not found"),
     "mlopskit": ("import mlopskit as mk", "imports mlopskit, which is not there at a target"),
     "a part of mlopskit": (
         "from mlopskit.errors import StoreError",
