@@ -21,7 +21,7 @@ def column(name):
 
 def small_package(number):
     """Return the files of a package of its own for each number."""
-    files = {f"code/part{part}.py": f"{number}-{part}".encode() * 100 for part in range(3)}
+    files = {f"model/part{part}.bin": f"{number}-{part}".encode() * 100 for part in range(3)}
     manifest = {
         "environment": {},
         "evaluation": None,

@@ -28,7 +28,7 @@ def promote(number, storage, rounds, barrier):
 def publish(number, storage, rounds, barrier):
     del number
     for turn in range(rounds):
-        files = {"manifest.json": b"{}" * turn, **{f"code/{part}": b"x" * part for part in range(20)}}
+        files = {"manifest.json": b"{}" * turn, **{f"parts/{part}": b"x" * part for part in range(20)}}
         barrier.wait(60)
         yield {"won": storage.commit(f"m/packages/{turn}", files, last="manifest.json"), "seq": turn}
 

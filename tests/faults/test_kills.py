@@ -58,7 +58,7 @@ def test_killed_at_random_moments_the_alias_always_answers(share, record_propert
         inside[killed_after(chance.uniform(0.001, 0.02), share().move)] += 1
         number, package = share().answer()
         assert number >= before
-        assert package.files.keys() == {"manifest.json", "code/part0.py", "code/part1.py", "code/part2.py"}
+        assert package.files.keys() == {"manifest.json", "model/part0.bin", "model/part1.bin", "model/part2.bin"}
         assert share().move().seq == number + 1
         assert share().hint() == share().alias.head().data()
         numbers.append(number - before)
