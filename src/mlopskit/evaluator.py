@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
 from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.evidence import Evidence
 from mlopskit.runtime.schema import Columns
 from mlopskit.runtime.scoring import Scorer
 
@@ -31,6 +32,11 @@ class Evaluator(ABC):
         """
         del model, other, data, metric, slice
         return None
+
+    def evidence(self, model: Scorer, data: Dataset, /) -> Evidence:
+        """Return what a person looks at beside the figures: curves, counts, and the rows that went worst."""
+        del model, data
+        return Evidence()
 
 
 def slices_of(data: Dataset, /) -> Iterator[tuple[str, Sequence[int]]]:

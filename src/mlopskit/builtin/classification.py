@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
+from mlopskit.builtin import curves
 from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.errors import unknown
+from mlopskit.evidence import Evidence, Plot
 from mlopskit.runtime.scoring import Scorer
+from mlopskit.tables import Table
 
 _PROBABILITY = "probability."
 _TWO = 2
@@ -37,10 +40,7 @@ class ClassificationEvaluator(MeasuringEvaluator):
 
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        labels = plain(data.labels)
-        outputs = model.score(data.input_columns()) if labels else {}
-        predictions = predictions_of(outputs, data, data.targets[0])
-        answered = _Answered.of(labels, predictions, outputs)
+        answered = _answered(model, data)
         positive = self._positive(answered.classes)
         columns, metrics = answered.basic() if positive is None else answered.of_class(positive)
         if positive is None and self.positive is None and len(answered.classes) > _TWO:
@@ -54,12 +54,48 @@ class ClassificationEvaluator(MeasuringEvaluator):
             areas = {"scores": scored[:, answered.named.index(positive)], "positive": answered.true == positive}
         return Measured(columns=columns, metrics=tuple(metrics), groups=self.groups_of(data), **areas)
 
+    def evidence(self, model: Scorer, data: Dataset, /) -> Evidence:
+        """Return the confusion matrix, the worst rows and, of two classes with probabilities, the curves."""
+        answered = _answered(model, data)
+        if not len(answered.true):
+            return Evidence()
+        scored, positive = answered.probabilities(), self._positive(answered.classes)
+        plots: list[Plot] = []
+        if scored is not None and positive in answered.named:
+            scores, is_positive = scored[:, answered.named.index(str(positive))], answered.true == positive
+            if is_positive.any() and not is_positive.all():
+                plots = [
+                    make(scores, is_positive) for make in (curves.roc, curves.precision_recall, curves.calibration)
+                ]
+        return Evidence(
+            plots=plots,
+            matrices=[curves.confusion([*answered.true], [*answered.said], answered.classes)],
+            tables=[_worst(data, answered, scored)],
+        )
+
     def _positive(self, classes: Sequence[str]) -> str | None:
         if self.positive is None:
             return classes[-1] if len(classes) == _TWO else None
         if self.positive not in classes:
             raise unknown("class", self.positive, classes)
         return self.positive
+
+
+def _answered(model: Scorer, data: Dataset) -> _Answered:
+    labels = plain(data.labels)
+    outputs = model.score(data.input_columns()) if labels else {}
+    return _Answered.of(labels, predictions_of(outputs, data, data.targets[0]), outputs)
+
+
+def _worst(data: Dataset, answered: _Answered, scored: Array | None) -> Table:
+    """Return the rows that were wrong, the surest first."""
+    wrong = _numbers(answered.true != answered.said)
+    answers: dict[str, Sequence[Any]] = {"prediction": answered.said.tolist()}
+    if scored is not None:
+        sure = scored.max(axis=1)
+        answers["probability"] = sure.tolist()
+        wrong *= sure
+    return curves.worst_rows(data, wrong, answers, title="Wrong rows, the surest first")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from mlopskit.bootstrap import Array
+from mlopskit.builtin import curves
 from mlopskit.builtin.answers import MOST, MeasuringEvaluator, predictions_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric
 from mlopskit.data import Dataset
+from mlopskit.evidence import Evidence
 from mlopskit.runtime.scoring import Scorer
 
 
@@ -28,11 +30,24 @@ class RegressionEvaluator(MeasuringEvaluator):
 
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        true = data.labels
-        outputs = model.score(data.input_columns()) if len(data) else {}
-        said = predictions_of(outputs, data, data.targets[0])
-        columns = columns_of(np.asarray(true, float), np.asarray(said, float))
-        return Measured(columns=columns, metrics=METRICS, groups=self.groups_of(data))
+        return Measured(columns=columns_of(*_answered(model, data)), metrics=METRICS, groups=self.groups_of(data))
+
+    def evidence(self, model: Scorer, data: Dataset, /) -> Evidence:
+        """Return predictions against labels, how the errors are spread, and the rows of the largest."""
+        true, said = _answered(model, data)
+        if not len(true):
+            return Evidence()
+        error = said - true
+        answers = {"prediction": said.tolist(), "error": error.tolist()}
+        worst = curves.worst_rows(data, np.abs(error), answers, title="Rows of the largest errors")
+        return Evidence(plots=curves.residuals(true, said), tables=[worst])
+
+
+def _answered(model: Scorer, data: Dataset) -> tuple[Array, Array]:
+    """Return the labels of all rows, and what a model answers."""
+    outputs = model.score(data.input_columns()) if len(data) else {}
+    said = predictions_of(outputs, data, data.targets[0])
+    return np.asarray(data.labels, float), np.asarray(said, float)
 
 
 @dataclass(frozen=True, kw_only=True)
