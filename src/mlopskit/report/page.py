@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlopskit.evidence import Plot
 from mlopskit.report import svg
-from mlopskit.report.svg import bidi
+from mlopskit.report.svg import bidi, named
 from mlopskit.report.value import Report
 from mlopskit.tables import Table, Value, plain
 
@@ -58,7 +58,7 @@ def _facts(facts: dict[str, Value]) -> str:
 
 
 def _section(title: str, inner: str) -> str:
-    return f"<section><h2>{bidi(title)}</h2>{inner}</section>" if inner else ""
+    return f"<section><h2>{named(title)}</h2>{inner}</section>" if inner else ""
 
 
 def _note(text: str) -> str:
@@ -68,7 +68,7 @@ def _note(text: str) -> str:
 def _table(table: Table, caption: str) -> str:
     if not table.rows:
         return ""
-    head = "".join(f'<th scope="col">{bidi(name)}</th>' if name else "<td></td>" for name in table.columns)
+    head = "".join(f'<th scope="col">{named(name)}</th>' for name in table.columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows[:_MOST_ROWS])
     left = len(table.rows) - _MOST_ROWS
     more = _note(f"… and {left:,} more") if left > 0 else ""
@@ -98,12 +98,12 @@ def _slices(report: Report) -> str:
     shown = [one for one in (found.estimates if found else ()) if one.metric == first][:_MOST_SLICES]
     rows = [(one.slice or "all rows", one.lower, one.value, one.upper) for one in shown]
     picture = svg.intervals(rows, title=f"{first} by slice", id="slices")
-    return f"<figure><figcaption>{bidi(first)} by slice</figcaption>{picture}</figure>{_table(table, '')}"
+    return f"<figure><figcaption>{named(first)} by slice</figcaption>{picture}</figure>{_table(table, '')}"
 
 
 def _plots(plots: Iterable[Plot]) -> str:
     figures = [
-        f"<figure><figcaption>{bidi(one.title)}</figcaption>{svg.plot(one, id=f'plot{number}')}"
+        f"<figure><figcaption>{named(one.title)}</figcaption>{svg.plot(one, id=f'plot{number}')}"
         f"{_note(one.note) if one.note else ''}</figure>"
         for number, one in enumerate(plots)
     ]

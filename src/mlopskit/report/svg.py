@@ -12,6 +12,7 @@ from mlopskit.tables import plain
 WIDTH, HEIGHT = 340, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 42
 _TICKS = 5
+_NEXT = 1e-9
 
 
 def plot(made: Plot, /, *, id: str) -> str:
@@ -53,12 +54,12 @@ def intervals(rows: Sequence[tuple[str, float | None, float, float | None]], /, 
 
 def matrix(made: Matrix, /) -> str:
     """Return counts as an HTML table of shaded cells: darker where more of a label's rows are."""
-    head = "".join(f'<th scope="col">{bidi(label)}</th>' for label in made.labels)
+    head = "".join(f'<th scope="col">{named(label)}</th>' for label in made.labels)
     lines = []
     for label, counts in zip(made.labels, made.counts, strict=True):
         total = sum(counts) or 1
         cells = "".join(f'<td class="n heat{math.ceil(8 * count / total)}">{count:,}</td>' for count in counts)
-        lines.append(f'<tr><th scope="row">{bidi(label)}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{named(label)}</th>{cells}</tr>')
     caption = f"<caption>{bidi(made.title)}: labels down, predictions across</caption>"
     return f"<table>{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
@@ -66,6 +67,11 @@ def matrix(made: Matrix, /) -> str:
 def bidi(text: object, /) -> str:
     """Return a text of data as HTML: printable, escaped, and apart from the direction of what stands around it."""
     return f"<bdi>{html.escape(plain(str(text)))}</bdi>"
+
+
+def named(text: object, /) -> str:
+    """Return a name of data as HTML, as `bidi` does; one that shows nothing is called so, for who listens to a page."""
+    return bidi(text if plain(str(text)).strip() else "(no name)")
 
 
 class _Axes:
@@ -81,7 +87,7 @@ class _Axes:
         x, y = (min(xs), max(xs)), (min(ys), max(ys))
         if made.kind == "bars":
             half = (x[1] - x[0]) / max(2 * (len(xs) - 1), 2)
-            return cls((x[0] - half, x[1] + half), (0.0, max(y[1], 1.0)))
+            return cls(_padded(x[0] - half, x[1] + half, pad=0.0), (min(y[0], 0.0), max(y[1], 1.0)))
         if made.diagonal:
             both = (min(x[0], y[0]), max(x[1], y[1]))
             x = y = (min(both[0], 0.0), max(both[1], 1.0)) if both[0] >= 0 and both[1] <= 1 else both
@@ -166,8 +172,9 @@ def _cut(text: str, most: int) -> str:
 
 
 def _padded(low: float, high: float, *, pad: float = 0.05) -> tuple[float, float]:
-    if not high > low:
-        return low - 0.5, low + 0.5
+    if high - low <= _NEXT * max(abs(low), abs(high)):  # as good as one number
+        half = max(abs(low) / 2, 0.5)
+        return low - half, low + half
     return low - pad * (high - low), high + pad * (high - low)
 
 

@@ -128,4 +128,4 @@ class Report:
             for side, table in (("input", self.package.schema.inputs), ("output", self.package.schema.outputs))
             for name in table["required"]
         ]
-        return Table(("", "column", "type"), rows)
+        return Table(("side", "column", "type"), rows)
