@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 340, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 10, 42
 _TICKS = 5
 _NEXT = 1e-9
+_LONGEST = 500
 
 
 def plot(made: Plot, /, *, id: str) -> str:
@@ -30,7 +31,7 @@ def intervals(rows: Sequence[tuple[str, float | None, float, float | None]], /, 
     """Return values with their bounds as dots and lines, one below the other; `rows`: name, lower, value, upper."""
     numbers = [number for _, *three in rows for number in three if number is not None and math.isfinite(number)]
     low, high = _padded(min(numbers, default=0.0), max(numbers, default=1.0))
-    height, left = 22 * len(rows) + 34, 150
+    height, left = 22 * len(rows) + 34, 170
     scale = (WIDTH + 60 - left - 20) / (high - low)
 
     def at(number: float) -> float:
@@ -48,7 +49,7 @@ def intervals(rows: Sequence[tuple[str, float | None, float, float | None]], /, 
     bottom = height - 24
     parts.append(f'<line class="axis" x1="{left}" y1="{bottom}" x2="{WIDTH + 40}" y2="{bottom}"/>')
     parts += [_text(at(tick), height - 8, f"{tick:.3g}") for tick in _ticks(low, high)]
-    said = "; ".join(f"{name}: {plain(value)}" for name, _, value, _ in rows)
+    said = "; ".join(f"{_cut(name, _LONGEST)}: {plain(value)}" for name, _, value, _ in rows)
     return _element(id, (title, said), (WIDTH + 60, height), "".join(parts))
 
 
@@ -66,7 +67,7 @@ def matrix(made: Matrix, /) -> str:
 
 def bidi(text: object, /) -> str:
     """Return a text of data as HTML: printable, escaped, and apart from the direction of what stands around it."""
-    return f"<bdi>{html.escape(plain(str(text)))}</bdi>"
+    return f"<bdi>{html.escape(_cut(plain(str(text)), _LONGEST))}</bdi>"
 
 
 def named(text: object, /) -> str:
