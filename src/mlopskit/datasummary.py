@@ -11,13 +11,15 @@ from mlopskit.evidence import shortened
 from mlopskit.tables import Table, Value
 
 _MOST_COLUMNS = 100
+_FEWEST = 10  # rows, for a figure that shows one cell
 
 
 def summary(train: Dataset | None, test: Dataset, /) -> Table:
     """Return what each column holds: the target, then the inputs; without training rows of the test rows alone.
 
-    Of numbers: the least, the mean and the greatest. Of texts: how many different ones, their mean length, and the most
-    frequent. `missing` is a share of the rows.
+    Of numbers: the mean, and between which two numbers 90 % of them lie. Of texts: how many different ones, and their mean
+    length. The most frequent cell is named if at least ten rows have it: what few rows hold may be about a person.
+    `missing` is a share of the rows.
     """
     sides = [("train", train)] if train is not None else []
     names = [*dict.fromkeys([test.target, *test.inputs])][:_MOST_COLUMNS]
@@ -28,7 +30,7 @@ def summary(train: Dataset | None, test: Dataset, /) -> Table:
         if name in data.columns
     ]
     return Table(
-        ("column", "rows of", "missing", "different", "least", "mean", "greatest", "most frequent"), rows, "Data"
+        ("column", "rows of", "missing", "different", "5 % below", "mean", "5 % above", "most frequent"), rows, "Data"
     )
 
 
@@ -39,9 +41,11 @@ def _described(cells: Sequence[Any]) -> tuple[Value, ...]:
         return missing, 0, None, None, None, None
     different = len(set(known))
     cell, times = Counter(known).most_common(1)[0]
-    frequent = f"{shortened(cell)} ({times:,})" if times > 1 else None
+    frequent = f"{shortened(cell)} ({times:,})" if times >= _FEWEST else None
     if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):
-        return missing, different, min(known), sum(known) / len(known), max(known), frequent
+        ordered, edge = sorted(known), len(known) // 20
+        ends = (ordered[edge], ordered[-edge - 1]) if len(known) >= _FEWEST else (None, None)
+        return missing, different, ends[0], sum(known) / len(known), ends[1], frequent
     lengths = [len(cell) for cell in known if isinstance(cell, str)]
     mean = f"{sum(lengths) / len(lengths):.3g} characters" if lengths else None
     return missing, different, None, mean, None, frequent
