@@ -17,8 +17,8 @@ _FEWEST = 10  # rows, for a figure that shows one cell
 def summary(train: Dataset | None, test: Dataset, /) -> Table:
     """Return what each column holds: the target, then the inputs; without training rows of the test rows alone.
 
-    Of numbers: the mean, and between which two numbers 90 % of them lie. Of texts: how many different ones, and their mean
-    length. The most frequent cell is named if at least ten rows have it: what few rows hold may be about a person.
+    Of numbers: the mean, and between which two numbers 90 % of them lie. Of texts: how many different ones, and their
+    mean length. The most frequent cell is named if at least ten rows have it: what few hold may be about a person.
     `missing` is a share of the rows.
     """
     sides = [("train", train)] if train is not None else []

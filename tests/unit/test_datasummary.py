@@ -15,7 +15,7 @@ def test_each_column_is_described_by_side() -> None:
     ]
     size, word = found[3], found[5]
     assert (size["5 % below"], size["mean"], size["5 % above"], size["different"]) == (2, 19.5, 37, 40)
-    assert (word["missing"], word["different"], word["mean"]) == (0.025, 1, "2 characters")
+    assert (round(word["missing"], 9), word["different"], word["mean"]) == (0.025, 1, "2 characters")
     assert word["most frequent"] == "ab (39)"
     assert [row[1] for row in summary(None, test).rows] == ["test"] * 3
 
