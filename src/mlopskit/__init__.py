@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlopskit.difference import Change, Difference
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
+    from mlopskit.evidence import Evidence, Matrix, Plot, Series
     from mlopskit.fitted import package
     from mlopskit.format import Format
     from mlopskit.gates import Finding, Gate, Verdict
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mlopskit.recipe import GoldenSpec
     from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
     from mlopskit.registry import Registry
+    from mlopskit.report.value import Report
     from mlopskit.runtime.alias import AliasRecord
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
@@ -56,6 +58,7 @@ _HOME = {
     "Estimate": "evaluation",
     "Evaluation": "evaluation",
     "Evaluator": "evaluator",
+    "Evidence": "evidence",
     "FileShare": "builtin.fileshare",
     "Finding": "gates",
     "Format": "format",
@@ -64,18 +67,22 @@ _HOME = {
     "GoldenSpec": "recipe",
     "LoadedModel": "loading",
     "Locator": "records",
+    "Matrix": "evidence",
     "Mismatch": "records",
     "ModelPackage": "modelpackage",
     "Place": "storage",
+    "Plot": "evidence",
     "Project": "project",
     "PublishingDeployer": "bundles",
     "Receipt": "records",
     "Registry": "registry",
+    "Report": "report.value",
     "Row": "runtime.schema",
     "Run": "records",
     "Runs": "records",
     "Schema": "modelpackage",
     "Scorer": "runtime.scoring",
+    "Series": "evidence",
     "Stat": "storage",
     "Storage": "storage",
     "StoredModel": "modelpackage",
@@ -104,6 +111,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Evaluator",
+    "Evidence",
     "FileShare",
     "Finding",
     "Format",
@@ -112,18 +120,22 @@ __all__ = [
     "GoldenSpec",
     "LoadedModel",
     "Locator",
+    "Matrix",
     "Mismatch",
     "ModelPackage",
     "Place",
+    "Plot",
     "Project",
     "PublishingDeployer",
     "Receipt",
     "Registry",
+    "Report",
     "Row",
     "Run",
     "Runs",
     "Schema",
     "Scorer",
+    "Series",
     "Stat",
     "Storage",
     "StoredModel",

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlopskit import packaging, timing
+from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
+from mlopskit.datasummary import summary
 from mlopskit.errors import VerdictError
 from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.evidence import Evidence
 from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import Written
 from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
-from mlopskit.relative import Comparing
+from mlopskit.relative import Answered, Comparing
 
 
 def judge_package(
@@ -63,6 +66,13 @@ def judge_package(
         warnings=tuple(checked.warnings()) if checked else (),
         measurements=measurements,
     )
+
+
+def evidence_of(written: Written, recipe: Recipe, train: Dataset | None, /) -> Evidence:
+    """Return what a person looks at beside the figures: what the evaluator shows, and what the data hold."""
+    evaluator = recipe.evaluator or packaging.evaluator_for(written.package.task)
+    shown = evaluator.evidence(Answered(recipe.test.input_columns(), written.outputs), recipe.test)
+    return dataclasses.replace(shown, tables=[*shown.tables, summary(train, recipe.test)])
 
 
 def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:

@@ -20,7 +20,7 @@ from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Gate, Verdict
 from mlopskit.isolated import IsolatedModel
-from mlopskit.judging import judge_package, outcome_of
+from mlopskit.judging import evidence_of, judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
@@ -50,7 +50,7 @@ def register(
     trust_code: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> tuple[ModelPackage, Verdict]:
-    """Write a recipe's package, judge it, and add package and verdict to the registry.
+    """Write a recipe's package, judge it, and add package, evidence and verdict to the registry.
 
     `training` is None where the rows that the model was trained on are not known; `process` is one of
     `mlopskit.packaging.reference_process`, without it one is started.
@@ -70,6 +70,8 @@ def register(
         if training is not None and training.row_hashes:
             trainingrows.keep(registry, recipe.name, training.rows)
         registered = registry.add(written.package)
+        evidence = evidence_of(written, recipe, training.rows if training else None)
+    registry.add_evidence(recipe.name, registered.digest, evidence)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)
     return registered, verdict

@@ -20,6 +20,8 @@ from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, home, resolve_place
+from mlopskit.relative import live_digest
+from mlopskit.report import Report
 from mlopskit.runtime.names import check_name
 from mlopskit.status import Places, Status
 from mlopskit.steps import Progress, quiet
@@ -137,6 +139,26 @@ class Project:
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
+
+    def report(self, reference: str | None = None, /, *, live: str = "production") -> Report:
+        """Return all that is known of a package, by default that of the last run, for a person who decides.
+
+        Beside its figures stand those of what is live under an alias or at an endpoint, if these are of the same rows.
+
+        Raises:
+            UnknownNameError: there is no such package.
+        """
+        package = self.package(reference)
+        digest = live_digest(self.registry, self.name, live)
+        made = next((run for run in reversed(self.runs()) if run.digest == package.digest), None)
+        return Report(
+            package=package,
+            verdict=self.verdict(package.digest),
+            run=made,
+            evidence=self.registry.evidence(self.name, package.digest),
+            live=None if digest is None else self.registry.package(self.name, digest),
+            live_name=live,
+        )
 
     def runs(self) -> Runs:
         """Return the records of all runs, oldest first."""

@@ -12,6 +12,7 @@ from mlopskit import config
 from mlopskit.aliases import RECORD, Alias
 from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
+from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Deployment, Run, Runs
@@ -195,6 +196,17 @@ class Registry:
         prefix = f"{check_name(name)}/verdicts"
         tables = (table for digits in self._below(prefix) for table in self._records(f"{prefix}/{digits}"))
         return sum(table["dataset"] == dataset for table in tables)
+
+    def add_evidence(self, name: str, digest: str, evidence: Evidence, /) -> None:
+        """Append the evidence of an evaluation to that on a digest."""
+        self._append(f"{check_name(name)}/evidence/{hex_of(digest)}", evidence.as_table())
+
+    def evidence(self, name: str, digest: str, /) -> Evidence:
+        """Return the newest evidence on a digest; of a package that has none it shows nothing."""
+        newest = Evidence()
+        for table in self._records(f"{check_name(name)}/evidence/{hex_of(digest)}"):
+            newest = Evidence.from_table(table)
+        return newest
 
     def add_deployment(self, deployment: Deployment, /) -> None:
         """Append a deployment to those of its endpoint."""

@@ -120,12 +120,12 @@ class Comparing:
         return _Live(alias=alias, trained_on=learned, data=data, own=own, answers=answers)
 
     @cached_property
-    def _own(self) -> _Answered:
+    def _own(self) -> Answered:
         if self.outputs is not None:
-            return _Answered(self.data.input_columns(), self.outputs)
+            return Answered(self.data.input_columns(), self.outputs)
         return self._answers(self.package)
 
-    def _answers(self, package: ModelPackage) -> _Answered:
+    def _answers(self, package: ModelPackage) -> Answered:
         """Return what a package answers to the rows, as a scorer: it is asked once, in a process of its own."""
         if not package.models:
             raise StoreError("The package holds no model.", remedy="Package the model again.")
@@ -134,27 +134,28 @@ class Comparing:
         inputs = {name: self.data.columns[name] for name in wanted if name in self.data.columns}
         trust = trusted(package.digest, [*self.trust_code, self.package.digest])
         with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
-            return _Answered(self.data.input_columns(), model.score(inputs))
+            return Answered(self.data.input_columns(), model.score(inputs))
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """A scorer of the one set of rows that was asked about."""
 
     inputs: Columns
     outputs: Columns
 
     def score(self, rows: Columns, /) -> Columns:
+        """Return what was answered."""
         if rows is not self.inputs and dict(rows) != dict(self.inputs):
             raise StoreError(
                 "Another set of rows is scored than the test rows.", remedy="Let compare() score the data it is given."
             )
         return self.outputs
 
-    def take(self, data: Dataset, rows: Sequence[int]) -> _Answered:
+    def take(self, data: Dataset, rows: Sequence[int]) -> Answered:
         """Return the answers to these rows alone, which are those of `data`."""
         outputs = {name: [cells[row] for row in rows] for name, cells in self.outputs.items()}
-        return _Answered(data.input_columns(), outputs)
+        return Answered(data.input_columns(), outputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,5 +165,5 @@ class _Live:
     alias: str
     trained_on: frozenset[int] | None
     data: Dataset
-    own: _Answered
-    answers: _Answered
+    own: Answered
+    answers: Answered

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +21,24 @@ from mlopskit.runtime.errors import printable
 def show(value: Any, text: str, /, *, as_json: bool) -> None:
     """Print a value as JSON, or the text that says the same."""
     click.echo(json.dumps(value, sort_keys=True) if as_json else text)
+
+
+def write_file(file: Path, text: str, /) -> None:
+    """Write a file whole, or not at all.
+
+    Raises:
+        StorageError: it cannot be written; what was there before still is.
+    """
+    from mlopskit.disk import storage_error
+
+    temporary = file.with_name(f".{uuid.uuid4().hex}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise storage_error(error, root=file.parent) from error
 
 
 def say_error(error: MlopskitError, /, *, as_json: bool) -> int:
