@@ -22,7 +22,7 @@ def summary(train: Dataset | None, test: Dataset, /) -> Table:
     `missing` is a share of the rows.
     """
     sides = [("train", train)] if train is not None else []
-    names = [*dict.fromkeys([test.target, *test.inputs])][:_MOST_COLUMNS]
+    names = [*dict.fromkeys([*test.targets, *test.inputs])][:_MOST_COLUMNS]
     rows: list[tuple[Value, ...]] = [
         (name, side, *_described(data.columns[name]))
         for name in names
