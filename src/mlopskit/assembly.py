@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import behaviour, config, datacheck, datareport, plugins
+from mlopskit.badmodels import Workshop
 from mlopskit.config import Config
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataFinding, DataReport
@@ -21,11 +22,14 @@ from mlopskit.evaluator import Evaluator
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
+from mlopskit.judging import Judged, judge_again
+from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Pipeline
-from mlopskit.recipe import GoldenSpec
+from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, resolve_place
 from mlopskit.runtime import canonical
+from mlopskit.selftest import SelfTest, Trying
 from mlopskit.splits import split
 from mlopskit.steps import Progress
 from mlopskit.storage import Place
@@ -61,7 +65,7 @@ class Parts:
             trainer=self._trainer(),
             read=lambda: self._read(registry, progress),
             fingerprint=self._fingerprint,
-            gates=[Gate.parse(text) for text in table.evaluate.gates],
+            gates=self._gates(),
             evaluator=self._evaluator,
             formats=table.package.formats,
             golden=self._golden,
@@ -104,6 +108,36 @@ class Parts:
         except DataError as error:
             report = datareport.from_error(error)
         return dataclasses.replace(report, findings=(*found, *report.findings))
+
+    def test_data(self) -> Dataset:
+        """Return the rows that models are tested on, as the files hold them now."""
+        return self._split(self._dataset(self.config.data.uri))[1]
+
+    def evaluate(self, package: ModelPackage, registry: Registry) -> Judged:
+        """Judge a package on the test rows, behavioural tests and gates as they are now, and keep the verdict."""
+        recipe = Recipe(
+            name=self.config.name,
+            model=None,  # the package holds it
+            schema=package.schema.inputs,
+            test=self.test_data(),
+            evaluator=self._evaluator(),
+            cases=self._cases(),
+        )
+        options = {"endpoints": [*self.config.endpoint], "trust_code": self.config.trust_code}
+        return judge_again(package, recipe, self._gates(), registry, **options)
+
+    def _gates(self) -> list[Gate]:
+        return [Gate.parse(text) for text in self.config.evaluate.gates]
+
+    def selftest(self, progress: Progress) -> SelfTest:
+        """Return what the gates say of models that are bad on purpose; nothing is kept.
+
+        Raises:
+            MlopskitError: the model itself cannot be trained or judged.
+        """
+        train, test = self._split(self._dataset(self.config.data.uri))
+        workshop = Workshop(trainer=self._trainer(), train=train, test=test, progress=progress)
+        return Trying(workshop=workshop, gates=self._gates(), evaluator=self._evaluator(), cases=self._cases()).run()
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset, DataReport]:
         train, test = self._split(self._dataset(self.config.data.uri))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mlopskit import packaging, timing
+from mlopskit import behaviour, isolated, packaging, plugins, timing, trainingrows
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.datasummary import summary
@@ -20,6 +21,8 @@ from mlopskit.packaging import Written
 from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
 from mlopskit.relative import Answered, Comparing
+from mlopskit.runtime.schema import check_columns
+from mlopskit.trust import trusted
 
 
 def judge_package(
@@ -32,14 +35,15 @@ def judge_package(
     checked: DataReport | None,
     endpoints: Sequence[str] = (),
     trust_code: Sequence[str] = (),
+    evaluation: Evaluation | None = None,
 ) -> Verdict:
     """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training.
 
     `checked` is the report of the data check, None if the training rows are not known; `endpoints` are names that a
-    gate may mean although nothing was deployed there yet.
+    gate may mean although nothing was deployed there yet; `evaluation` is a later one than the package's own.
     """
-    package = written.package
-    if package.evaluation is None:  # packaging always evaluates
+    package, evaluation = written.package, evaluation or written.package.evaluation
+    if evaluation is None:  # packaging always evaluates
         raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
     comparing = Comparing(
         package=package,
@@ -51,7 +55,7 @@ def judge_package(
         trust_code=trust_code,
     )
     measurements = timing.measure(package, recipe.test, gates)
-    findings = judge(gates, _with(package.evaluation, measurements), comparing.findings(gates))
+    findings = judge(gates, _with(evaluation, measurements), comparing.findings(gates))
     overlap = "not checked"
     if checked is not None:
         overlap = f"{len(checked.shared)} of {len(recipe.test)} test rows stand in the training data"
@@ -59,13 +63,59 @@ def judge_package(
     return Verdict(
         name=recipe.name,
         digest=package.digest,
-        dataset=package.evaluation.dataset,
+        dataset=evaluation.dataset,
         findings=findings,
-        seen_before=registry.verdicts_on(recipe.name, package.evaluation.dataset),
+        seen_before=registry.verdicts_on(recipe.name, evaluation.dataset),
         overlap=overlap,
         warnings=tuple(checked.warnings()) if checked else (),
         measurements=measurements,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A package that was judged again; `cases` holds the name of each behavioural test, and why it failed or None."""
+
+    package: ModelPackage
+    verdict: Verdict
+    cases: tuple[tuple[str, str | None], ...]
+
+
+def judge_again(
+    package: ModelPackage,
+    recipe: Recipe,
+    gates: Sequence[Gate],
+    registry: Registry,
+    /,
+    *,
+    endpoints: Sequence[str] = (),
+    trust_code: Sequence[str] = (),
+) -> Judged:
+    """Let a package of the registry answer the test rows and tests of a recipe, judge it, and keep the verdict.
+
+    Raises:
+        RowError: the test rows are not of its schema.
+        UntrustedCodeError: it has code of its own, and may not run it here.
+    """
+    test, trust = recipe.test, trusted(package.digest, trust_code)
+    formats = [model.format for model in package.models]
+    check_columns(package.schema.inputs, test.input_columns())  # before a process is started for it
+    with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
+        outputs = model.score(test.input_columns())
+        cases = tuple((one.name, next(iter(behaviour.run([one], model)), None)) for one in recipe.cases or ())
+    evaluator = recipe.evaluator or packaging.evaluator_for(package.task)
+    evaluation = dataclasses.replace(
+        evaluator.evaluate(Answered(test.input_columns(), outputs), test),
+        failures=tuple(failure for _, failure in cases if failure is not None),
+    )
+    learned = trainingrows.trained_on(registry, package, test)
+    checked = None if learned is None else DataReport(findings=(), test=len(test), shared=tuple(sorted(learned)))
+    written = Written(package=package, outputs=outputs)
+    options: dict[str, Any] = {"checked": checked, "endpoints": endpoints, "trust_code": trust_code}
+    verdict = judge_package(written, recipe, gates, registry, evaluation=evaluation, **options)
+    plugins.notify(plugins.observers(), "mlopskit_evaluated", evaluation=evaluation, name=recipe.name)
+    registry.add_verdict(verdict)
+    return Judged(package=package, verdict=verdict, cases=cases)
 
 
 def evidence_of(written: Written, recipe: Recipe, train: Dataset | None, /) -> Evidence:

@@ -11,18 +11,21 @@ from typing import Any
 from mlopskit import config
 from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config
+from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, trusting, verify
 from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.errors import ConfigError, RefusedError, unknown
 from mlopskit.gates import Verdict
+from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, home, resolve_place
 from mlopskit.relative import live_digest
 from mlopskit.report import Report
 from mlopskit.runtime.names import check_name
+from mlopskit.selftest import SelfTest
 from mlopskit.status import Places, Status
 from mlopskit.steps import Progress, quiet
 from mlopskit.tables import Table
@@ -57,6 +60,23 @@ class Project:
     def check_data(self) -> DataReport:
         """Return what is to be said of the data before anything is trained on them."""
         return Parts(self.config, self.root).check_data(self.registry)
+
+    def test_data(self) -> Dataset:
+        """Return the rows that models are tested on, as the data are now."""
+        return Parts(self.config, self.root).test_data()
+
+    def evaluate(self, reference: str | None = None, /) -> Judged:
+        """Judge a package, by default that of the last run, on the present test rows and gates; keep the verdict.
+
+        Raises:
+            UnknownNameError: there is no such package.
+            RowError: the test rows are not of its schema.
+        """
+        return Parts(self.config, self.root).evaluate(self.package(reference), self.registry)
+
+    def selftest(self, *, progress: Progress = quiet) -> SelfTest:
+        """Return what the gates say of models that are bad on purpose, trained now on the project's data."""
+        return Parts(self.config, self.root).selftest(progress)
 
     def verdict(self, digest: str, /) -> Verdict | None:
         """Return the newest verdict on a digest."""
