@@ -26,6 +26,7 @@ def test_what_is_built_in_is_plugged_in_as_everything_is(root):
     from mlopskit import plugins
 
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["entry-points"].pop("pytest11") == {"mlopskit": "mlopskit.testing.pytestplugin"}
     for group, entries in project["entry-points"].items():
         assert group.removeprefix("mlopskit.") in plugins.KINDS
         assert entries.keys() <= {*plugins.names(group.removeprefix("mlopskit."))}

@@ -1,4 +1,4 @@
-"""The kit for testing plugins: conformance suites, reference deployers, storages and faults made to order.
+"""The kit for testing: models by assertions, plugins by conformance suites, reference deployers and faults.
 
     from mlopskit.testing import BundleDeployerConformance
 
@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlopskit.testing.assertions import assert_directional, assert_invariant, assert_metric, assert_predicts
     from mlopskit.testing.bundledeployers import BundleDeployerConformance
     from mlopskit.testing.deployers import DeployerConformance
     from mlopskit.testing.faults import Fault, FaultyDisk
@@ -39,6 +40,10 @@ _HOME = {
     "Sample": "formats",
     "StorageConformance": "storages",
     "TrainerConformance": "trainers",
+    "assert_directional": "assertions",
+    "assert_invariant": "assertions",
+    "assert_metric": "assertions",
+    "assert_predicts": "assertions",
 }
 
 __all__ = [
@@ -53,6 +58,10 @@ __all__ = [
     "Sample",
     "StorageConformance",
     "TrainerConformance",
+    "assert_directional",
+    "assert_invariant",
+    "assert_metric",
+    "assert_predicts",
 ]
 
 
