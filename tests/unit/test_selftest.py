@@ -206,3 +206,10 @@ def test_a_bad_model_that_cannot_be_made_is_counted_apart() -> None:
     found = trying("accuracy >= 0.8", trainer=Fails())
     assert of(found, "1 % of rows").note == "it could not be made: There are too few rows"
     assert found.passed
+
+
+def test_what_is_shown_of_a_failure_is_one_line_of_printable_text() -> None:
+    trial = Trial(model="x", note="it could not be made: \x1b[31mred\n{}\u2028")
+    text = SelfTest(rows=9, gates=(), unjudged=(), itself=(), trials=(trial,)).text()
+    assert len(text.splitlines()) == 3
+    assert "\x1b" not in text

@@ -30,6 +30,7 @@ def files(registry: mk.Registry) -> dict[str, int]:
 def test_rows_that_were_trained_on_are_known_again_exactly_and_written_alike(registry: mk.Registry) -> None:
     keep(registry, NAME, TRAIN)
     assert trained_on(registry, package(TRAIN.digest, ["text", "size"]), TEST) == {0, 1}
+    assert trained_on(registry, package(TRAIN.digest, ["text", "size"]), TEST, alike=False) == {1}
     assert files(registry) == {"exact.bin": 16, "alike.bin": 16}
 
 
