@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, config, datacheck, datareport, plugins
+from mlopskit import behaviour, config, datacheck, datareport, git, plugins
 from mlopskit.badmodels import Workshop
 from mlopskit.config import Config
 from mlopskit.data import Dataset
@@ -75,6 +75,7 @@ class Parts:
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,
             progress=progress,
+            commit=lambda: git.commit_of(self.root),
         )
 
     def _trainer(self) -> Trainer:

@@ -82,7 +82,7 @@ class Pipeline:
     """All that a run needs, as objects.
 
     `read` returns the rows to train and to test on, and the data check's report on them; `fingerprint` maps what the
-    run depends on to a digest of it.
+    run depends on to a digest of it; `commit` returns what is recorded of git.
     """
 
     name: str
@@ -100,6 +100,12 @@ class Pipeline:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
+    commit: Callable[[], Mapping[str, str | bool | None]] = dict
+
+    def changed(self) -> list[str]:
+        """Return, in words, what differs from the last run that was judged; without one, all is new."""
+        before = self._last()
+        return changes(before.fingerprint if before else {}, self.fingerprint(before))
 
     def run(self, *, force: bool = False) -> Run:
         """Train, package, judge and register if anything changed since the last run that was judged.
@@ -116,6 +122,7 @@ class Pipeline:
         if before is not None and not changed and not force:
             return dataclasses.replace(before, changed=())
         clock = _Clock(self.progress)
+        clock.found |= self.commit()
         try:
             # It imports its engine while we read and train.
             with packaging.reference_process() as process:

@@ -24,6 +24,7 @@ from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, home, resolve_place
 from mlopskit.relative import live_digest
 from mlopskit.report import Report
+from mlopskit.reproduction import Reproduction, reproduce
 from mlopskit.runtime.names import check_name
 from mlopskit.selftest import SelfTest
 from mlopskit.status import Places, Status
@@ -56,6 +57,10 @@ class Project:
     def run(self, *, force: bool = False, progress: Progress = quiet) -> Run:
         """Train, package, judge and register, if anything changed (see `mlopskit.pipeline.Pipeline.run`)."""
         return pipeline_of(self.config, self.root, self.registry, progress).run(force=force)
+
+    def changed(self) -> list[str]:
+        """Return, in words, what `run` would find changed: each file of data or code, settings, environment."""
+        return pipeline_of(self.config, self.root, self.registry, quiet).changed()
 
     def check_data(self) -> DataReport:
         """Return what is to be said of the data before anything is trained on them."""
@@ -191,6 +196,14 @@ class Project:
             UnknownNameError: there is nothing of that name.
         """
         return compare_sides(self._side(before), self._side(after))
+
+    def reproduce(self, reference: str | None = None, /, *, progress: Progress = quiet) -> Reproduction:
+        """Make a package, by default that of the last run, again of its commit, and compare; nothing is registered.
+
+        Raises:
+            ConfigError: no run is known to have made it of a commit, or this repository has no such commit.
+        """
+        return reproduce(self.file, self.package(reference), self.runs(), progress=progress)
 
     def _side(self, reference: str) -> Side:
         runs = self.runs()

@@ -152,7 +152,8 @@ class Run:
     `outcome` is "passed", "refused" or "failed" (`error` then says why); `seconds` are wall-clock times of its steps.
     `rows` and `data` are the numbers of rows and the digests of "train" and "test"; `settings` are the tables of
     mlopskit.toml that made the model; `metrics` are values by metric, or metric[slice]; `measurements` are sizes in
-    bytes and times in seconds; `warnings` are what the data check said; `verdict` says whether it passed, and of each
+    bytes and times in seconds; `warnings` are what the data check said; `commit` is git's when the run began, and
+    `clean` whether all was committed, both None where that is not known; `verdict` says whether it passed, and of each
     gate that did not, why. A failed run has what was known until then; one that an earlier release recorded lacks the
     fields that were not there yet.
     """
@@ -173,6 +174,8 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     measurements: Mapping[str, float] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    commit: str | None = None
+    clean: bool | None = None
     verdict: Mapping[str, Any] | None = None
 
     @property

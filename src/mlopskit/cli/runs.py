@@ -1,11 +1,11 @@
-"""The commands that look back: which runs there were, and what differs between two."""
+"""The commands that look back: which runs there were, what differs between two, what comes out again."""
 
 from __future__ import annotations
 
 import click
 
 from mlopskit.cli.commands import _open, _verb
-from mlopskit.cli.output import show
+from mlopskit.cli.output import progress, show
 
 
 @_verb("runs")
@@ -25,4 +25,14 @@ def diff(context: click.Context, *, before: str, after: str, as_json: bool) -> i
     return 0
 
 
-ALL = (runs, diff)
+@_verb("reproduce", click.argument("reference", required=False))
+def reproduce(context: click.Context, *, reference: str | None, as_json: bool) -> int:
+    """Make a package (the last run's, or REFERENCE) again of its commit, and say whether it is the same."""
+    project = _open(context)
+    with progress("reproduce") as step:
+        found = project.reproduce(reference, progress=step)
+    show(found.as_table(), found.text(), as_json=as_json)
+    return 0 if found.same else 1
+
+
+ALL = (runs, diff, reproduce)

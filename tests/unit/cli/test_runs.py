@@ -3,7 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mlopskit as mk
+from mlopskit.reproduction import Reproduction
 
 
 def test_runs_lists_what_there_was_the_newest_first(cli: Any, project: mk.Project) -> None:
@@ -37,3 +40,17 @@ def test_diff_compares_runs_digests_and_aliases(cli: Any, refused: Any, project:
     as_json = cli("diff", "2", "candidate", "--json").json
     assert (as_json["same"], as_json["unknown"]) == (True, [])
     assert "There is no run '9'. Known: 1, 2." in refused(2, "diff", "1", "9").replace("\n  ", " ")
+
+
+def test_reproduce_says_whether_the_package_is_the_same(
+    cli: Any, refused: Any, project: mk.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No run is known that made sha256:" in refused(2, "reproduce")
+    known = {"run": "1", "commit": "a" * 40, "clean": True, "inputs": (), "environment": (), "digest": "x"}
+    for made, files, code in (("x", (), 0), ("y", ("manifest.json",), 1)):
+        found = Reproduction(**known, made=made, files=files)
+        monkeypatch.setattr(mk.Project, "reproduce", lambda *_, found=found, **__: found)
+        said = cli("reproduce", "candidate")
+        assert (said.code, said.out) == (code, f"{found.text()}\n")
+        as_json = cli("reproduce", "--json").json
+        assert (as_json["same"], as_json["files"]) == (code == 0, list(files))

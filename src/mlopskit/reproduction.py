@@ -1,0 +1,157 @@
+"""Reproduce: make a package again of the commit that it was made of, and compare."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mlopskit import config, git
+from mlopskit.assembly import pipeline_of
+from mlopskit.errors import ConfigError
+from mlopskit.modelpackage import ModelPackage
+from mlopskit.pipeline import changes
+from mlopskit.records import Run
+from mlopskit.registry import Registry
+from mlopskit.steps import Progress, quiet
+
+_DATA = "data "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What came of making a package again.
+
+    `digest` is what it was, `made` what it is now. `inputs` is what the commit has otherwise than the run took it;
+    `environment` what is installed otherwise; `files` those of the package that differ, in the order they are made.
+    """
+
+    digest: str
+    made: str
+    run: str
+    commit: str
+    clean: bool | None
+    inputs: tuple[str, ...]
+    environment: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the package is the same, byte for byte."""
+        return self.digest == self.made
+
+    def text(self) -> str:
+        """Return it for a person: the outcome, the first file that differs, and which input explains it."""
+        lines = [f"The same: run {self.run}, commit {self.commit[:12]} gives {self.digest} again."]
+        if not self.same:
+            more = f", and {len(self.files) - 1} more" if self.files[1:] else ""
+            lines = [
+                f"Not the same: run {self.run} made {self.digest}, commit {self.commit[:12]} gives {self.made}.",
+                f"First file that differs: {self.files[0]}{more}.",
+                *([] if self.inputs or self.environment else ["No input differs: the training is left to chance."]),
+            ]
+        lines += [f"Input {text}" for text in self.inputs]
+        lines += [f"Installed {text}" for text in self.environment]
+        if self.clean is False:
+            lines.append("When the run began, not all was committed.")
+        return "\n".join(lines)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return it as a plain table."""
+        lists = {name: list(getattr(self, name)) for name in ("inputs", "environment", "files")}
+        return {**vars(self), **lists, "same": self.same}
+
+
+def reproduce(file: Path, package: ModelPackage, runs: Sequence[Run], /, *, progress: Progress = quiet) -> Reproduction:
+    """Make a package again of the commit of the run that made it; nothing is registered, nothing here is changed.
+
+    `file` is the project's mlopskit.toml. Data that no commit holds are those that lie in the project's folder now.
+
+    Raises:
+        ConfigError: no run is known to have made it of a commit, or this repository has no such commit.
+    """
+    run = _made_by(package, runs)
+    progress("check out")
+    with git.checked_out(file.parent, str(run.commit)) as folder, tempfile.TemporaryDirectory() as temporary:
+        _link_data(run, file.parent, folder)
+        pipeline = pipeline_of(config.read(folder / file.name), folder, Registry.at(temporary), progress)
+        inputs = _changed(run.fingerprint, pipeline.fingerprint(run))
+        # Gates judge a package, and are no part of it.
+        again = dataclasses.replace(pipeline, gates=()).run(force=True)
+        made = Registry.at(temporary).manifest(again.name, str(again.digest))
+    return Reproduction(
+        digest=package.digest,
+        made=str(again.digest),
+        run=run.id,
+        commit=str(run.commit),
+        clean=run.clean,
+        inputs=tuple(inputs),
+        environment=tuple(_environment(package.manifest["environment"])),
+        files=tuple(_files(package.manifest, made) if again.digest != package.digest else ()),
+    )
+
+
+def _made_by(package: ModelPackage, runs: Sequence[Run]) -> Run:
+    """Return the run that made a package, of several the newest whose commit was clean, or else has one."""
+    made = [run for run in runs if run.digest == package.digest and run.commit]
+    if not made:
+        raise ConfigError(
+            f"No run is known that made {package.digest} of a git commit.",
+            remedy="Reproduce one that 'mlopskit run' made in a git repository.",
+            digest=package.digest,
+        )
+    return max(made, key=lambda run: (run.clean is True, int(run.id)))
+
+
+def _link_data(run: Run, here: Path, there: Path) -> None:
+    """Let data that no commit holds be found where the run found them."""
+    temporary = there.resolve()
+    for path in (key.removeprefix(_DATA) for key in run.fingerprint if key.startswith(_DATA)):
+        kept, wanted = here / path, there / path
+        # A link in the tree may lead out of it: nothing is written there.
+        inside = wanted.parent.resolve().is_relative_to(temporary)
+        if inside and kept.is_file() and not wanted.exists():
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            wanted.symlink_to(kept.absolute())
+
+
+def _changed(before: Mapping[str, str], now_is: Mapping[str, str]) -> list[str]:
+    """Return which inputs differ; data outside the project are the same by their digest, whatever their path."""
+    same = {sha for key, sha in before.items() if key.startswith(f"{_DATA}..")} & {*now_is.values()}
+    left, right = (
+        {key: sha for key, sha in one.items() if key != "environment" and sha not in same} for one in (before, now_is)
+    )
+    return changes(left, right)
+
+
+def _environment(recorded: Mapping[str, Any]) -> list[str]:
+    """Return what is installed otherwise than when the package was made."""
+    installed = {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "machine": platform.machine(),
+        "mlopskit": metadata.version("mlopskit"),
+    }
+    found = {name: (recorded.get(name), value) for name, value in installed.items()}
+    found |= {name: (pin, _version(name)) for name, pin in recorded["packages"].items()}
+    return [f"{name} {now_is}, it was {before}" for name, (before, now_is) in found.items() if before != now_is]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _files(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the files that differ: code and models first, of which the others are made."""
+    old, new = before["files"], after["files"]
+    differing = [path for path in {**old, **new} if old.get(path) != new.get(path)]
+    ordered = sorted(differing, key=lambda path: (not path.startswith("code/"), not path.startswith("model"), path))
+    return [*ordered, "manifest.json"]
