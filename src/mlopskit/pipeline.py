@@ -102,6 +102,10 @@ class Pipeline:
     progress: Progress = quiet
     commit: Callable[[], Mapping[str, str | bool | None]] = dict
 
+    def now(self) -> Mapping[str, str]:
+        """Return the fingerprint of what a run would begin with."""
+        return self.fingerprint(self._last())
+
     def changed(self) -> list[str]:
         """Return, in words, what differs from the last run that was judged; without one, all is new."""
         before = self._last()

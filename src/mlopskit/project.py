@@ -62,6 +62,10 @@ class Project:
         """Return, in words, what `run` would find changed: each file of data or code, settings, environment."""
         return pipeline_of(self.config, self.root, self.registry, quiet).changed()
 
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return the digest of all that a run depends on: each file of data or code, settings, environment."""
+        return pipeline_of(self.config, self.root, self.registry, quiet).now()
+
     def check_data(self) -> DataReport:
         """Return what is to be said of the data before anything is trained on them."""
         return Parts(self.config, self.root).check_data(self.registry)

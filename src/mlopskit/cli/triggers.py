@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +15,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mlopskit.cli.commands import _open, _verb, _write_new
-from mlopskit.cli.output import show
+from mlopskit.cli.output import progress, show
 
 if TYPE_CHECKING:
     from mlopskit.project import Project
+    from mlopskit.records import Run
 
 _PLACES = {
     "github": ".github/workflows/mlopskit.yml",
@@ -36,6 +41,50 @@ def changed(context: click.Context, *, exit_code: bool, as_json: bool) -> int:
     text = "\n".join(found) or "Nothing changed since the last run that was judged."
     show({"changed": found}, text, as_json=as_json)
     return 1 if exit_code and found else 0
+
+
+@_verb(
+    "watch",
+    click.option(
+        "--every", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds between two looks."
+    ),
+    click.option("--once", is_flag=True, help="Wait until what changed has settled, run, and end."),
+)
+def watch(context: click.Context, *, every: float, once: bool, as_json: bool) -> int:
+    """Run whenever data, code, settings or environment changed and have settled, until it is stopped."""
+    from mlopskit.watching import Watch
+
+    watching = Watch(file=Path(context.obj.project), every=every, run=_run)
+    with _stopping():
+        if once:
+            run = watching.once()
+            said = "Nothing changed." if run is None else _said(run)
+            show(None if run is None else run.as_table(), said, as_json=as_json)
+            return 0 if run is None or run.outcome == "passed" else 1
+        with contextlib.suppress(KeyboardInterrupt):
+            for run in watching.runs():
+                show(run.as_table(), _said(run), as_json=as_json)
+    return 0
+
+
+def _run(project: Project) -> Run:
+    with progress("run") as step:
+        return project.run(progress=step)
+
+
+def _said(run: Run) -> str:
+    return f"Run {run.id} {run.outcome}: {run.name} {run.digest}"
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[None]:
+    """Log to standard error, and let SIGTERM end all as Ctrl-C does."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @_verb(
@@ -93,4 +142,4 @@ def _filled(text: str, root: Path, branch: str) -> str:
     return re.sub("@([A-Z]+)@", lambda match: values[match[1]], text)
 
 
-ALL = (changed, ci)
+ALL = (changed, watch, ci)

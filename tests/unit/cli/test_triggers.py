@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import mlopskit as mk
+from mlopskit.watching import Watch
 
 SYSTEMS = {
     "github": Path(".github/workflows/mlopskit.yml"),
@@ -49,6 +50,22 @@ def test_what_cannot_be_told_is_neither_changed_nor_not(refused: Any, project: m
     assert "There is no file 'data/*.csv'" in refused(3, "changed", "--exit-code")
     Path("mlopskit.toml").unlink()
     assert "There is no mlopskit.toml" in refused(2, "changed", "--exit-code")
+
+
+def test_watch_once_ends_as_its_run_did(cli: Any, fresh_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for outcome, code in (("passed", 0), ("refused", 1)):
+        run = mk.Run(id="3", name="mood", outcome=outcome, digest="sha256:1")
+        monkeypatch.setattr(Watch, "once", lambda _, run=run: run)
+        said = cli("watch", "--once")
+        assert (said.code, said.out) == (code, f"Run 3 {outcome}: mood sha256:1\n")
+        assert cli("watch", "--once", "--json").json["outcome"] == outcome
+    monkeypatch.setattr(Watch, "once", lambda _: None)
+    assert cli("watch", "--once").out == "Nothing changed.\n"
+    assert cli("watch", "--once", "--json").json is None
+
+
+def test_watch_looks_no_oftener_than_it_can(refused: Any, fresh_project: Path) -> None:
+    assert "0 is not in the range" in refused(2, "watch", "--every", "0")
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
