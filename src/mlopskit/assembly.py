@@ -78,6 +78,11 @@ class Parts:
             commit=lambda: git.commit_of(self.root),
         )
 
+    def _gates(self) -> list[Gate]:
+        table = self.config.evaluate
+        smallest, small = table.smallest_slice, table.small_slices
+        return [Gate.parse(text, smallest_slice=smallest, small_slices=small) for text in table.gates]
+
     def _trainer(self) -> Trainer:
         table = self.config.train
         trainer: Callable[..., Trainer] = plugins.find("trainers", table.trainer, Trainer)  # type: ignore[type-abstract]

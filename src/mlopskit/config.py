@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mlopskit.errors import ConfigError, UnsafeNameError, nearest
 from mlopskit.runtime.names import check_digest, check_name
@@ -60,6 +60,8 @@ class EvaluateTable:
 
     gates: Sequence[str] = ()
     slices: Sequence[str] = ()
+    smallest_slice: int = 50
+    small_slices: Literal["show", "fail"] = "show"
     tests: str | None = None
     evaluator: str | None = None
 

@@ -33,6 +33,14 @@ class Evaluator(ABC):
         del model, other, data, metric, slice
         return None
 
+    def differences(self, model: Scorer, other: Scorer, data: Dataset, /) -> Sequence[Estimate]:
+        """Return by how much each metric of `model` exceeds that of `other` on the same rows, with bounds.
+
+        A report shows them; no gate judges them.
+        """
+        del model, other, data
+        return ()
+
     def evidence(self, model: Scorer, data: Dataset, /) -> Evidence:
         """Return what a person looks at beside the figures: curves, counts, and the rows that went worst."""
         del model, data

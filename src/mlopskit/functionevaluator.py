@@ -58,6 +58,11 @@ class FunctionEvaluator(Evaluator):
         found = self._estimates(_labels(data)[list(rows)], said, slice, _groups(data, rows))
         return next((one for one in found if one.metric == metric), None)
 
+    def differences(self, model: Scorer, other: Scorer, data: Dataset, /) -> Sequence[Estimate]:
+        """Return by how much each metric of a model exceeds another one's on the same rows."""
+        said = [_predictions(one, data) for one in (model, other)]
+        return self._estimates(_labels(data), said, "", _groups(data, range(len(data))))
+
     def _estimates(self, true: Any, said: Sequence[Any], slice: str, groups: Any) -> list[Estimate]:
         """Return an estimate for each metric of one model, or of the difference between two."""
         from mlopskit import bootstrap

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from mlopskit import everyslice
 from mlopskit.errors import ConfigError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.tables import Table, Value, card
+
+# A slice of fewer rows is not judged by a gate on every slice.
+SMALLEST_SLICE = 50
+
+SmallSlices = Literal["show", "fail"]
 
 _NUMBER = r"[0-9.]+(?:[eE][-+]?[0-9]+)?"
 _RULE = re.compile(
@@ -39,7 +45,9 @@ class Gate:
     """A rule that reads as its user would say it.
 
     `at` is "bound" (`>=` judges the one-sided 95 % lower bound, `<=` the upper) or "value" (the plain value). A limit
-    that is `Relative` judges the difference to another package on the same rows.
+    that is `Relative` judges the difference to another package on the same rows. The slice "column=*" means every slice
+    of that column; those on which it has fewer than `smallest_slice` rows are not judged, which `small_slices` only
+    shows or lets fail.
 
     >>> Gate.parse("accuracy >= 0.75")
     Gate(metric='accuracy', op='>=', limit=0.75, slice='', at='bound')
@@ -54,9 +62,11 @@ class Gate:
     limit: float | Relative
     slice: str = ""
     at: str = "bound"
+    smallest_slice: int = field(default=SMALLEST_SLICE, repr=False)
+    small_slices: SmallSlices = field(default="show", repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> Gate:
+    def parse(cls, text: str, /, *, smallest_slice: int = SMALLEST_SLICE, small_slices: SmallSlices = "show") -> Gate:
         """Return the gate that a text says.
 
         Raises:
@@ -78,7 +88,23 @@ class Gate:
             limit=limit,
             slice=match["slice"] or "",
             at="value" if match["value"] else "bound",
+            smallest_slice=smallest_slice,
+            small_slices=small_slices,
         )
+
+    def findings(self, evaluation: Evaluation) -> tuple[Finding, ...]:
+        """Return the findings of this gate on an evaluation: one, or of every slice of a column one each."""
+        column = everyslice.column_of(self.slice)
+        rows: dict[str, int] = {}
+        for one in evaluation.estimates if column and not isinstance(self.limit, Relative) else ():
+            if one.slice.startswith(f"{column}="):
+                rows[one.slice] = max(rows.get(one.slice, 0), one.n)
+        if not rows or all(one.metric != self.metric for one in evaluation.estimates):
+            return (self.judge(evaluation),)
+        for name, n in rows.items():
+            if n >= self.smallest_slice:
+                rows[name] = everyslice.judgeable(evaluation.find(self.metric, name), n)
+        return everyslice.findings(self, rows, lambda one: one.judge(evaluation))
 
     def judge(self, evaluation: Evaluation) -> Finding:
         """Return the finding of this gate on an evaluation; nothing to judge is a failure with its reason."""
@@ -164,7 +190,8 @@ def _missing(gate: Gate, evaluation: Evaluation) -> str:
 class Finding:
     """The result of one gate: what it reached on how many rows, and why it passed or failed.
 
-    `needed` is how many rows would let it pass at the same rates, where only rows are lacking.
+    `needed` is how many rows would let it pass at the same rates, where only rows are lacking. One that is not `judged`
+    names slices with too few rows.
     """
 
     gate: str
@@ -173,6 +200,7 @@ class Finding:
     n: int
     reason: str
     needed: int | None = None
+    judged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +234,10 @@ class Verdict:
 
     def table(self) -> Table:
         """Return the findings as a table."""
-        rows = [(one.gate, one.passed, one.reached, one.n, one.reason) for one in self.findings]
+        rows = [
+            (one.gate, one.passed if one.judged or not one.passed else None, one.reached, one.n, one.reason)
+            for one in self.findings
+        ]
         return Table(("gate", "passed", "reached", "rows", "reason"), rows)
 
     def as_table(self) -> dict[str, Any]:
@@ -236,14 +267,14 @@ class Verdict:
 
 
 def judge(
-    gates: Sequence[Gate], evaluation: Evaluation, relative: Mapping[Gate, Finding] | None = None, /
+    gates: Sequence[Gate], evaluation: Evaluation, relative: Mapping[Gate, Sequence[Finding]] | None = None, /
 ) -> tuple[Finding, ...]:
-    """Return a finding for each gate, and one more if behavioural tests failed.
+    """Return the findings of each gate, and one more if behavioural tests failed.
 
     `relative` holds the findings of the gates that compare with what is live.
     """
     known = relative or {}
-    findings = [known[gate] if gate in known else gate.judge(evaluation) for gate in gates]
+    findings = [one for gate in gates for one in known.get(gate) or gate.findings(evaluation)]
     if evaluation.failures:
         shown = "; ".join(evaluation.failures[:3])
         findings.append(

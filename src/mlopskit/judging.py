@@ -29,31 +29,20 @@ def judge_package(
     written: Written,
     recipe: Recipe,
     gates: Sequence[Gate],
-    registry: Registry,
+    comparing: Comparing,
     /,
     *,
     checked: DataReport | None,
-    endpoints: Sequence[str] = (),
-    trust_code: Sequence[str] = (),
     evaluation: Evaluation | None = None,
 ) -> Verdict:
     """Return the verdict on a package that was just written: its gates, and whether test rows stand in the training.
 
-    `checked` is the report of the data check, None if the training rows are not known; `endpoints` are names that a
-    gate may mean although nothing was deployed there yet; `evaluation` is a later one than the package's own.
+    `comparing` is what `comparing_of` gave; `checked` is the report of the data check, None if the training rows are
+    not known; `evaluation` is a later one than the package's own.
     """
     package, evaluation = written.package, evaluation or written.package.evaluation
     if evaluation is None:  # packaging always evaluates
         raise VerdictError("The package was not evaluated.", remedy="Package the model again.")
-    comparing = Comparing(
-        package=package,
-        registry=registry,
-        evaluator=recipe.evaluator or packaging.evaluator_for(package.task),
-        data=recipe.test,
-        outputs=written.outputs,
-        endpoints=endpoints,
-        trust_code=trust_code,
-    )
     measurements = timing.measure(package, recipe.test, gates)
     findings = judge(gates, _with(evaluation, measurements), comparing.findings(gates))
     overlap = "not checked"
@@ -65,11 +54,46 @@ def judge_package(
         digest=package.digest,
         dataset=evaluation.dataset,
         findings=findings,
-        seen_before=registry.verdicts_on(recipe.name, evaluation.dataset),
+        seen_before=comparing.registry.verdicts_on(recipe.name, evaluation.dataset),
         overlap=overlap,
         warnings=tuple(checked.warnings()) if checked else (),
         measurements=measurements,
     )
+
+
+def comparing_of(
+    written: Written,
+    recipe: Recipe,
+    registry: Registry,
+    /,
+    *,
+    endpoints: Sequence[str] = (),
+    trust_code: Sequence[str] = (),
+) -> Comparing:
+    """Return what compares a package that was just written with what is live.
+
+    `endpoints` are names that a gate may mean although nothing was deployed there yet; `trust_code` are the digests of
+    packages from elsewhere that may run code of their own.
+    """
+    return Comparing(
+        package=written.package,
+        registry=registry,
+        evaluator=recipe.evaluator or packaging.evaluator_for(written.package.task),
+        data=recipe.test,
+        outputs=written.outputs,
+        endpoints=endpoints,
+        trust_code=trust_code,
+    )
+
+
+def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /) -> Evidence:
+    """Return what a person looks at beside the figures: what the evaluator shows, and what the data hold.
+
+    So is by how much each metric differs from what is live, where a gate asked about that.
+    """
+    test = comparing.data
+    shown = comparing.evaluator.evidence(Answered(test.input_columns(), written.outputs), test)
+    return dataclasses.replace(shown, tables=[*comparing.tables(), *shown.tables, summary(train, test)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,26 +127,18 @@ def judge_again(
     with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
         outputs = model.score(test.input_columns())
         cases = tuple((one.name, next(iter(behaviour.run([one], model)), None)) for one in recipe.cases or ())
-    evaluator = recipe.evaluator or packaging.evaluator_for(package.task)
+    written = Written(package=package, outputs=outputs)
+    comparing = comparing_of(written, recipe, registry, endpoints=endpoints, trust_code=trust_code)
     evaluation = dataclasses.replace(
-        evaluator.evaluate(Answered(test.input_columns(), outputs), test),
+        comparing.evaluator.evaluate(Answered(test.input_columns(), outputs), test),
         failures=tuple(failure for _, failure in cases if failure is not None),
     )
     learned = trainingrows.trained_on(registry, package, test, alike=False)  # as a run judges
     checked = None if learned is None else DataReport(findings=(), test=len(test), shared=tuple(sorted(learned)))
-    written = Written(package=package, outputs=outputs)
-    options: dict[str, Any] = {"checked": checked, "endpoints": endpoints, "trust_code": trust_code}
-    verdict = judge_package(written, recipe, gates, registry, evaluation=evaluation, **options)
+    verdict = judge_package(written, recipe, gates, comparing, checked=checked, evaluation=evaluation)
     plugins.notify(plugins.observers(), "mlopskit_evaluated", evaluation=evaluation, name=recipe.name)
     registry.add_verdict(verdict)
     return Judged(package=package, verdict=verdict, cases=cases)
-
-
-def evidence_of(written: Written, recipe: Recipe, train: Dataset | None, /) -> Evidence:
-    """Return what a person looks at beside the figures: what the evaluator shows, and what the data hold."""
-    evaluator = recipe.evaluator or packaging.evaluator_for(written.package.task)
-    shown = evaluator.evidence(Answered(recipe.test.input_columns(), written.outputs), recipe.test)
-    return dataclasses.replace(shown, tables=[*shown.tables, summary(train, recipe.test)])
 
 
 def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:

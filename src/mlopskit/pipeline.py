@@ -20,7 +20,7 @@ from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Gate, Verdict
 from mlopskit.isolated import IsolatedModel
-from mlopskit.judging import evidence_of, judge_package, outcome_of
+from mlopskit.judging import comparing_of, evidence_of, judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
@@ -62,15 +62,14 @@ def register(
         trust.remember(written.package)
         progress("judge")
         checked = training.checked if training else None
-        verdict = judge_package(
-            written, recipe, gates, registry, checked=checked, endpoints=endpoints, trust_code=trust_code
-        )
+        comparing = comparing_of(written, recipe, registry, endpoints=endpoints, trust_code=trust_code)
+        verdict = judge_package(written, recipe, gates, comparing, checked=checked)
         plugins.notify(observers, "mlopskit_evaluated", evaluation=written.package.evaluation, name=recipe.name)
         progress("register")
         if training is not None and training.row_hashes:
             trainingrows.keep(registry, recipe.name, training.rows)
         registered = registry.add(written.package)
-        evidence = evidence_of(written, recipe, training.rows if training else None)
+        evidence = evidence_of(written, training.rows if training else None, comparing)
     registry.add_evidence(recipe.name, registered.digest, evidence)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from mlopskit import isolated, trainingrows
+from mlopskit import everyslice, isolated, trainingrows
 from mlopskit.data import Dataset
 from mlopskit.errors import MlopskitError, StoreError
-from mlopskit.evaluator import Evaluator, rows_of_slice
+from mlopskit.evaluation import Estimate
+from mlopskit.evaluator import Evaluator, slices_of
 from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
+from mlopskit.paired import mcnemar
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns
+from mlopskit.tables import Table, Value
 from mlopskit.trust import trusted
 
 # What an alias may be called although there is none of that name yet.
 CONVENTIONAL = ("candidate", "production")
 # As alike as 'production' and 'prodution'; 'testing' and 'staging' are not.
 _CLOSE = 0.85
+_MOST_METRICS = 20
 
 
 def live_digest(registry: Registry, name: str, alias: str, /) -> str | None:
@@ -51,30 +56,47 @@ class Comparing:
     outputs: Columns | None = None
     endpoints: Sequence[str] = ()
     trust_code: Sequence[str] = ()
+    # What is live under the aliases that gates named.
+    _known: dict[str, _Live] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def findings(self, gates: Sequence[Gate], /) -> dict[Gate, Finding]:
-        """Return the finding of each gate that is relative to an alias.
+    def findings(self, gates: Sequence[Gate], /) -> dict[Gate, tuple[Finding, ...]]:
+        """Return the findings of each gate that is relative to an alias: one, or of every slice of a column one each.
 
         Nothing live passes: there is nothing to be worse than; a name that is almost a known one fails. A live package
         that cannot answer these rows fails.
         """
-        live: dict[str, _Live] = {}
         relative = [(gate, gate.limit.alias) for gate in gates if isinstance(gate.limit, Relative)]
-        return {gate: self._finding(gate, alias, live) for gate, alias in relative}
+        return {gate: self._findings(gate, alias) for gate, alias in relative}
 
-    def _finding(self, gate: Gate, alias: str, known: dict[str, _Live]) -> Finding:
+    def tables(self) -> list[Table]:
+        """Return by how much each metric differs from what is live under each alias that gates named, for a report.
+
+        McNemar's mid-p says, of a share of rows, how often chance alone would make models that are equally good differ
+        so much. It judges nothing.
+        """
+        found = []
+        for live in self._known.values():
+            with contextlib.suppress(MlopskitError):  # its gates have said so
+                differences = self.evaluator.differences(live.own, live.answers, live.data)
+                found.append(_differences(differences, live))
+        return [table for table in found if table.rows]
+
+    def _findings(self, gate: Gate, alias: str) -> tuple[Finding, ...]:
         digest = live_digest(self.registry, self.package.name, alias)
         if digest is None:
-            return self._nothing_live(gate, alias)
+            return (self._nothing_live(gate, alias),)
         what = f"{alias} ({digest[:19]}…)"
         if digest == self.package.digest:
-            return gate.finding(f"this package is what is live under {alias!r}", passed=True)
+            return (gate.finding(f"this package is what is live under {alias!r}", passed=True),)
         try:
-            if alias not in known:
-                known[alias] = self._live(alias, digest)
-            return self._compared(gate, known[alias], what)
+            if alias not in self._known:
+                self._known[alias] = self._live(alias, digest)
+            live = self._known[alias]
+            if everyslice.column_of(gate.slice) is None:
+                return (self._compared(gate, live, what),)
+            return self._every_slice(gate, live, what)
         except MlopskitError as error:
-            return gate.finding(f"{what} cannot be compared on these rows: {error.message}")
+            return (gate.finding(f"{what} cannot be compared on these rows: {error.message}"),)
 
     def _nothing_live(self, gate: Gate, alias: str) -> Finding:
         """Return the finding of a gate where there is nothing to be worse than, unless its alias looks mistyped."""
@@ -93,19 +115,42 @@ class Comparing:
         )
 
     def _compared(self, gate: Gate, live: _Live, what: str) -> Finding:
-        rows = rows_of_slice(self.data, gate.slice) or ()
-        learned = 0 if live.trained_on is None else sum(row in live.trained_on for row in rows)
-        if learned and learned == len(rows):
-            return gate.finding(f"no row is left to compare on: {live.alias} was trained on all {learned}")
-        difference = self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
-        if difference is None:
-            name = f"{gate.metric}[{gate.slice}]" if gate.slice else gate.metric
-            return gate.finding(f"the evaluator compares no {name} of two models")
+        rows, left = self._rows.get(gate.slice, ()), live.left(self._rows.get(gate.slice, ()))
+        if rows and not left:
+            return gate.finding(f"no row is left to compare on: {live.alias} was trained on all {len(rows)}")
+        difference = self._difference(gate, live)
+        return self._judged(gate, difference, live, what) if difference else _not_compared(gate)
+
+    def _every_slice(self, gate: Gate, live: _Live, what: str) -> tuple[Finding, ...]:
+        slices = [name for name in self._rows if name.startswith(f"{everyslice.column_of(gate.slice)}=")]
+        left = {name: live.left(self._rows[name]) for name in slices}
+        large = [replace(gate, slice=name) for name, n in left.items() if n >= gate.smallest_slice]
+        differences = {one.slice: self._difference(one, live) for one in large}
+        if not left or (large and not any(differences.values())):
+            return (_not_compared(gate),)
+        rows = left | {name: everyslice.judgeable(one, left[name]) for name, one in differences.items()}
+
+        def judge(one: Gate) -> Finding:
+            difference = differences[one.slice]
+            return self._judged(one, difference, live, what) if difference else _not_compared(one)
+
+        return everyslice.findings(gate, rows, judge)
+
+    def _difference(self, gate: Gate, live: _Live) -> Estimate | None:
+        return self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
+
+    def _judged(self, gate: Gate, difference: Estimate, live: _Live, what: str) -> Finding:
         finding = gate.judge_difference(difference, what)
-        note = f"; compared on {len(rows) - learned} of {len(rows)} rows: {live.alias} was trained on {learned}"
+        total, left = len(self._rows[gate.slice]), live.left(self._rows[gate.slice])
+        note = f"; compared on {left} of {total} rows: {live.alias} was trained on {total - left}"
         if live.trained_on is None:
             note = f"; overlap with {live.alias}'s training rows not checked"
-        return replace(finding, reason=f"{finding.reason}{note if learned or live.trained_on is None else ''}")
+        return replace(finding, reason=f"{finding.reason}{note if left < total or live.trained_on is None else ''}")
+
+    @cached_property
+    def _rows(self) -> dict[str, Sequence[int]]:
+        """The numbers of the rows of each slice; the name of all rows is empty."""
+        return dict(slices_of(self.data))
 
     def _live(self, alias: str, digest: str) -> _Live:
         """Return both packages' answers to the rows that the live one was not trained on."""
@@ -135,6 +180,24 @@ class Comparing:
         trust = trusted(package.digest, [*self.trust_code, self.package.digest])
         with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
             return Answered(self.data.input_columns(), model.score(inputs))
+
+
+def _differences(differences: Sequence[Estimate], live: _Live) -> Table:
+    # Figures of the whole first, those of single classes and targets as far as there is room.
+    ordered = sorted(differences, key=lambda one: "(" in one.metric)[:_MOST_METRICS]
+    rows: list[tuple[Value, ...]] = []
+    for one in ordered:
+        value = one.value if one.n else None
+        counts = [one.counts["gained"], one.counts["lost"]] if one.counts else None
+        shares = (*counts, mcnemar(*counts)) if counts else (None, None, None)
+        rows.append((one.metric, value, one.lower, one.upper, one.n, *shares, one.reason or one.method))
+    columns = ("metric", "difference", "lower", "upper", "rows", "gained", "lost", "McNemar mid-p", "method")
+    return Table(columns, rows, f"Difference from {live.alias}")
+
+
+def _not_compared(gate: Gate) -> Finding:
+    name = f"{gate.metric}[{gate.slice}]" if gate.slice else gate.metric
+    return gate.finding(f"the evaluator compares no {name} of two models")
 
 
 @dataclass(frozen=True)
@@ -167,3 +230,8 @@ class _Live:
     data: Dataset
     own: Answered
     answers: Answered
+
+    def left(self, rows: Sequence[int]) -> int:
+        """Return how many of some rows it was not trained on, as far as is known."""
+        learned = self.trained_on or frozenset()
+        return sum(row not in learned for row in rows)

@@ -49,6 +49,7 @@ def test_two_models_are_compared() -> None:
     rows = data()
     found = FunctionEvaluator(function=figures).compare(Said(), Said("worse"), rows, metric="mae", slice="")
     assert found.upper < 0
+    assert found in FunctionEvaluator(function=figures).differences(Said(), Said("worse"), rows)
     assert FunctionEvaluator(function=figures).compare(Said(), Said(), rows, metric="rmse", slice="") is None
     assert FunctionEvaluator(function=figures).compare(Said(), Said(), rows, metric="mae", slice="s=c") is None
 

@@ -8,7 +8,7 @@ from mlopskit.judging import judge_package
 from mlopskit.packaging import Written
 
 
-def test_without_an_evaluation_there_is_no_verdict(package: mk.ModelPackage, registry: mk.Registry) -> None:
+def test_without_an_evaluation_there_is_no_verdict(package: mk.ModelPackage) -> None:
     bare = mk.ModelPackage(folder=package.folder, digest=package.digest, manifest=package.manifest, files={})
     with pytest.raises(VerdictError, match="was not evaluated"):
-        judge_package(Written(package=bare, outputs={}), None, [], registry, checked=None)  # type: ignore[arg-type]
+        judge_package(Written(package=bare, outputs={}), None, [], None, checked=None)  # type: ignore[arg-type]

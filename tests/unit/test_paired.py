@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -29,6 +30,24 @@ def test_tangos_bounds_are_those_published(gained, lost, n, confidence, lower, u
     found = paired.tango(gained, lost, n, confidence=confidence)
     digits = len(str(lower).partition(".")[2])
     assert (round(found.lower, digits), round(found.upper, digits)) == (lower, upper)
+
+
+def test_mcnemars_mid_p_is_that_published():
+    """The example of Fagerland, Lydersen and Laake (2013), and their rule where both counts are equal."""
+    assert round(paired.mcnemar(1, 7), 4) == 0.0391
+    assert paired.mcnemar(3, 3) == pytest.approx(1 - 0.5 * math.comb(6, 3) / 2**6)
+    assert paired.mcnemar(0, 0) == 1.0
+    assert 0 < paired.mcnemar(400_000, 402_000) < 0.05
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mcnemars_mid_p_counts_the_seen_half(gained, lost):
+    """Summed up in whole numbers: what is less likely on either side, and half of what was seen there."""
+    n, fewer = gained + lost, min(gained, lost)
+    below, seen = sum(math.comb(n, k) for k in range(fewer)), math.comb(n, fewer)
+    exact = Fraction(2 * below + seen, 2**n) if gained != lost else 1 - Fraction(seen, 2 * 2**n)
+    assert paired.mcnemar(gained, lost) == pytest.approx(float(exact) if n else 1.0, abs=1e-12)
+    assert paired.mcnemar(lost, gained) == paired.mcnemar(gained, lost)
 
 
 def likelihood_score(gained, lost, rest, delta):

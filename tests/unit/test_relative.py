@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
@@ -34,7 +36,8 @@ def judged(
     comparing = Comparing(
         package=package, registry=registry, evaluator=evaluator or ClassificationEvaluator(), data=data
     )
-    return comparing.findings([gate, Gate.parse("accuracy >= 0.5")])[gate]
+    (finding,) = comparing.findings([gate, Gate.parse("accuracy >= 0.5")])[gate]
+    return finding
 
 
 def test_where_nothing_is_live_there_is_nothing_to_be_worse_than(
@@ -71,7 +74,7 @@ def test_a_name_that_is_almost_a_known_one_fails(
     comparing = Comparing(
         package=package, registry=registry, evaluator=ClassificationEvaluator(), data=DATA, endpoints=["shadow"]
     )
-    finding = comparing.findings([gate])[gate]
+    (finding,) = comparing.findings([gate])[gate]
     assert not finding.passed
     assert finding.reason.startswith(f"there is no alias or endpoint {written!r}: did you mean {meant!r}?")
 
@@ -81,8 +84,8 @@ def test_an_endpoint_of_the_project_may_be_meant_before_anything_was_deployed_th
 ) -> None:
     given: list[object] = []
 
-    def note(*_: object, **options: object) -> None:
-        given.append(options["endpoints"])
+    def note(*args: Any, **_: object) -> None:
+        given.append(args[3].endpoints)
         raise StoreError("x", remedy="y")
 
     monkeypatch.setattr(pipeline, "judge_package", note)
@@ -121,7 +124,7 @@ def test_answers_that_packaging_has_are_not_asked_for_again(
     comparing = Comparing(
         package=gone, registry=registry, evaluator=ClassificationEvaluator(), data=DATA, outputs=outputs
     )
-    assert "difference -0.5 beyond production" in comparing.findings([gate])[gate].reason
+    assert "difference -0.5 beyond production" in comparing.findings([gate])[gate][0].reason
 
 
 def test_what_is_live_is_no_worse_than_itself(package: mk.ModelPackage, registry: mk.Registry) -> None:
@@ -162,6 +165,36 @@ def test_an_evaluator_that_does_not_compare_fails_the_gate(
     finding = judged(other, registry, "accuracy >= production - 0.01", evaluator=Silent())
     assert not finding.passed
     assert finding.reason == "the evaluator compares no accuracy of two models"
+
+
+def test_a_report_is_told_how_each_metric_differs_from_what_a_gate_was_relative_to(
+    package: mk.ModelPackage, other: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    promote(registry, package.digest)
+    comparing = Comparing(package=other, registry=registry, evaluator=ClassificationEvaluator(), data=DATA)
+    comparing.findings([Gate.parse("accuracy >= 0.5")])
+    assert comparing.tables() == []
+    comparing.findings([Gate.parse("accuracy >= production - 0.01"), Gate.parse("f1 >= production - 0.1")])
+    (table,) = comparing.tables()
+    assert table.title == "Difference from production"
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows.keys() == {"accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"}
+    value, lower, upper, n, *shares, method = rows["accuracy"]
+    assert (value, n, shares, method) == (0.0, 400, [0, 0, 1.0], "tango")
+    assert -0.01 < lower < 0 < upper < 0.01  # type: ignore[operator]
+    assert rows["log_loss"][4:] == (None, None, None, "paired bca")
+
+
+def test_an_evaluator_that_tells_no_differences_leaves_the_table_out(
+    package: mk.ModelPackage, other: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    class Silent(ClassificationEvaluator):
+        differences = Evaluator.differences
+
+    promote(registry, package.digest)
+    comparing = Comparing(package=other, registry=registry, evaluator=Silent(), data=DATA)
+    comparing.findings([Gate.parse("accuracy >= production - 0.01")])
+    assert comparing.tables() == []
 
 
 # --- rows that what is live was trained on --------------------------------------------------------------------------
@@ -215,6 +248,60 @@ def test_where_its_training_rows_are_not_known_the_finding_says_so(
     finding = judged(registry.package(NAME, live), registry, "accuracy >= production - 0.01")
     assert finding.passed
     assert finding.reason.endswith(unknown)
+
+
+def every(package: mk.ModelPackage, registry: mk.Registry, text: str, data: Dataset, **policy: Any) -> list[Finding]:
+    gate = Gate.parse(text, **policy)
+    comparing = Comparing(package=package, registry=registry, evaluator=ClassificationEvaluator(), data=data)
+    return [*comparing.findings([gate])[gate]]
+
+
+@pytest.mark.usefixtures("live")
+def test_every_slice_is_compared_that_has_enough_rows_left(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    parts = ["a"] * 55 + ["b"] * 170 + ["c"] * 170 + ["d"] * 5
+    sliced = Dataset(columns={**DATA.columns, "part": parts}, target=DATA.target, slices=("part",))
+    text = "accuracy[part=*] >= production - 0.02"
+    b, c, rest = every(package, registry, text, sliced)
+    assert (b.gate, b.passed, b.n) == ("accuracy[part=b] >= production - 0.02", True, 170)
+    assert c == replace(b, gate="accuracy[part=c] >= production - 0.02")
+    assert rest.reason == "not judged: 2 slices have fewer than 50 rows for it: part=a (43), part=d (5)"
+    assert (rest.passed, rest.judged) == (True, False)
+    a, *_ = every(package, registry, text, sliced, smallest_slice=40)
+    assert a.reason.endswith("compared on 43 of 55 rows: production was trained on 12")
+    (none,) = every(package, registry, text, sliced, smallest_slice=400)
+    assert not none.passed
+    for wrong in ("acuracy[part=*] >= production", "accuracy[pat=*] >= production"):
+        (only,) = every(package, registry, wrong, sliced)
+        assert not only.passed
+        assert only.reason.startswith("the evaluator compares no ")
+
+
+def test_a_slice_that_became_worse_fails_though_the_whole_became_better(
+    package: mk.ModelPackage, other: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    promote(registry, package.digest)
+    parts = ["a"] * 100 + ["b"] * 300
+    wrong = {"Positive": "Negative", "Negative": "Positive"}
+    # The labels are such that what is live is right on slice a and wrong on b; the new model is the other way round.
+    labels = [label if part == "a" else wrong[label] for label, part in zip(DATA.labels, parts, strict=True)]
+    sliced = Dataset.from_frame(TEXTS, labels)
+    sliced = Dataset(columns={**sliced.columns, "part": parts}, target=sliced.target, slices=("part",))
+    outputs = {"prediction": [wrong[label] for label in DATA.labels]}
+    gates = [Gate.parse("accuracy >= production - 0.03"), Gate.parse("accuracy[part=*] >= production - 0.03")]
+    comparing = Comparing(
+        package=other, registry=registry, evaluator=ClassificationEvaluator(), data=sliced, outputs=outputs
+    )
+    found = comparing.findings(gates)
+    assert [one.passed for one in found[gates[0]]] == [True]
+    assert [one.passed for one in found[gates[1]]] == [False, True]
+    assert found[gates[1]][0].gate == "accuracy[part=a] >= production - 0.03"
+
+
+def test_where_nothing_is_live_a_gate_on_every_slice_has_one_finding(
+    package: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    finding = judged(package, registry, "accuracy[part=*] >= production - 0.03")
+    assert (finding.passed, finding.reason) == (True, "nothing is live under 'production' yet")
 
 
 @pytest.mark.usefixtures("live")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlopskit.builtin.measuring import Measured, difference, estimates
+from mlopskit.builtin.measuring import Measured, differences, estimates
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, unknown
@@ -67,7 +67,12 @@ class MeasuringEvaluator(Evaluator):
         if rows is None:
             return None
         first, second = (self.measure(one, data).take(_numbers(rows)) for one in (model, other))
-        return difference(metric, slice, first, second, confidence=self.confidence)
+        return next(differences(slice, first, second, confidence=self.confidence, only=metric), None)
+
+    def differences(self, model: Scorer, other: Scorer, data: Dataset, /) -> Sequence[Estimate]:
+        """Return by how much each metric of a model exceeds another one's on the same rows."""
+        first, second = (self.measure(one, data) for one in (model, other))
+        return [*differences("", first, second, confidence=self.confidence)]
 
     def groups_of(self, data: Dataset, /) -> NDArray[np.intp] | None:
         """Return a number for each row's group, None without groups."""

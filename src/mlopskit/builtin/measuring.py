@@ -128,7 +128,7 @@ def estimate(
 ) -> Estimate:
     """Return an estimate whose bounds say no more than n rows can prove."""
     if bounds is None or not n:
-        return Estimate(metric=metric, value=0.0, lower=None, upper=None, n=0, method=method, slice=slice)
+        return _undefined(metric, slice, n, method)
     if not unit and n < fewest:
         reason = f"the bounds of {metric} need at least {fewest} rows"
         return Estimate(
@@ -138,6 +138,11 @@ def estimate(
     return Estimate(
         metric=metric, value=kept.value, lower=kept.lower, upper=kept.upper, n=n, method=method, slice=slice
     )
+
+
+def _undefined(metric: str, slice: str, n: int, method: str) -> Estimate:
+    reason = f"{metric} is not defined on these {n} rows" if n else ""
+    return Estimate(metric=metric, value=0.0, lower=None, upper=None, n=0, method=method, slice=slice, reason=reason)
 
 
 def _light(found: Estimate, tail: Array) -> Estimate:
@@ -194,35 +199,65 @@ def _independent(measured: Measured, n: int) -> int:
     return n if measured.groups is None else min(n, len(np.unique(measured.groups)))
 
 
-def difference(name: str, slice: str, first: Measured, second: Measured, /, *, confidence: float) -> Estimate | None:
-    """Return by how much a metric of the first model exceeds the second's on the same rows; None if it is not there."""
-    if name == AREA:
-        return _area_difference(slice, first, second, confidence)
-    metric = next((one for one in first.metrics if one.name == name), None)
-    other = next((one for one in second.metrics if one.name == name), None)
-    if metric is None or other is None:
-        return None
-    if metric.hit and first.groups is None and np.array_equal(first.columns[metric.base], second.columns[metric.base]):
-        counted = first.columns[metric.base] > 0
-        right, live = first.columns[metric.hit][counted], second.columns[metric.hit][counted]
-        gained, lost = int((right > live).sum()), int((right < live).sum())
-        bounds = paired.tango(gained, lost, len(right), confidence=confidence)
-        rates = {"gained": gained, "lost": lost}
-        return _difference(name, slice, bounds, len(right), "tango", rates)
-    n = _independent(first, min(first.rows_of(metric), second.rows_of(other)))
-    if not len(first.columns[ROWS]):
-        return _difference(name, slice, None, 0, "paired bca")
-    width = len(first.columns)
-    formulas = first.of_sums(metric), second.of_sums(other)
-    (found,) = bootstrap.of_sums(
-        np.hstack([first.matrix, second.matrix]),
-        [lambda sums: formulas[0](sums[..., :width]) - formulas[1](sums[..., width:])],
-        groups=first.groups,
-        careful=[not metric.unit],
-        confidence=confidence,
+def differences(
+    slice: str, first: Measured, second: Measured, /, *, confidence: float, only: str | None = None
+) -> Iterator[Estimate]:
+    """Yield by how much each metric of the first model, or one, exceeds the second's on the same rows."""
+    others = {one.name: one for one in second.metrics}
+    both = [(one, others[one.name]) for one in first.metrics if one.name in others and only in (None, one.name)]
+    exact = [metric for metric, _ in both if _is_exact(metric, first, second)]
+    for metric in exact:
+        yield _share_difference(metric, slice, first, second, confidence)
+    if only in (None, AREA):
+        area = _area_difference(slice, first, second, confidence)
+        if area is not None:
+            yield area
+    rest = [pair for pair in both if pair[0] not in exact]
+    if rest:
+        yield from _drawn_differences(rest, slice, first, second, confidence)
+
+
+def _is_exact(metric: Metric, first: Measured, second: Measured) -> bool:
+    """Say whether a metric is a share of the same rows for both models."""
+    return (
+        bool(metric.hit)
+        and first.groups is None
+        and np.array_equal(first.columns[metric.base], second.columns[metric.base])
     )
-    judged = bounded_difference(name, slice, found, n, unit=metric.unit)
-    return _light(judged, first.columns[metric.tail] - second.columns[metric.tail]) if metric.tail else judged
+
+
+def _share_difference(metric: Metric, slice: str, first: Measured, second: Measured, confidence: float) -> Estimate:
+    counted = first.columns[metric.base] > 0
+    right, live = first.columns[metric.hit][counted], second.columns[metric.hit][counted]
+    gained, lost = int((right > live).sum()), int((right < live).sum())
+    bounds = paired.tango(gained, lost, len(right), confidence=confidence)
+    return _difference(metric.name, slice, bounds, len(right), "tango", {"gained": gained, "lost": lost})
+
+
+def _drawn_differences(
+    both: Sequence[tuple[Metric, Metric]], slice: str, first: Measured, second: Measured, confidence: float
+) -> Iterator[Estimate]:
+    drawn: Sequence[Bounds | None] = [None] * len(both)
+    if len(first.columns[ROWS]):
+        width = len(first.columns)
+        drawn = bootstrap.of_sums(
+            np.hstack([first.matrix, second.matrix]),
+            [_subtracted(first.of_sums(one), second.of_sums(other), width) for one, other in both],
+            groups=first.groups,
+            careful=[not one.unit for one, _ in both],
+            confidence=confidence,
+        )
+    for (metric, other), bounds in zip(both, drawn, strict=True):
+        n = _independent(first, min(first.rows_of(metric), second.rows_of(other)))
+        judged = bounded_difference(metric.name, slice, bounds, n, unit=metric.unit)
+        if metric.tail:
+            judged = _light(judged, first.columns[metric.tail] - second.columns[metric.tail])
+        yield judged
+
+
+def _subtracted(own: OfSums, live: OfSums, width: int) -> OfSums:
+    """Return a difference as a function of sums: those of the first model's `width` columns, then the second's."""
+    return lambda sums: own(sums[..., :width]) - live(sums[..., width:])
 
 
 def bounded_difference(name: str, slice: str, bounds: Bounds | None, n: int, /, *, unit: bool) -> Estimate:
@@ -251,7 +286,7 @@ def _difference(
     name: str, slice: str, bounds: Bounds | None, n: int, method: str, counts: Mapping[str, int] | None = None
 ) -> Estimate:
     if bounds is None or not n:
-        return Estimate(metric=name, value=0.0, lower=None, upper=None, n=0, method=method, slice=slice)
+        return _undefined(name, slice, n, method)
     return Estimate(
         metric=name, value=bounds.value, lower=bounds.lower, upper=bounds.upper, n=n, method=method, slice=slice,
         counts=dict(counts or {}),

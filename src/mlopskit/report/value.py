@@ -41,9 +41,7 @@ class Report:
 
     def gates(self) -> Table:
         """Return each gate with what was found."""
-        found = self.verdict.findings if self.verdict else ()
-        rows = [(one.gate, one.passed, one.reached, one.n, one.reason) for one in found]
-        return Table(("gate", "passed", "reached", "rows", "reason"), rows)
+        return self.verdict.table() if self.verdict else Table(("gate", "passed", "reached", "rows", "reason"), ())
 
     def metrics(self) -> Table:
         """Return the figures of all rows, beside those of what is live where it was judged on the same rows."""

@@ -273,6 +273,7 @@ def test_the_difference_is_that_of_the_values(metric, method):
     assert found.lower < found.value < found.upper
     back = evaluator.compare(worse, better, data, metric=metric, slice="")
     assert back.lower == pytest.approx(-found.upper, abs=0.02)
+    assert found in evaluator.differences(better, worse, data)
 
 
 def test_what_was_not_measured_is_not_compared():
