@@ -15,6 +15,7 @@ from mlopskit.data import Dataset, overlap
 from mlopskit.datareport import DataFinding, DataReport, Severity, shown
 from mlopskit.errors import MlopskitError, unknown
 from mlopskit.runtime.profile import types_of
+from mlopskit.targetlike import are_classes, target_like
 
 # What a project may take on purpose, by [data] allow.
 ALLOWABLE = ("drift", "leakage")
@@ -22,8 +23,6 @@ ALLOWABLE = ("drift", "leakage")
 _NAMED = 100
 # Fewer test rows than this prove little: 30 right ones have the lower bound 0.05 ** (1 / 30) = 0.905.
 _FEW = 30
-# An integer target with more values than this is a quantity, not a class.
-_MOST_CLASSES = 20
 _MOST_CATEGORIES = 50
 _WIDENED = {("integer", "number")}
 # A number as text, with a decimal comma or without: 1,5 and 1.234,5 and 7.
@@ -74,6 +73,8 @@ def check(
         found += _classes(train, test) if labelled else []
         found += [*_sizes(train, test), *_twins(sides if labelled else sides[1:]), *_leaks(train, test, shared)]
         found += [*_missing(train, test), *_unseen(train, test)]
+        if labelled and not any(one.severity == "refuse" for one in found):  # that is mended first
+            found += target_like(train, test)
     findings = tuple(replace(one, severity="warn") if one.check in allow else one for one in found)
     return DataReport(findings=findings, train=len(train), test=len(test), shared=tuple(shared))
 
@@ -180,7 +181,7 @@ def _classes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
                 reason=f"all training rows have the same {name!r}: {labels[0]!r}",
                 remedy="Give rows of at least two classes.",
             )
-        elif _are_classes(labels):
+        elif are_classes(labels):
             yield from _rare(train, test, name, counts)
 
 
@@ -202,11 +203,6 @@ def _rare(train: Dataset, test: Dataset, name: str, counts: Counter[Any]) -> Ite
                 remedy="Give more rows of these classes, or leave them out.",
                 rows=_places([side], rows),
             )
-
-
-def _are_classes(labels: Sequence[Any]) -> bool:
-    kinds = {type(label) for label in labels}
-    return float not in kinds and (int not in kinds or len(set(labels)) <= _MOST_CLASSES)
 
 
 def _sizes(train: Dataset, test: Dataset) -> Iterator[DataFinding]:
@@ -243,7 +239,7 @@ def _twins(sides: Sequence[Named]) -> Iterator[DataFinding]:
             seen.add((key, label))
     remedy = "Leave them out unless they are meant."
     yield from _repeated("duplicates", duplicates, sides, "repeat an earlier row", remedy)
-    if all(_are_classes([*chain.from_iterable(data.label_columns().values())]) for _, data in sides):
+    if all(are_classes([*chain.from_iterable(data.label_columns().values())]) for _, data in sides):
         what = "have the inputs of an earlier row and another target"
         remedy = "Correct the targets, or add a column that tells the rows apart."
         yield from _repeated("conflicts", conflicts, sides, what, remedy)
