@@ -72,6 +72,7 @@ class Parts:
             cases=self._cases,
             endpoints=[*table.endpoint],
             row_hashes=table.data.row_hashes,
+            importance=table.evaluate.importance,
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,
             progress=progress,
@@ -131,9 +132,6 @@ class Parts:
         )
         options = {"endpoints": [*self.config.endpoint], "trust_code": self.config.trust_code}
         return judge_again(package, recipe, self._gates(), registry, **options)
-
-    def _gates(self) -> list[Gate]:
-        return [Gate.parse(text) for text in self.config.evaluate.gates]
 
     def selftest(self, progress: Progress) -> SelfTest:
         """Return what the gates say of models that are bad on purpose; nothing is kept.

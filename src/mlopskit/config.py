@@ -62,6 +62,7 @@ class EvaluateTable:
     slices: Sequence[str] = ()
     smallest_slice: int = 50
     small_slices: Literal["show", "fail"] = "show"
+    importance: bool = False
     tests: str | None = None
     evaluator: str | None = None
 

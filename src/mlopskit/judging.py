@@ -93,7 +93,8 @@ def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /
     """
     test = comparing.data
     shown = comparing.evaluator.evidence(Answered(test.input_columns(), written.outputs), test)
-    return dataclasses.replace(shown, tables=[*comparing.tables(), *shown.tables, summary(train, test)])
+    worth = [written.importance] if written.importance else []
+    return dataclasses.replace(shown, tables=[*comparing.tables(), *shown.tables, *worth, summary(train, test)])
 
 
 @dataclass(frozen=True, kw_only=True)

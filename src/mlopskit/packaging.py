@@ -18,6 +18,7 @@ from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
 from mlopskit.evaluator import Evaluator
 from mlopskit.format import Format
+from mlopskit.importance import importance
 from mlopskit.modelcard import model_card
 from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
 from mlopskit.recipe import Recipe
@@ -26,6 +27,7 @@ from mlopskit.runtime.names import check_name
 from mlopskit.runtime.package import FORMAT_VERSION, MANIFEST
 from mlopskit.runtime.schema import Columns
 from mlopskit.runtime.scoring import rows_of
+from mlopskit.tables import Table
 
 # The form that every other is held to.
 REFERENCE = "skops"
@@ -38,10 +40,11 @@ def reference_process() -> AbstractContextManager[isolated.IsolatedModel]:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """A package that was just written, and what it answers to the test rows."""
+    """A package that was just written, what it answers to the test rows, and what its inputs are worth, if asked."""
 
     package: ModelPackage
     outputs: Columns
+    importance: Table | None = None
 
 
 def write(recipe: Recipe, folder: Path, /, *, process: isolated.IsolatedModel | None = None) -> Written:
@@ -92,7 +95,7 @@ class _Packaging:
         models, refusals = self._save(schema)
         draft = self._manifest(task, schema, models, {"golden": None, "evaluation": None, "refusals": refusals})
         digest = self._seal(draft)
-        outputs, evaluation, rows = self._reopened(digest, models, schema, task)
+        outputs, evaluation, rows, worth = self._reopened(digest, models, schema, task)
         models, refusals = self._faithful(models, refusals, digest, outputs, schema, task)
         (self.folder / "golden.jsonl").write_bytes(golden.dump(rows))
         (self.folder / "evaluation.json").write_bytes(canonical.dumps(evaluation.as_table()))
@@ -101,7 +104,7 @@ class _Packaging:
         final = self._manifest(task, schema, models, about)
         (self.folder / "README.md").write_text(model_card(final, evaluation), encoding="utf-8")
         package = ModelPackage.open(self.folder, digest=self._seal({**final, "files": self._files()}))
-        return Written(package=package, outputs=outputs)
+        return Written(package=package, outputs=outputs, importance=worth)
 
     def _save(self, schema: Schema) -> tuple[list[StoredModel], dict[str, list[str]]]:
         frame = estimators.frame_of(self.recipe.model, schema.inputs)
@@ -121,7 +124,7 @@ class _Packaging:
 
     def _reopened(
         self, digest: str, models: Sequence[StoredModel], schema: Schema, task: str
-    ) -> tuple[Columns, Evaluation, list[GoldenRow]]:
+    ) -> tuple[Columns, Evaluation, list[GoldenRow], Table | None]:
         """Evaluate the reference form and answer the golden rows with it, in one fresh process."""
         model = self.process
         reference = next(stored for stored in models if stored.format == REFERENCE)
@@ -133,7 +136,8 @@ class _Packaging:
         evaluation = self._evaluator(task).evaluate(scorer, self.recipe.test)
         if self.recipe.cases is not None:
             evaluation = dataclasses.replace(evaluation, failures=behaviour.run(self.recipe.cases, model))
-        return outputs, evaluation, self._golden(model, outputs)
+        worth = importance(model, self.recipe.test, labels=answers_labels(task)) if self.recipe.importance else None
+        return outputs, evaluation, self._golden(model, outputs), worth
 
     def _opened(
         self, process: isolated.IsolatedModel, digest: str, stored: StoredModel, schema: Schema
@@ -198,9 +202,7 @@ class _Packaging:
         )
 
     def _evaluator(self, task: str) -> Evaluator:
-        if self.recipe.evaluator is not None:
-            return self.recipe.evaluator
-        return evaluator_for(task)
+        return self.recipe.evaluator or evaluator_for(task)
 
     def _scale(self, task: str) -> Scale:
         if answers_labels(task):

@@ -96,6 +96,7 @@ class Pipeline:
     cases: Callable[[], behaviour.Cases | None] = lambda: None
     endpoints: Sequence[str] = ()
     row_hashes: bool = True
+    importance: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict)
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
@@ -155,6 +156,7 @@ class Pipeline:
             formats=self.formats,
             golden=self.golden(),
             cases=self.cases(),
+            importance=self.importance,
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):

@@ -28,7 +28,7 @@ class Recipe:
     """All that a package is made of. The same recipe in the same environment gives the same digest.
 
     `formats` are the forms to store; None means every installed one that can hold the model exactly. `provenance`
-    holds what is recorded of data, code and settings.
+    holds what is recorded of data, code and settings; `importance` asks what each input is worth, for a report.
     """
 
     name: str
@@ -39,4 +39,5 @@ class Recipe:
     formats: Sequence[str] | None = None
     golden: GoldenSpec = field(default_factory=GoldenSpec)
     cases: Cases | None = None
+    importance: bool = False
     provenance: Mapping[str, Any] = field(default_factory=dict)

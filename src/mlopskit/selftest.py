@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlopskit import behaviour, packaging
+from mlopskit import behaviour, everyslice, packaging
 from mlopskit.badmodels import FLIPPED, BadModel, Workshop
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, MlopskitError, RowError
 from mlopskit.evaluation import Evaluation
-from mlopskit.evaluator import Evaluator
-from mlopskit.gates import Finding, Gate, Relative, judge
+from mlopskit.evaluator import Evaluator, slices_of
+from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.relative import Answered
 from mlopskit.runtime.scoring import Model, Scorer
 from mlopskit.tables import Table, plain
@@ -146,7 +146,7 @@ class Trying:
             cases=self.cases,
         )
         own = bench.evaluated(good, behaviour.run(self.cases or (), good))
-        itself = [one.gate for one in judge([gate for gate in judged if not _relative(gate)], own) if not one.passed]
+        itself = _refusing({gate: gate.findings(own) for gate in judged if not _relative(gate)}, own)
         tried = [bench.tried(model) for model in self.workshop.bad(good)]
         flipped = next((evaluation for trial, evaluation in tried if trial.model == FLIPPED), None)
         return SelfTest(
@@ -173,12 +173,13 @@ class _Bench:
             return Trial(model=model.name, note=model.reason.removesuffix(".")), None
         try:
             evaluation = self.evaluated(model.scorer, self._failures(model.scorer))
-            findings = judge(self.gates, evaluation, self._compared(model.scorer))
+            compared = self._compared(model.scorer)
+            found = {gate: compared.get(gate) or gate.findings(evaluation) for gate in self.gates}
         except RowError as error:
             return Trial(model=model.name, note=f"the schema refuses it. {error.message.removesuffix('.')}"), None
         except MlopskitError as error:
             return Trial(model=model.name, note=f"it cannot be judged. {error.message.removesuffix('.')}"), None
-        return Trial(model=model.name, refused_by=tuple(one.gate for one in findings if not one.passed)), evaluation
+        return Trial(model=model.name, refused_by=tuple(_refusing(found, evaluation))), evaluation
 
     def evaluated(self, scorer: Scorer, failures: tuple[str, ...]) -> Evaluation:
         evaluation = self.evaluator.evaluate(self._answered(scorer), self.test)
@@ -194,18 +195,31 @@ class _Bench:
         inputs = self.test.input_columns()
         return Answered(inputs, scorer.score(inputs))
 
-    def _compared(self, scorer: Scorer) -> Mapping[Gate, Finding]:
+    def _compared(self, scorer: Scorer) -> Mapping[Gate, Sequence[Finding]]:
         relative = [gate for gate in self.gates if _relative(gate)]
         if not relative:
             return {}
         sides = self._answered(scorer), self._answered(self.good)
-        return {gate: self._difference(gate, *sides) for gate in relative}
+        return {gate: self._differences(gate, *sides) for gate in relative}
+
+    def _differences(self, gate: Gate, bad: Answered, good: Answered) -> Sequence[Finding]:
+        column = everyslice.column_of(gate.slice)
+        if column is None:
+            return [self._difference(gate, bad, good)]
+        rows = {name: len(numbers) for name, numbers in slices_of(self.test) if name.startswith(f"{column}=")}
+        return everyslice.findings(gate, rows, lambda one: self._difference(one, bad, good))
 
     def _difference(self, gate: Gate, bad: Answered, good: Answered) -> Finding:
         found = self.evaluator.compare(bad, good, self.test, metric=gate.metric, slice=gate.slice)
         if found is None:
             return gate.finding(f"the evaluator compares no {gate.metric} of two models")
         return gate.judge_difference(found, "the model itself")
+
+
+def _refusing(found: Mapping[Gate, Sequence[Finding]], evaluation: Evaluation) -> list[str]:
+    """Return the gates, as they are written, that refuse a model, and the behavioural tests if one failed."""
+    gates = [str(gate) for gate, findings in found.items() if not all(one.passed for one in findings)]
+    return [*gates, *([BEHAVIOUR] if evaluation.failures else [])]
 
 
 def _relative(gate: Gate) -> bool:
