@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
     from mlopskit.data import Dataset
     from mlopskit.deployer import Deployer
+    from mlopskit.deploying import deploy
     from mlopskit.difference import Change, Difference
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mlopskit.hookspecs import hookimpl
     from mlopskit.loading import LoadedModel, load
     from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
-    from mlopskit.project import Project, deploy
+    from mlopskit.project import Project
     from mlopskit.recipe import GoldenSpec
     from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
     from mlopskit.registry import Registry
@@ -89,7 +90,7 @@ _HOME = {
     "Table": "tables",
     "Trainer": "trainer",
     "Verdict": "gates",
-    "deploy": "project",
+    "deploy": "deploying",
     "hookimpl": "hookspecs",
     "load": "loading",
     "package": "fitted",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mlopskit.gates import Verdict
 from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
-from mlopskit.registry import Registry, home, resolve_place
+from mlopskit.registry import Registry, resolve_place
 from mlopskit.relative import live_digest
 from mlopskit.report import Report
 from mlopskit.reproduction import Reproduction, reproduce
@@ -279,43 +279,3 @@ class Project:
     def _deployer(self, options: Mapping[str, Any], *, where: str) -> Deployer:
         """Return the deployer of these options; it trusts whom the project trusts."""
         return trusting(deployer_from(options, root=self.root, where=where), self.config.trust_code)
-
-
-def deploy(
-    package: ModelPackage,
-    to: str | Deployer,
-    /,
-    *,
-    registry: Registry | str | Path | None = None,
-    why: str = "",
-    override: str | None = None,
-    trust_code: Sequence[str] = (),
-    progress: Progress = quiet,
-) -> Deployment:
-    """Deploy a package to an endpoint of the project here, or with a deployer; verified before and after the switch.
-
-    `registry` holds the verdict and gets the record: the project's, or `.mlopskit/registry` here. `override` is the
-    reason to deploy a package without a passing verdict. `trust_code` are the digests of packages from elsewhere that
-    may run code of their own; to an endpoint of the project, those of mlopskit.toml may too.
-
-    Raises:
-        RefusedError: no passing verdict, or the deployed thing answered otherwise; what was live stays live.
-    """
-    trust_code = [trust_code] if isinstance(trust_code, str) else trust_code
-    if isinstance(to, str):
-        project = Project()
-        deployer, endpoint, default = project.deployer(to), to, project.registry
-        trust_code = [*trust_code, *project.config.trust_code]
-    else:
-        deployer, endpoint, default = to, endpoint_of(to), home()
-    chosen = default if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
-    return Deploying(
-        package=package,
-        deployer=trusting(deployer, trust_code),
-        registry=chosen,
-        endpoint=endpoint,
-        why=why,
-        override=override,
-        trust_code=trust_code,
-        progress=progress,
-    ).run()
