@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 Value = str | int | float | bool | None
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_MARKUP = re.compile(r"([\\`*\[\]|~])")
 _NARROW = 8  # below this nothing is readable
 _ENDLESS = 1 << 20
 # What a notebook shows: it keeps all of it in its file.
@@ -47,10 +48,10 @@ class Table:
         return "\n".join([self.title, *lines] if self.title else lines)
 
     def markdown(self) -> str:
-        """Return the table in GitHub's Markdown."""
-        head = [_row(self.columns), _row(["---"] * len(self.columns))]
+        """Return the table in GitHub's Markdown; a cell is no markup, no link, no picture and no mention there."""
+        head = [_row([_escape(plain(column)) for column in self.columns]), _row(["---"] * len(self.columns))]
         lines = [*head, *[_row([_escape(plain(cell)) for cell in row]) for row in self.rows]]
-        return "\n".join([f"**{_escape(self.title)}**", "", *lines] if self.title else lines)
+        return "\n".join([f"**{_escape(plain(self.title))}**", "", *lines] if self.title else lines)
 
     def html(self, *, most: int | None = None) -> str:
         """Return the table as HTML, every cell escaped; of more than `most` rows, their number stands below.
@@ -133,4 +134,6 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(text, quote=False).replace("|", "\\|")
+    # A mention would call somebody, a link or picture lead elsewhere; entities are no markup in any place.
+    marked = _MARKUP.sub(r"\\\1", text)
+    return html.escape(marked, quote=False).replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import html
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -76,3 +78,51 @@ def test_a_digest_is_shown_by_its_beginning() -> None:
     table = Table(("package",), [(digest,)])
     assert table.text(width=200).splitlines()[1] == digest[:19]
     assert digest in table.json()
+
+
+PAYLOADS = [
+    "[x](javascript:alert(1))",
+    "[x](https://example.invalid)",
+    "![x](https://example.invalid/beacon.png)",
+    "[x][ref]",
+    "<https://example.invalid>",
+    "https://example.invalid/?q=1",
+    "www.example.invalid",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "`code` and ``code``",
+    "**bold** *thin* ~~gone~~",
+    "a | b | c",
+    "back\\slash \\| and \\[x](y)",
+    "ends with \\",
+    "# heading\n\n- item",
+    "&lt;script&gt; &amp; &#60;",
+    "@somebody and #1",
+    "[x]: https://example.invalid",
+    "a\u202eb\0c",
+    "$x$ and $$y$$",
+]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_in_markdown_a_cell_is_text_and_nothing_else(payload: str) -> None:
+    from markdown_it import MarkdownIt
+
+    rendered = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(Table((payload, "b"), [(payload, 1)], title=payload).markdown())
+    )
+    tags = set(re.findall(r"<(/?[a-z0-9]+)", rendered)) - {"p", "/p", "strong", "/strong"}
+    assert {tag.strip("/") for tag in tags} == {"table", "thead", "tbody", "tr", "th", "td"}
+    assert rendered.count("<td") == rendered.count("<th>") + rendered.count("<th ") == 2
+    cell = re.findall(r"<td[^>]*>(.*?)</td>", rendered, re.DOTALL)[0]
+    assert html.unescape(cell).strip() == plain(payload).strip()
+
+
+def test_in_markdown_nobody_is_mentioned_and_no_address_is_a_link() -> None:
+    text = Table(("a",), [("@somebody https://example.invalid www.example.invalid",)]).markdown()
+    assert "@" not in text
+    assert "://" not in text
+    assert "www." not in text
