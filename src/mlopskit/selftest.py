@@ -42,7 +42,8 @@ class Trial:
 class SelfTest:
     """What each gate said of each bad model. It passes if every one that counts was refused by at least one gate.
 
-    `unjudged` are gates on what is measured of a package; `itself` are those that refuse the model as it is, too.
+    `unjudged` are gates on what is measured of a package. `itself` are those that refuse the model as it is, too, and
+    therefore tell nothing apart: what they refuse does not count.
     """
 
     rows: int
@@ -59,7 +60,7 @@ class SelfTest:
     @property
     def let_through(self) -> tuple[Trial, ...]:
         """The trials of bad models that no gate refused."""
-        return tuple(trial for trial in self.counted if not trial.refused_by)
+        return tuple(trial for trial in self.counted if not self._refusing(trial))
 
     @property
     def passed(self) -> bool:
@@ -68,12 +69,12 @@ class SelfTest:
 
     def without(self, gate: str, /) -> list[str]:
         """Return the bad models that would pass without this gate: those that it alone refused."""
-        return [trial.model for trial in self.counted if set(trial.refused_by) == {gate}]
+        return [trial.model for trial in self.counted if self._refusing(trial) == {gate}]
 
     @property
     def redundant(self) -> list[str]:
         """The gates without which every bad model that is refused still would be."""
-        return [gate for gate in self.gates if not self.without(gate)]
+        return [gate for gate in self.gates if not self.without(gate) and gate not in self.itself]
 
     def table(self) -> Table:
         """Return what each gate said of each bad model."""
@@ -81,7 +82,8 @@ class SelfTest:
         for gate in self.gates:
             cells = ["refused" if gate in trial.refused_by else "-" for trial in self.counted]
             passing = len(self.without(gate))
-            rows.append((gate, *cells, f"{passing} pass" if passing else "redundant"))
+            left = f"{passing} pass" if passing else "does not count" if gate in self.itself else "redundant"
+            rows.append((gate, *cells, left))
         return Table(("gate", *[trial.model for trial in self.counted], "if deleted"), rows)
 
     def text(self) -> str:
@@ -90,7 +92,7 @@ class SelfTest:
         lines += [f"Without {gate!r}, these pass: {', '.join(self.without(gate))}." for gate in self._needed]
         lines += [f"Redundant: {gate!r} refuses {self._others(gate)}." for gate in self.redundant]
         lines += [f"Not judged here: {gate!r} is measured of a package." for gate in self.unjudged]
-        lines += [f"The model itself is refused by {gate!r}, which then tells little." for gate in self.itself]
+        lines += [f"Does not count: {gate!r} refuses the model itself, too." for gate in self.itself]
         lines += [f"Counted apart: {trial.model}: {trial.note}." for trial in self.trials if trial.note]
         lines += [f"Passes all gates: {trial.model}. {self._advice(trial)}" for trial in self.let_through]
         refused = len(self.counted) - len(self.let_through)
@@ -102,6 +104,9 @@ class SelfTest:
         lists: dict[str, Any] = {"trials": [vars(trial) for trial in self.trials], "redundant": self.redundant}
         needed = {gate: self.without(gate) for gate in self._needed}
         return {**vars(self), **lists, "lets_through_if_deleted": needed, "passed": self.passed}
+
+    def _refusing(self, trial: Trial) -> set[str]:
+        return {*trial.refused_by} - {*self.itself}
 
     @property
     def _needed(self) -> list[str]:
@@ -154,7 +159,7 @@ class Trying:
             gates=(*map(str, judged), *([BEHAVIOUR] if self.cases else [])),
             unjudged=tuple(str(gate) for gate in dict.fromkeys(self.gates) if _measured(gate)),
             itself=tuple(itself),
-            trials=tuple(_concluded(trial, evaluation, own, flipped) for trial, evaluation in tried),
+            trials=tuple(_concluded(trial, evaluation, own, flipped, itself) for trial, evaluation in tried),
         )
 
 
@@ -230,9 +235,11 @@ def _measured(gate: Gate) -> bool:
     return gate.metric == SIZE or LATENCY.fullmatch(gate.metric) is not None
 
 
-def _concluded(trial: Trial, bad: Evaluation | None, own: Evaluation, flipped: Evaluation | None) -> Trial:
+def _concluded(
+    trial: Trial, bad: Evaluation | None, own: Evaluation, flipped: Evaluation | None, itself: Sequence[str] = ()
+) -> Trial:
     """Return a trial with what is to be said of a model that passed: that it is no worse, or which gate is missing."""
-    if trial.refused_by or bad is None or flipped is None:
+    if {*trial.refused_by} - {*itself} or bad is None or flipped is None:
         return trial
     pairs = [_Pair.of(one.metric, own, bad, flipped) for one in own.estimates if not one.slice]
     known = [pair for pair in pairs if pair is not None]

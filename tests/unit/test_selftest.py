@@ -112,10 +112,15 @@ def test_a_comparison_the_wrong_way_round_is_found_out() -> None:
     assert of(right, "flipped labels").refused_by == ("accuracy >= production - 0.01",)
 
 
-def test_a_gate_that_refuses_the_model_itself_is_named() -> None:
-    found = trying("accuracy >= 0.999")
-    assert found.itself == ("accuracy >= 0.999",)
-    assert "The model itself is refused by 'accuracy >= 0.999'" in found.text()
+def test_a_gate_that_refuses_the_model_itself_does_not_count() -> None:
+    found = trying("acuracy >= 0.8")
+    assert found.itself == ("acuracy >= 0.8",)
+    assert "Does not count: 'acuracy >= 0.8' refuses the model itself, too." in found.text()
+    assert found.table().rows[0][-1] == "does not count"
+    assert not found.redundant
+    assert not found.passed
+    assert of(found, "flipped labels") in found.let_through
+    assert of(found, "flipped labels").missing
 
 
 def evaluation(value: float, lower: float) -> mk.Evaluation:

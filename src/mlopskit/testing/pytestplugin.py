@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that say which project and which package."""
     group = parser.getgroup("mlopskit", "tests of a model")
     group.addoption(
-        "--mlopskit-project", metavar="FILE", help="The project's file; by default rootdir's mlopskit.toml."
+        "--mlopskit-project", metavar="FILE", help="The project's file; by default the mlopskit.toml here or above."
     )
     group.addoption("--mlopskit-package", metavar="REF", help="The package to test; by default that of the last run.")
 
@@ -32,8 +32,9 @@ def _project(pytestconfig: pytest.Config) -> Project:
     from mlopskit.config import FILE
     from mlopskit.project import Project
 
-    given = pytestconfig.getoption("--mlopskit-project")
-    file = pytestconfig.invocation_params.dir / given if given else pytestconfig.rootpath / FILE
+    given, here = pytestconfig.getoption("--mlopskit-project"), pytestconfig.invocation_params.dir
+    above = (folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file())
+    file = here / given if given else next(above, pytestconfig.rootpath / FILE)
     with _told():
         return Project(file)
 
@@ -81,4 +82,4 @@ def _told() -> Iterator[None]:
     try:
         yield
     except MlopskitError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -92,6 +92,13 @@ def test(package):
     assert code == 0, said
 
 
+def test_the_project_is_found_from_a_folder_below(fresh_project: Path) -> None:
+    suite = "def test(mlopskit_project):\n    assert mlopskit_project.name == 'mood'\n"
+    (fresh_project / "below").mkdir()
+    code, said = run(fresh_project / "below", suite=suite)
+    assert code == 0, said
+
+
 def test_where_nothing_is_live_what_compares_is_skipped(fresh_project: Path) -> None:
     code, said = run(fresh_project, "-rs", suite="def test(production):\n    pass\n")
     assert code == 0, said
@@ -111,6 +118,7 @@ def test_what_is_wrong_is_said_with_its_remedy(fresh_project: Path, arguments: t
     assert message in said
     assert "mlopskit run" in said or "mlopskit init" in said
     assert "Traceback" not in said
+    assert "another exception" not in said
 
 
 def test_collecting_without_a_use_imports_nothing_else(tmp_path: Path) -> None:
