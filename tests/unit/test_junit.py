@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,12 @@ def test_each_gate_and_each_behavioural_test_is_a_test_case() -> None:
 def test_the_behavioural_tests_as_a_whole_stand_there_if_the_single_ones_are_not_known() -> None:
     found = read(junit(verdict(finding("behavioural tests", passed=False))))
     assert [case.get("name") for case in found.iter("testcase")] == ["behavioural tests"]
+
+
+def test_slices_that_were_not_judged_are_skipped() -> None:
+    found = read(junit(verdict(finding("a >= 1"), replace(finding("a[b=*] >= 1", "too few"), judged=False))))
+    assert found.get("skipped") == "1"
+    assert [one.get("message") for one in found.iter("skipped")] == ["too few"]
 
 
 @given(st.text(), st.text())

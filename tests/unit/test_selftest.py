@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,24 @@ def test_a_comparison_the_wrong_way_round_is_found_out() -> None:
     assert not inverted.itself
     right = trying("accuracy >= production - 0.01")
     assert of(right, "flipped labels").refused_by == ("accuracy >= production - 0.01",)
+
+
+def test_a_gate_on_every_slice_is_one_gate_in_the_table() -> None:
+    def sliced(data: mk.Dataset) -> mk.Dataset:
+        sides = ["left" if at % 3 else "right" for at in range(len(data))]
+        return replace(data, columns={**data.columns, "side": sides}, slices=("side",))
+
+    workshop = Workshop(
+        trainer=ScikitLearnTrainer(estimator=LogisticRegression()),
+        train=sliced(points(400, 2, seed=1)),
+        test=sliced(points(300, 2, seed=2)),
+        progress=lambda _: None,
+    )
+    gates = ["accuracy[side=*] >= 0.7", "accuracy[side=*] >= production - 0.1"]
+    found = Trying(workshop=workshop, gates=[mk.Gate.parse(gate) for gate in gates]).run()
+    assert found.gates == tuple(gates)
+    assert not found.itself
+    assert of(found, "flipped labels").refused_by == tuple(gates)
 
 
 def test_a_gate_that_refuses_the_model_itself_does_not_count() -> None:

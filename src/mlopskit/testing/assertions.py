@@ -14,6 +14,7 @@ from mlopskit.behaviour import Case, Directional, Invariance
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError
 from mlopskit.evaluator import rows_of_slice
+from mlopskit.everyslice import column_of
 from mlopskit.gates import Gate
 from mlopskit.loading import LoadedModel
 from mlopskit.modelpackage import ModelPackage
@@ -42,7 +43,8 @@ def assert_metric(
 ) -> None:
     """Assert what a package reached on its test rows, as a gate would: by the 95 % bound, or the plain value.
 
-    `slice` is "column=value". With `model` and `data`, a failure also shows the worst rows.
+    `slice` is "column=value", or "column=*" for every slice of a column. With `model` and `data`, a failure also shows
+    the worst rows.
 
     Raises:
         AssertionError: it reached less (or more), or there is no such metric or slice.
@@ -58,7 +60,7 @@ def assert_metric(
     if package.evaluation is None:
         raise AssertionError(f"The package {package.digest} was not evaluated.")
     gates = [Gate(metric=metric, op=op, limit=limit, slice=slice, at=at) for op, limit in limits]
-    failed = [finding for gate in gates if not (finding := gate.judge(package.evaluation)).passed]
+    failed = [one for gate in gates for one in gate.findings(package.evaluation) if not one.passed]
     if failed:
         reasons = "\n".join(f"{one.gate}: {one.reason}" for one in failed)
         tables = [_estimates(package, metric), *_worst(package, model, data, slice)]
@@ -159,6 +161,6 @@ def _worst(
 
     if model is None or data is None:
         return []
-    chosen = data.take(rows_of_slice(data, slice) or ())
+    chosen = data if column_of(slice) else data.take(rows_of_slice(data, slice) or ())
     scorer = model.model if isinstance(model, LoadedModel) else model
     return evaluator_for(package.task).evidence(scorer, chosen).tables if len(chosen) else []

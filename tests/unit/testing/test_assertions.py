@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +105,21 @@ def test_a_metric_is_judged_as_a_gate_is(package: mk.ModelPackage) -> None:
         assert_metric(package, "acuracy", at_least=0.5)
     with pytest.raises(AssertionError, match="There is no slice 'source=x'"):
         assert_metric(package, "accuracy", at_least=0.5, slice="source=x")
+
+
+def test_every_slice_of_a_column_can_be_asked_for(package: mk.ModelPackage) -> None:
+    estimates = [
+        mk.Estimate(metric="accuracy", slice=f"source={name}", value=value, lower=value, upper=value, n=100, method="")
+        for name, value in (("a", 0.9), ("b", 0.7))
+    ]
+    evaluation = mk.Evaluation(dataset="", rows=200, estimates=tuple(estimates))
+    files = {**package.files, "evaluation.json": json.dumps(evaluation.as_table()).encode()}
+    sliced = replace(package, files=files)
+    assert_metric(sliced, "accuracy", at_least=0.7, slice="source=*")
+    with pytest.raises(AssertionError) as caught:
+        assert_metric(sliced, "accuracy", at_least=0.8, slice="source=*")
+    assert str(caught.value).startswith("accuracy[source=b] >= 0.8: ")
+    assert "accuracy[source=a] >= 0.8" not in str(caught.value)
 
 
 def test_the_worst_rows_are_shown_where_they_are_known(package: mk.ModelPackage) -> None:
