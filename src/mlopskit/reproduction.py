@@ -102,7 +102,7 @@ def _made_by(package: ModelPackage, runs: Sequence[Run]) -> Run:
     if not made:
         raise ConfigError(
             f"No run is known that made {package.digest} of a git commit.",
-            remedy="Reproduce one that 'mlopskit run' made in a git repository.",
+            remedy="Commit the project, then make it there: mlopskit run --force",
             digest=package.digest,
         )
     return max(made, key=lambda run: (run.clean is True, int(run.id)))
