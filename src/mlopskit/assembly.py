@@ -19,6 +19,7 @@ from mlopskit.datareport import DataFinding, DataReport
 from mlopskit.deployer import Deployer
 from mlopskit.errors import DataError
 from mlopskit.evaluator import Evaluator
+from mlopskit.feedback import feedback_files, with_feedback
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
@@ -106,7 +107,7 @@ class Parts:
         """
         found: list[DataFinding] = []
         try:
-            given, lacking = datacheck.with_targets(self._dataset(self.config.data.uri, strict=False))
+            given, lacking = datacheck.with_targets(self._rows(strict=False))
             found += lacking
             train, test = self._split(given, strict=False)
             test, lacking = datacheck.with_targets(test)
@@ -144,7 +145,7 @@ class Parts:
         return Trying(workshop=workshop, gates=self._gates(), evaluator=self._evaluator(), cases=self._cases()).run()
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset, DataReport]:
-        train, test = self._split(self._dataset(self.config.data.uri))
+        train, test = self._split(self._rows())
         self.first[:] = [train]
         progress("check data")
         report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
@@ -159,6 +160,14 @@ class Parts:
         digest = next((run.digest for run in reversed(registry.runs(name)) if run.digest), None)
         held = digest is not None and registry.holds(name, digest)
         return registry.manifest(name, digest)["schema"]["inputs"] if digest and held else None
+
+    def _rows(self, *, strict: bool = True) -> Dataset:
+        """Return the data, and the feedback that has come in."""
+        table = self.config.data
+        data = self._dataset(table.uri, strict=strict)
+        if table.feedback is None:
+            return data
+        return with_feedback(data, table.feedback, self.root, file_column=table.file_column)
 
     def _split(self, data: Dataset, *, strict: bool = True) -> tuple[Dataset, Dataset]:
         test = self.config.data.test
@@ -201,6 +210,7 @@ class Parts:
         """
         cache = self.root / CACHE
         uris = [self.config.data.uri, self.config.data.test.uri, self._golden_uri(), self.config.evaluate.tests]
+        uris += feedback_files(self.config.data.feedback, self.root) if self.config.data.feedback else []
         data = {path: sha for uri in uris if uri for path, sha in self._digests(uri).items()}
         watched = code_files(self.root) if before is None else _code_of(before)
         code = _hashed(self.root, watched, cache)

@@ -36,6 +36,7 @@ class DataTable:
     columns: Sequence[str] | None = None
     file_column: str | None = None
     separator: str | None = None
+    feedback: str | None = None
     allow: Sequence[str] = ()
     weight: str | None = None
     group: str | None = None
