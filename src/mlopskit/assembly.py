@@ -26,6 +26,7 @@ from mlopskit.gates import Gate
 from mlopskit.judging import Judged, judge_again
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Pipeline
+from mlopskit.reading import read_table
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry, resolve_place
@@ -189,6 +190,12 @@ class Parts:
             root=self.root,
         )
         return dataclasses.replace(read, weight=table.weight, group=table.group)
+
+    def columns(self, uri: str) -> Mapping[str, Sequence[Any]]:
+        """Return the columns of other files than the project's, which need not have the targets."""
+        table = self.config.data
+        known = {"columns": table.columns, "file_column": table.file_column, "separator": table.separator}
+        return read_table(uri, self.root, target=[], **known).columns  # type: ignore[arg-type]
 
     def _golden(self) -> GoldenSpec:
         table = self.config.package.golden

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlopskit import config
+from mlopskit import config, trainingrows
 from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config
 from mlopskit.data import Dataset
@@ -16,6 +16,7 @@ from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, trusting, verify
 from mlopskit.difference import Difference, Side, compare_sides
+from mlopskit.drift import LEAST, Drift, drift
 from mlopskit.errors import ConfigError, RefusedError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.judging import Judged
@@ -86,6 +87,26 @@ class Project:
     def selftest(self, *, progress: Progress = quiet) -> SelfTest:
         """Return what the gates say of models that are bad on purpose, trained now on the project's data."""
         return Parts(self.config, self.root).selftest(progress)
+
+    def drift(self, uri: str, reference: str | None = None, /, *, least: float = LEAST) -> Drift:
+        """Return how the rows of some files differ from the training rows of a package, by default the last run's.
+
+        The files are as those of `[data] uri`; they need not have the targets. `least` is the share of the rows that
+        must have moved for an alarm.
+
+        Raises:
+            ConfigError: nothing is known of the package's training rows.
+            DataError: the files cannot be read.
+        """
+        package = self.package(reference)
+        counts = trainingrows.counts_of(self.registry, package)
+        if counts is None:
+            raise ConfigError(
+                f"What the training rows of {package.digest[:19]} held is not known: no counts were kept.",
+                remedy="Set row_hashes = true in [data], and run 'mlopskit run --force'.",
+            )
+        columns = Parts(self.config, self.root).columns(uri)
+        return drift(counts, columns, needed=package.schema.inputs["required"], least=least)
 
     def verdict(self, digest: str, /) -> Verdict | None:
         """Return the newest verdict on a digest."""

@@ -9,8 +9,9 @@ import pytest
 import mlopskit as mk
 from mlopskit import trainingrows
 from mlopskit.data import Dataset
+from mlopskit.drift import counted
 from mlopskit.errors import IntegrityError
-from mlopskit.trainingrows import keep, trained_on
+from mlopskit.trainingrows import counts_of, keep, trained_on
 
 NAME = "mood"
 TRAIN = Dataset(columns={"text": ["Good", "bad", "bad"], "size": [1, 2, 2], "y": [0, 1, 1]}, target="y")
@@ -74,3 +75,27 @@ def test_damaged_hashes_are_an_error(registry: mk.Registry, data: bytes) -> None
     place.write_bytes(data)
     with pytest.raises(IntegrityError, match=r"exact\.bin' are damaged"):
         trained_on(registry, package(TRAIN.digest, ["text", "size"]), TEST)
+
+
+# --- counts of their columns ----------------------------------------------------------------------------------------
+
+
+def test_what_the_columns_held_is_kept_once_and_read_back(registry: mk.Registry) -> None:
+    made = package(TRAIN.digest, ["text", "size"])
+    assert counts_of(registry, made) is None
+    assert counts_of(registry, package(None, ["text", "size"])) is None
+    keep(registry, NAME, TRAIN)
+    keep(registry, NAME, TRAIN)
+    assert counts_of(registry, made) == counted(TRAIN)
+    assert counts_of(registry, package(TRAIN.digest, ["text"])) is None
+
+
+@pytest.mark.parametrize("data", [b"x", b"[]", b'{"columns":[1]}', b'{"columns":[{"edges":[]}]}'])
+def test_damaged_counts_are_refused(registry: mk.Registry, data: bytes) -> None:
+    keep(registry, NAME, TRAIN)
+    (key,) = [key for key, _ in registry.storage.list(f"{NAME}/columns")]
+    path = registry.storage.local(key)
+    assert path
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match="counts of training rows"):
+        counts_of(registry, package(TRAIN.digest, ["text", "size"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,22 @@ def test_warnings_stand_in_the_record_in_what_run_prints_and_in_what_runs_and_di
     assert cli("run").code == 2
     assert project.runs()[-1].outcome == "failed"
     assert warning in project.runs()[-1].warnings
+
+
+def test_new_rows_are_compared_with_the_training_rows(cli: Any, refused: Any, project: mk.Project) -> None:
+    new = project.root / "new.csv"
+    new.write_text("text\n" + "".join(f"{word} {n} a\n" for n in range(30) for word in ("good", "bad")))
+    said = cli("data", "drift", "new.csv")
+    assert (said.code, said.err) == (0, "")
+    assert "60 rows. No alarm." in said.out
+    new.write_text("text\n" + "a text of another kind and much longer\n" * 60)
+    said = cli("data", "drift", "new.csv", "--json")
+    assert said.code == 1
+    assert said.json["alarm"] is True
+    assert said.json["columns"][0]["column"] == "text"
+    assert "The rows have drifted." in cli("data", "drift", "new.csv", "--against", "candidate").out
+    assert cli("data", "drift", "new.csv", "--least", "1.1").code == 0
+    new.write_text("txt\nx\n")
+    assert cli("data", "drift", "new.csv", "--json").json["absent"] == ["text"]
+    shutil.rmtree(project.root / ".mlopskit/registry/mood/columns")
+    assert "no counts were kept" in refused(2, "data", "drift", "new.csv")
