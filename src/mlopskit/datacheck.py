@@ -14,6 +14,7 @@ from mlopskit import rowkeys
 from mlopskit.data import Dataset, overlap
 from mlopskit.datareport import DataFinding, DataReport, Severity, shown
 from mlopskit.errors import MlopskitError, unknown
+from mlopskit.neardouble import near_doubles
 from mlopskit.runtime.profile import types_of
 from mlopskit.targetlike import are_classes, target_like
 
@@ -274,6 +275,16 @@ def _leaks(train: Dataset, test: Dataset, exact: Sequence[int]) -> Iterator[Data
             reason=f"{len(alike):,} of {len(test):,} test rows differ from training rows by case, spaces or form alone",
             remedy="Write such texts alike in the data, so that they stay on one side.",
             rows=_places([("test", test)], [(0, row) for row in alike]),
+        )
+    near = sorted(set(near_doubles(train, test)) - set(exact) - set(alike))
+    if near:
+        yield DataFinding(
+            check="near doubles",
+            severity="warn",
+            count=len(near),
+            reason=f"{len(near):,} of {len(test):,} test rows have nearly the words of a training row",
+            remedy="Split by a group that keeps copies together, or leave them out of one side.",
+            rows=_places([("test", test)], [(0, row) for row in near]),
         )
 
 
