@@ -75,10 +75,14 @@ class ColumnCounts:
 
 
 def counted(data: Dataset, /) -> tuple[ColumnCounts, ...]:
-    """Return the counts of each input and target column; of more than 100,000 rows those of a sample."""
+    """Return the counts of each input and target column; of more than 100,000 rows those of a sample.
+
+    Columns without a cell, as targets that are not known, are left out.
+    """
     rows = range(len(data))
     kept = data if len(data) <= MOST_ROWS else data.take(sorted(random.Random(0).sample(rows, MOST_ROWS)))  # noqa: S311  # no secret
-    return tuple(_counted(name, kept.columns[name]) for name in (*data.inputs, *data.targets))
+    columns = {name: kept.columns[name] for name in (*data.inputs, *data.targets)}
+    return tuple(_counted(name, cells) for name, cells in columns.items() if any(cell is not None for cell in cells))
 
 
 def _counted(name: str, cells: Sequence[Any]) -> ColumnCounts:

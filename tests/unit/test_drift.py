@@ -131,8 +131,7 @@ def test_columns_without_cells_and_booleans_are_counted() -> None:
         columns={"a": [None] * 40, "b": [True, False] * 20, "c": [f"{n}" for n in range(40)], "y": [0, 1] * 20},
         target="y",
     )
-    a, b, c, _ = counted(data)
-    assert (a.names, a.counts) == ([], [0, 40])
+    b, c, _ = counted(data)
     assert (b.names, b.counts) == ([False, True], [20, 20, 0, 0])
     assert c.kind == "length"
     assert ColumnCounts(**c.as_table()) == c

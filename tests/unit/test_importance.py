@@ -38,7 +38,9 @@ class Sum:
 @pytest.mark.parametrize("labels", [True, False])
 def test_an_input_is_worth_what_scikit_learn_says(labels: bool) -> None:  # noqa: FBT001
     model = Sum(labels=labels)
-    truth = [*model.score(INPUTS)["prediction"]]
+    said = model.score(INPUTS)["prediction"]
+    # The model is not always right: what it lost already counts for no input.
+    truth = [said[at - 1] if at % 5 == 0 else one for at, one in enumerate(said)]
     made = importance(model, mk.Dataset(columns={**INPUTS, "y": truth}, target="y"), labels=labels)
     found = {name: (mean, least, most) for name, mean, least, most in made.rows}
     assert [*found] == ["a", "b", "c"]
