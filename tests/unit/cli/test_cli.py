@@ -28,7 +28,14 @@ VERBS = [
     "plugins",
     "runs",
     "diff",
+    "reproduce",
     "data",
+    "evaluate",
+    "gates",
+    "report",
+    "changed",
+    "watch",
+    "ci",
 ]
 COMMAND = """
 import click
@@ -196,7 +203,7 @@ def test_main_takes_the_arguments_of_the_process(
 def test_commands_of_plugins(cli: Any, refused: Any, install: Callable[..., None]) -> None:
     install("mlopskit-greeting", COMMAND, commands="greet")
     assert cli("greet").out == "hello\n"
-    assert "  greet     Offered by mlopskit-greeting.\n" in cli("--help").out
+    assert " greet Offered by mlopskit-greeting. " in " ".join([*cli("--help").out.split(), ""])
     assert "Did you mean 'greet'?" in refused(2, "gret")
 
 
