@@ -149,7 +149,8 @@ class Parts:
         train, test = self._split(self._rows())
         self.first[:] = [train]
         progress("check data")
-        report = datacheck.check(train, test, before=self._inputs_before(registry), allow=self.config.data.allow)
+        before, allow = self._inputs_before(registry), self.config.data.allow
+        report = datacheck.check(train, test, before=before, allow=allow, thorough=False)
         report.enforce()
         if report.findings:
             progress(f"check data: {len(report.findings)} warnings, which 'mlopskit data check' lists")

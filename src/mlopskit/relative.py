@@ -15,7 +15,6 @@ from mlopskit.evaluation import Estimate
 from mlopskit.evaluator import Evaluator, slices_of
 from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.paired import mcnemar
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns
 from mlopskit.tables import Table, Value
@@ -183,6 +182,8 @@ class Comparing:
 
 
 def _differences(differences: Sequence[Estimate], live: _Live) -> Table:
+    from mlopskit.paired import mcnemar
+
     # Figures of the whole first, those of single classes and targets as far as there is room.
     ordered = sorted(differences, key=lambda one: "(" in one.metric)[:_MOST_METRICS]
     rows: list[tuple[Value, ...]] = []
