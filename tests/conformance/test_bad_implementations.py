@@ -39,6 +39,8 @@ def found_by(check: str, says: str, *also: str) -> Fault:
     return Fault(check, says, frozenset(also))
 
 
+# A check that one of these fails too, or not, as a race goes.
+RACES = {"NeverGoesBack": {"test_one_of_many_activations_wins"}}
 DEPLOYERS = {
     "TakesPositions": found_by("test_is_a_frozen_dataclass", r"\['note'\] can be given by position\. Put @dataclass"),
     "ForgetsTheDecorator": found_by("test_is_a_frozen_dataclass", r"\['note'\] look like options, .* Put @dataclass"),
@@ -357,7 +359,8 @@ def _start(module: str, names: Sequence[str], folder: Path, packages: Path) -> s
 )
 def test_is_found_by_the_check_that_is_meant_for_it(module, name, outcomes):
     fault, said = GROUPS[module].table[name], outcomes(module)[name]
-    assert {check for check, message in said.items() if message} == {fault.check, *fault.also}
+    failed = {check for check, message in said.items() if message}
+    assert failed - RACES.get(name, set()) == {fault.check, *fault.also}
     assert re.search(f"^call failed: AssertionError: .*{fault.says}", said[fault.check])
 
 
