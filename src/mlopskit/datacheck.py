@@ -264,35 +264,25 @@ def _repeated(
 
 
 def _leaks(train: Dataset, test: Dataset, exact: Sequence[int], *, thorough: bool) -> Iterator[DataFinding]:
-    if exact:
-        yield DataFinding(
-            check="leakage",
-            severity="refuse",
-            count=len(exact),
-            reason=f"{len(exact):,} of {len(test):,} test rows stand in the training rows",
-            remedy="Leave them out of one side, or split by 'row' or by a group.",
-            rows=_places([("test", test)], [(0, row) for row in exact]),
-        )
     alike = sorted(set(_alike(train, test)) - set(exact))
-    if alike:
-        yield DataFinding(
-            check="near leakage",
-            severity="warn",
-            count=len(alike),
-            reason=f"{len(alike):,} of {len(test):,} test rows differ from training rows by case, spaces or form alone",
-            remedy="Write such texts alike in the data, so that they stay on one side.",
-            rows=_places([("test", test)], [(0, row) for row in alike]),
-        )
     near = sorted(set(near_doubles(train, test)) - set(exact) - set(alike)) if thorough else []
-    if near:
-        yield DataFinding(
-            check="near doubles",
-            severity="warn",
-            count=len(near),
-            reason=f"{len(near):,} of {len(test):,} test rows have nearly the words of a training row",
-            remedy="Split by a group that keeps copies together, or leave them out of one side.",
-            rows=_places([("test", test)], [(0, row) for row in near]),
-        )
+    what = "stand in the training rows"
+    yield from _leaked("leakage", test, exact, what, "Leave them out of one side, or split by 'row' or by a group.")
+    what = "differ from training rows by case, spaces or form alone"
+    remedy = "Write such texts alike in the data, so that they stay on one side."
+    yield from _leaked("near leakage", test, alike, what, remedy, severity="warn")
+    what = "have nearly the words of a training row"
+    remedy = "Split by a group that keeps copies together, or leave them out of one side."
+    yield from _leaked("near doubles", test, near, what, remedy, severity="warn")
+
+
+def _leaked(
+    check: str, test: Dataset, rows: Sequence[int], what: str, remedy: str, *, severity: Severity = "refuse"
+) -> Iterator[DataFinding]:
+    if rows:
+        reason = f"{len(rows):,} of {len(test):,} test rows {what}"
+        places = _places([("test", test)], [(0, row) for row in rows])
+        yield DataFinding(check=check, severity=severity, count=len(rows), reason=reason, remedy=remedy, rows=places)
 
 
 def _alike(train: Dataset, test: Dataset) -> list[int]:
