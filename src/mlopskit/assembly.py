@@ -120,7 +120,7 @@ class Parts:
 
     def test_data(self) -> Dataset:
         """Return the rows that models are tested on, as the files hold them now."""
-        return self._split(self._dataset(self.config.data.uri))[1]
+        return self._split(self._rows())[1]
 
     def evaluate(self, package: ModelPackage, registry: Registry) -> Judged:
         """Judge a package on the test rows, behavioural tests and gates as they are now, and keep the verdict."""
@@ -141,7 +141,7 @@ class Parts:
         Raises:
             MlopskitError: the model itself cannot be trained or judged.
         """
-        train, test = self._split(self._dataset(self.config.data.uri))
+        train, test = self._split(self._rows())
         workshop = Workshop(trainer=self._trainer(), train=train, test=test, progress=progress)
         return Trying(workshop=workshop, gates=self._gates(), evaluator=self._evaluator(), cases=self._cases()).run()
 

@@ -98,7 +98,8 @@ def test_feedback_counts_as_data_and_moves_no_row_that_is_there(fresh_project: P
     assert sum(map(len, after)) == sum(map(len, before)) + 20
     assert {row["source"] for row in after[0]} == {"a", "b", "april"}
     assert {*project.fingerprint()} - {*seen} == {"data feedback/april.jsonl"}
-    train, *_ = Parts(project.config, fresh_project)._read(project.registry, quiet)
+    train, test, _ = Parts(project.config, fresh_project)._read(project.registry, quiet)
+    assert project.test_data().digest == test.digest  # judged again on what a run judges on
     assert train.places is not None
     assert train.places[len(train) - 1].startswith("feedback/april.jsonl:")
     assert train.places[0].startswith("data/")
