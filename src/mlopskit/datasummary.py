@@ -39,13 +39,22 @@ def _described(cells: Sequence[Any]) -> tuple[Value, ...]:
     missing = 1 - len(known) / len(cells) if cells else None
     if not known:
         return missing, 0, None, None, None, None
-    different = len(set(known))
-    cell, times = Counter(known).most_common(1)[0]
+    counts = Counter(known)
+    cell, times = counts.most_common(1)[0]
     frequent = f"{shortened(cell)} ({times:,})" if times >= _FEWEST else None
-    if all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in known):
-        ordered, edge = sorted(known), len(known) // 20
-        ends = (ordered[edge], ordered[-edge - 1]) if len(known) >= _FEWEST else (None, None)
-        return missing, different, ends[0], sum(known) / len(known), ends[1], frequent
+    kinds = set(map(type, known))
+    if kinds <= {int, float}:
+        low, high = _ends(known) if len(known) >= _FEWEST else (None, None)
+        return missing, len(counts), low, sum(known) / len(known), high, frequent
     lengths = [len(cell) for cell in known if isinstance(cell, str)]
     mean = f"{sum(lengths) / len(lengths):.3g} characters" if lengths else None
-    return missing, different, None, mean, None, frequent
+    return missing, len(counts), None, mean, None, frequent
+
+
+def _ends(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return the numbers that 5 % lie below, and above."""
+    import numpy as np
+
+    edge = len(numbers) // 20
+    ordered = np.partition(np.array(numbers, float), [edge, len(numbers) - edge - 1])
+    return float(ordered[edge]), float(ordered[len(numbers) - edge - 1])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlopskit import behaviour, isolated, packaging, plugins, timing, trainingrows
+from mlopskit.cells import plain_cells
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.datasummary import summary
@@ -21,7 +22,8 @@ from mlopskit.packaging import Written
 from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
 from mlopskit.relative import Answered, Comparing
-from mlopskit.runtime.schema import check_columns
+from mlopskit.runtime.schema import Columns, check_columns
+from mlopskit.tables import Table
 from mlopskit.trust import trusted
 
 
@@ -99,11 +101,26 @@ def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A package that was judged again; `cases` holds the name of each behavioural test, and why it failed or None."""
+    """A package that was judged again; `cases` holds the name of each behavioural test, and why it failed or None.
+
+    `data` are the test rows, `outputs` what the package answered to them, by column.
+    """
 
     package: ModelPackage
     verdict: Verdict
     cases: tuple[tuple[str, str | None], ...]
+    data: Dataset = field(repr=False)
+    outputs: Columns = field(repr=False)
+
+    def answers(self) -> Table:
+        """Return each test row with its label, what was answered, and its inputs, for a spreadsheet or a notebook."""
+        data = self.data
+        columns: dict[str, Sequence[Any]] = {"row": range(len(data))}
+        columns |= {f"label {name}" if data.targets[1:] else "label": data.columns[name] for name in data.targets}
+        columns |= {name: plain_cells(name, cells) for name, cells in self.outputs.items()}
+        columns |= {f"input {name}": data.columns[name] for name in data.inputs}
+        columns |= {f"slice {name}": data.columns[name] for name in data.slices if name not in data.inputs}
+        return Table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
 def judge_again(
@@ -139,7 +156,7 @@ def judge_again(
     verdict = judge_package(written, recipe, gates, comparing, checked=checked, evaluation=evaluation)
     plugins.notify(plugins.observers(), "mlopskit_evaluated", evaluation=evaluation, name=recipe.name)
     registry.add_verdict(verdict)
-    return Judged(package=package, verdict=verdict, cases=cases)
+    return Judged(package=package, verdict=verdict, cases=cases, data=test, outputs=outputs)
 
 
 def _with(evaluation: Evaluation, measurements: Sequence[Estimate]) -> Evaluation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 import re
 import shutil
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 
 Value = str | int | float | bool | None
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 _MARKUP = re.compile(r"([\\`*\[\]|~])")
 _NARROW = 8  # below this nothing is readable
 _ENDLESS = 1 << 20
@@ -64,6 +68,26 @@ class Table:
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
         more = f"<div>… and {len(self.rows) - len(shown):,} more</div>" if len(shown) < len(self.rows) else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def csv(self) -> str:
+        """Return the table as CSV (RFC 4180, lines ended by LF) that is safe to open in a spreadsheet.
+
+        A text that a spreadsheet would run as a formula begins with an apostrophe; numbers are as they are, and what is
+        missing is empty. Source: OWASP ASVS 4.0, 5.3.10. `json_lines` changes nothing.
+
+        >>> print(Table(("text", "score"), [("=1+2", -0.5)]).csv(), end="")
+        text,score
+        '=1+2,-0.5
+        """
+        written = io.StringIO()
+        writer = csv.writer(written, lineterminator="\n")
+        writer.writerows([[_no_formula(cell) for cell in row] for row in (self.columns, *self.rows)])
+        return written.getvalue()
+
+    def json_lines(self) -> str:
+        """Return the table as JSON Lines, an object a row, every cell as it is."""
+        rows = (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+        return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
     def json(self) -> str:
         """Return the table as a JSON list of objects."""
@@ -127,6 +151,10 @@ def _fit(widths: list[int], total: int) -> list[int]:
 
 def _cut(text: str, size: int) -> str:
     return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def _no_formula(cell: Value) -> Value:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _row(cells: Sequence[str]) -> str:

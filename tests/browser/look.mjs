@@ -24,6 +24,7 @@ try {
     found.title = await tab.title();
     found.ran = await tab.evaluate(() => window.ran ?? null);
     found.scripts = await tab.evaluate(() => document.querySelectorAll("script, iframe, object, embed, [onerror], [onclick], [onload]").length);
+    found.nodes = await tab.evaluate(() => document.querySelectorAll("*").length);
     const scrolls = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (scrolls > 0) found.overflows.push(`${width}: ${scrolls}`);
     await tab.evaluate(axe);

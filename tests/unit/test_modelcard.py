@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.modelcard import model_card
 
@@ -25,6 +27,30 @@ def test_a_card_says_what_the_model_is_and_how_good() -> None:
     assert "string or null" in text
     assert "| skops | model.skops |" in text
     assert "| 1 | 0.9 | 1 | 26 |" in text
+
+
+def test_a_card_from_hostile_names_holds_no_link_and_no_picture() -> None:
+    from markdown_it import MarkdownIt
+
+    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(card())
+    tags = {tag.strip("/") for tag in re.findall(r"<(/?[a-z0-9]+)", rendered)}
+    assert tags <= {
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "ul",
+        "li",
+        "code",
+        "pre",
+        "strong",
+    }
 
 
 def test_names_from_data_stay_text() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 import re
 
@@ -29,6 +31,24 @@ def test_the_forms_of_a_table() -> None:
     assert json.loads(TABLE.json())[0] == {"name": "a|b", "value": 0.123456}
     assert TABLE._repr_html_() == TABLE.html()
     assert str(TABLE) == TABLE.text()
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\0"])
+def test_a_text_that_a_spreadsheet_would_run_is_led_by_an_apostrophe_in_csv(begin: str) -> None:
+    bad = f'{begin}HYPERLINK("http://example.com","a")'
+    table = Table((bad, "number"), [(bad, -1.5), ("plain - text", None), ("two\nlines", 3)])
+    assert list(csv.reader(io.StringIO(table.csv(), newline=""))) == [
+        [f"'{bad}", "number"],
+        [f"'{bad}", "-1.5"],
+        ["plain - text", ""],
+        ["two\nlines", "3"],
+    ]
+
+
+def test_json_lines_hold_every_cell_as_it_is() -> None:
+    rows = [("=1", -1.5), ("two\nlines\u2028", None)]
+    lines = Table(("a", "b"), rows).json_lines().removesuffix("\n").split("\n")
+    assert [tuple(json.loads(line).values()) for line in lines] == rows
 
 
 def test_a_table_without_rows_or_title_is_its_head() -> None:

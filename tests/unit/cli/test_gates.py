@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,23 @@ def test_gates_that_became_stricter_refuse_it(cli: Any, project: mk.Project, tmp
     assert verdict is not None
     assert not verdict.passed
     assert cli("deploy", "validation").code == 1
+
+
+def test_answers_are_written_for_a_spreadsheet_and_for_a_program(cli: Any, project: mk.Project, tmp_path: Path) -> None:
+    csv_file, lines = tmp_path / "answers.csv", tmp_path / "answers.jsonl"
+    assert cli("evaluate", "--answers", str(csv_file)).code == 0
+    assert cli("evaluate", "--answers", str(lines)).code == 0
+    rows = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(rows) == project.verdict(project.package().digest).findings[0].n
+    assert {row["label"] for row in rows} == {"Up", "Down"}
+    assert all(0 <= row["probability.Up"] <= 1 and row["input text"] for row in rows)
+    written = list(csv.DictReader(io.StringIO(csv_file.read_text(), newline="")))
+    assert [row["prediction"] for row in written] == [row["prediction"] for row in rows]
+    before = csv_file.read_bytes()
+    said = cli("evaluate", "--answers", str(tmp_path / "answers.xls"))
+    assert said.code == 2
+    assert ".csv" in said.err
+    assert csv_file.read_bytes() == before
 
 
 def test_another_package_is_judged_by_name(cli: Any, project: mk.Project) -> None:

@@ -13,14 +13,36 @@ from mlopskit.tables import Table
 
 HOSTILE = [
     "<script>window.ran = 1</script>",
+    "<ScRiPt >window.ran=1</sCrIpT >",
     '"><img src=x onerror="window.ran = 1">',
+    "'><img src=x onerror='window.ran=1'>",
+    "<img src=https://example.invalid/beacon.png>",
     "</style></title></textarea><svg onload=window.ran=1>",
+    "<svg><animate onbegin=window.ran=1 attributeName=x dur=1s>",
+    "<svg><script href=data:text/javascript,window.ran=1 />",
+    "</bdi></td></tr></table><script>window.ran=1</script>",
+    "</desc></svg><iframe srcdoc='<script>parent.ran=1</script>'></iframe>",
+    "<iframe src=javascript:window.ran=1></iframe>",
+    "<object data=https://example.invalid/x></object>",
+    "<embed src=https://example.invalid/x>",
+    "<base href=https://example.invalid/>",
+    "<meta http-equiv=refresh content='0;url=https://example.invalid/'>",
+    "<link rel=stylesheet href=https://example.invalid/x.css>",
+    "<style>@import 'https://example.invalid/x.css';</style>",
+    "<a href=javascript:window.ran=1 autofocus onfocus=window.ran=1>x</a>",
+    "<details open ontoggle=window.ran=1>",
+    "<form action=https://example.invalid/><input autofocus onfocus=window.ran=1>",
+    "<template><script>window.ran=1</script></template>",
+    "<!--><script>window.ran=1</script>-->",
+    "<![CDATA[<script>window.ran=1</script>]]>",
+    "&lt;script&gt;window.ran=1&lt;/script&gt; &#60;img src=x&#62;",
+    '" onmouseover=window.ran=1 style=background:url(https://example.invalid/x) "',
     "javascript:window.ran=1",
     "[a link](https://example.invalid) ![](https://example.invalid/x.png)",
     "| a | b |\n# heading\n```",
     "\u202egnp.exe \u2066x",
     "a\0b\x1b[31m\u2028c",
-    "$title ${body} %s {0}",
+    "$title ${body} %s {0} {{x}}",
     "long " * 2000,
     "",
 ]
@@ -57,23 +79,32 @@ def report(registry: mk.Registry, package: mk.ModelPackage, other: mk.ModelPacka
 @pytest.fixture
 def hostile(report: Report) -> Report:
     """Return a report in which every text that comes from data or from people is hostile."""
+    return saying(report, HOSTILE)
+
+
+@pytest.fixture
+def harmless(report: Report) -> Report:
+    """Return the same report with texts that are none of that."""
+    return saying(report, [f"text {number}" for number in range(len(HOSTILE) - 1)] + [""])
+
+
+def saying(report: Report, texts: list[str]) -> Report:
+    """Return a report that says these texts wherever it says one of data or of people."""
     assert report.verdict is not None
     assert report.package.evaluation is not None
-    findings = [
-        dataclasses.replace(report.verdict.findings[0], gate=text, reason=text, passed=False) for text in HOSTILE
-    ]
+    findings = [dataclasses.replace(report.verdict.findings[0], gate=text, reason=text, passed=False) for text in texts]
     estimates = [
         dataclasses.replace(report.package.evaluation.estimates[0], metric=f"accuracy({text})", slice=slice)
-        for text in HOSTILE
+        for text in texts
         for slice in ("", f"column={text}")
     ]
     evaluation = dataclasses.replace(
-        report.package.evaluation, estimates=tuple(estimates), failures=tuple(HOSTILE), dataset="other rows"
+        report.package.evaluation, estimates=tuple(estimates), failures=tuple(texts), dataset="other rows"
     )
     manifest: dict[str, Any] = {**report.package.manifest}
-    manifest["provenance"] = {"data": dict.fromkeys(HOSTILE, HOSTILE[0]), "code": {}, "refusals": {"onnx": HOSTILE}}
-    inputs = {"properties": {text: {"type": "string"} for text in HOSTILE}, "required": HOSTILE}
+    manifest["provenance"] = {"data": dict.fromkeys(texts, texts[0]), "code": {}, "refusals": {"onnx": texts}}
+    inputs = {"properties": {text: {"type": "string"} for text in texts}, "required": texts}
     manifest["schema"] = {**manifest["schema"], "inputs": inputs}
     package = dataclasses.replace(judged(report.package, evaluation), manifest=manifest)
-    verdict = dataclasses.replace(report.verdict, findings=tuple(findings), override=HOSTILE[0])
-    return dataclasses.replace(report, package=package, verdict=verdict, evidence=evidence_of(HOSTILE))
+    verdict = dataclasses.replace(report.verdict, findings=tuple(findings), override=texts[0])
+    return dataclasses.replace(report, package=package, verdict=verdict, evidence=evidence_of(texts))

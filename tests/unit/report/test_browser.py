@@ -56,12 +56,18 @@ CLEAN = {"requests": [], "console": [], "errors": [], "dialogs": 0, "violations"
 
 
 def test_a_report_is_clean(chromium: str, report: Report, tmp_path: Path) -> None:
-    assert look(chromium, html(report), tmp_path) == {**CLEAN, "title": "mood: passed", "ran": None}
+    found = look(chromium, html(report), tmp_path)
+    assert found.pop("nodes") > 100
+    assert found == {**CLEAN, "title": "mood: passed", "ran": None}
     assert (tmp_path / "report.png").stat().st_size > 10_000
 
 
-def test_a_hostile_report_runs_nothing_and_requests_nothing(chromium: str, hostile: Report, tmp_path: Path) -> None:
-    assert look(chromium, html(hostile), tmp_path) == {**CLEAN, "title": "mood: refused", "ran": None}
+def test_a_hostile_report_runs_nothing_and_requests_nothing(
+    chromium: str, hostile: Report, harmless: Report, tmp_path: Path
+) -> None:
+    found = look(chromium, html(hostile), tmp_path)
+    assert found == {**CLEAN, "title": "mood: refused", "ran": None, "nodes": found["nodes"]}
+    assert found["nodes"] == look(chromium, html(harmless), tmp_path)["nodes"]
 
 
 def test_the_look_sees_what_it_is_for(chromium: str, report: Report, tmp_path: Path) -> None:
