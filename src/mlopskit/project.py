@@ -23,7 +23,6 @@ from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, resolve_place
-from mlopskit.relative import live_digest
 from mlopskit.report import Report
 from mlopskit.reproduction import Reproduction, reproduce
 from mlopskit.runtime.names import check_name
@@ -199,7 +198,7 @@ class Project:
             UnknownNameError: there is no such package.
         """
         package = self.package(reference)
-        digest = live_digest(self.registry, self.name, live)
+        digest = self.registry.live(self.name, live)
         made = next((run for run in reversed(self.runs()) if run.digest == package.digest), None)
         return Report(
             package=package,

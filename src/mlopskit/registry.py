@@ -108,7 +108,7 @@ class Registry:
         return sorted({key.split("/")[0] for key, _ in self.storage.list("")})
 
     def resolve(self, reference: str, /, *, name: str | None = None) -> ModelPackage:
-        """Return the package that a reference means: `[name@]` and a digest, the beginning of one, or an alias.
+        """Return the package that a reference means: `[name@]`, and a digest or its beginning, an alias or an endpoint.
 
         Raises:
             UnknownNameError: there is nothing of that name; the nearest is named.
@@ -139,10 +139,10 @@ class Registry:
         digits = what.removeprefix("sha256:")
         if what.startswith("sha256:") or (len(digits) >= _SHORTEST and set(digits) <= set("0123456789abcdef")):
             return self._by_digits(name, digits)
-        head = self.alias(name, what).head()
-        if head is None or head.digest is None:
-            raise unknown("alias", what, self.aliases(name))
-        return head.digest
+        digest = self.live(name, what)
+        if digest is None:
+            raise unknown("endpoint or alias", what, {*self.aliases(name), *self.endpoints(name)})
+        return digest
 
     def _by_digits(self, name: str, digits: str) -> str:
         if len(digits) == len(hex_of("sha256:" + "0" * 64)):
@@ -177,6 +177,14 @@ class Registry:
     def aliases(self, name: str, /) -> list[str]:
         """Return the names of a model's aliases."""
         return self._below(f"{check_name(name)}/aliases")
+
+    def live(self, name: str, alias: str, /) -> str | None:
+        """Return the digest that is live under an alias, or was deployed last to the endpoint of that name."""
+        head = self.alias(name, alias).head()
+        if head is not None and head.digest is not None:
+            return head.digest
+        deployed = self.deployments(name, alias)
+        return deployed[-1].package if deployed else None
 
     # --- records ----------------------------------------------------------------------------------------------------
 

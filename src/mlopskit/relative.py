@@ -16,7 +16,7 @@ from mlopskit.evaluator import Evaluator, slices_of
 from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
-from mlopskit.runtime.schema import Columns
+from mlopskit.runtime.schema import Columns, check_columns
 from mlopskit.tables import Table, Value
 from mlopskit.trust import trusted
 
@@ -25,18 +25,6 @@ CONVENTIONAL = ("candidate", "production")
 # As alike as 'production' and 'prodution'; 'testing' and 'staging' are not.
 _CLOSE = 0.85
 _MOST_METRICS = 20
-
-
-def live_digest(registry: Registry, name: str, alias: str, /) -> str | None:
-    """Return the digest that is live under an alias, or was deployed last to the endpoint of that name."""
-    if alias in registry.aliases(name):
-        head = registry.alias(name, alias).head()
-        if head is not None and head.digest is not None:
-            return head.digest
-    if alias not in registry.endpoints(name):
-        return None
-    deployed = registry.deployments(name, alias)
-    return deployed[-1].package if deployed else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +69,7 @@ class Comparing:
         return [table for table in found if table.rows]
 
     def _findings(self, gate: Gate, alias: str) -> tuple[Finding, ...]:
-        digest = live_digest(self.registry, self.package.name, alias)
+        digest = self.registry.live(self.package.name, alias)
         if digest is None:
             return (self._nothing_live(gate, alias),)
         what = f"{alias} ({digest[:19]}…)"
@@ -176,6 +164,7 @@ class Comparing:
         formats = [model.format for model in package.models]
         wanted = package.schema.inputs["required"]
         inputs = {name: self.data.columns[name] for name in wanted if name in self.data.columns}
+        check_columns(package.schema.inputs, inputs)
         trust = trusted(package.digest, [*self.trust_code, self.package.digest])
         with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
             return Answered(self.data.input_columns(), model.score(inputs))

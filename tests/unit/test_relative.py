@@ -14,10 +14,10 @@ import mlopskit as mk
 from mlopskit import pipeline
 from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.data import Dataset
-from mlopskit.errors import StoreError
+from mlopskit.errors import StoreError, UnknownNameError
 from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Finding, Gate
-from mlopskit.relative import Comparing, live_digest
+from mlopskit.relative import Comparing
 
 NAME = "mood"
 TEXTS = [f"{word} {number}" for number in range(200) for word in ("good", "bad")]
@@ -51,7 +51,7 @@ def test_where_nothing_is_live_there_is_nothing_to_be_worse_than(
     other = judged(package, registry, "accuracy >= testing - 0.01")
     assert other.passed
     assert other.reason == (
-        "nothing is live under 'testing' yet; no alias or endpoint has this name, known are candidate, production, "
+        "nothing is live under 'testing' yet; no endpoint or alias has this name, known are candidate, production, "
         "staging"
     )
 
@@ -76,7 +76,7 @@ def test_a_name_that_is_almost_a_known_one_fails(
     )
     (finding,) = comparing.findings([gate])[gate]
     assert not finding.passed
-    assert finding.reason.startswith(f"there is no alias or endpoint {written!r}: did you mean {meant!r}?")
+    assert finding.reason.startswith(f"there is no endpoint or alias {written!r}: did you mean {meant!r}?")
 
 
 def test_an_endpoint_of_the_project_may_be_meant_before_anything_was_deployed_there(
@@ -136,11 +136,19 @@ def test_what_is_live_is_no_worse_than_itself(package: mk.ModelPackage, registry
 
 def test_an_endpoint_s_last_deployment_counts_where_there_is_no_such_alias(project: mk.Project) -> None:
     live = project.registry.deployments(NAME, "production")[-1].package
-    assert live_digest(project.registry, NAME, "production") == live
+    assert project.registry.live(NAME, "production") == live
     earlier = project.registry.deployments(NAME, "production")[0].package
     promote(project.registry, earlier)
-    assert live_digest(project.registry, NAME, "production") == earlier
-    assert live_digest(project.registry, NAME, "validation") is None
+    assert project.registry.live(NAME, "production") == earlier
+    assert project.registry.live(NAME, "validation") is None
+
+
+def test_a_reference_may_name_an_endpoint(project: mk.Project) -> None:
+    live = project.registry.deployments(NAME, "production")[-1].package
+    assert project.package("production").digest == live
+    with pytest.raises(UnknownNameError, match="no endpoint or alias 'producton'") as raised:
+        project.package("producton")
+    assert raised.value.remedy.startswith("Did you mean 'production'? Known: candidate, ")
 
 
 def test_a_live_package_that_cannot_answer_these_rows_fails_the_gate(
@@ -150,7 +158,7 @@ def test_a_live_package_that_cannot_answer_these_rows_fails_the_gate(
     renamed = Dataset(columns={"words": TEXTS, "y": ["Positive", "Negative"] * 200}, target="y")
     finding = judged(other, registry, "accuracy >= production - 0.01", renamed)
     assert not finding.passed
-    assert "cannot be compared on these rows" in finding.reason
+    assert "cannot be compared on these rows: The data lacks the column 'text'" in finding.reason
     promote(registry, "sha256:" + "0" * 64)
     assert "holds no package" in judged(other, registry, "accuracy >= production - 0.01").reason
 

@@ -65,10 +65,8 @@ def _test_data(mlopskit_project: Project) -> Dataset:
 @pytest.fixture(scope="session", name="production")
 def _production(mlopskit_project: Project) -> ModelPackage:
     """Return the package that is live as `production`; a test that asks for it is skipped where nothing is."""
-    from mlopskit.relative import live_digest
-
     with _told():
-        digest = live_digest(mlopskit_project.registry, mlopskit_project.name, _PRODUCTION)
+        digest = mlopskit_project.registry.live(mlopskit_project.name, _PRODUCTION)
         if digest is not None:
             return mlopskit_project.registry.package(mlopskit_project.name, digest)
     pytest.skip(f"nothing is live under {_PRODUCTION!r} yet: there is nothing to compare with")

@@ -98,7 +98,7 @@ def test_wrong_usage_names_the_nearest(refused: Any, arguments: list[str], messa
         (["verify", "zzz"], 2, "There is no endpoint 'zzz'.", "Known: production, validation."),
         (["history", "canddate"], 2, "There is no endpoint or alias 'canddate'.", "Did you mean 'candidate'?"),
         (["history", "\u202e"], 2, "There is no endpoint or alias '\\u202e'.", "Known:"),
-        (["deploy", "production", "candidat"], 2, "There is no alias 'candidat'.", "Did you mean 'candidate'?"),
+        (["deploy", "production", "candidat"], 2, "There is no endpoint or alias", "Did you mean 'candidate'?"),
         (["deploy", "production", "../../x"], 2, "The alias '../../x' is not allowed.", "lower-case letters"),
         (["deploy", "production", "mood@../x"], 2, "The alias '../x' is not allowed.", "lower-case letters"),
         (["deploy", "production", "../m@candidate"], 2, "The name '../m' is not allowed.", "lower-case letters"),

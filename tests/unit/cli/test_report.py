@@ -35,7 +35,7 @@ def test_of_an_earlier_package_against_another_name(cli: Any, project: mk.Projec
 def test_what_cannot_be_written_or_found_is_told(refused: Any, project: mk.Project) -> None:
     Path("report.html").write_text("before")
     assert "no such file or directory" in refused(3, "report", "-o", "nowhere/report.html")
-    assert "There is no alias 'nope'" in refused(2, "report", "nope", "-o", "report.html")
+    assert "There is no endpoint or alias 'nope'" in refused(2, "report", "nope", "-o", "report.html")
     assert Path("report.html").read_text() == "before"
 
 
