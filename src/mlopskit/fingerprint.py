@@ -48,21 +48,25 @@ def find_files(uri: str, root: Path, /) -> dict[str, Path]:
     """Return the files that a path, a glob or a folder names, by their paths relative to `root`, sorted by these.
 
     Of a folder these are the files directly in it with one of `SUFFIXES`; hidden files are never taken. The file of an
-    https:// address is downloaded (see `mlopskit.download`), and named by the address without its query.
+    https:// address is downloaded (see `mlopskit.download`), and named by the address without its query; those of a
+    bucket are copied (see `mlopskit.bucketdata`), and named by their URIs.
 
     Raises:
-        DataError: there is none, the URI is neither a local path nor such an address, or that serves no data.
+        DataError: there is none, or an address serves no data.
+        UnknownNameError: no plugin has the scheme of such a URI.
+        StorageError: a bucket cannot be read.
     """
     if uri.startswith(("https://", "http://")):
         from mlopskit.download import fetch, shown
 
         return {shown(uri): fetch(uri, root / DOWNLOADS)}
     if "://" in uri:
-        raise DataError(
-            f"The data {uri!r} is not a local path.",
-            remedy="Give an https:// address, or copy it to a folder, and give its path.",
-            uri=uri,
-        )
+        from mlopskit.bucketdata import find_objects
+
+        found = find_objects(uri, root / DOWNLOADS, suffixes=SUFFIXES)
+        if not found:
+            raise DataError(f"There is no file {uri!r}.", remedy="Put the data there, or correct its address.", uri=uri)
+        return found
     try:
         found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
     except (OSError, ValueError) as error:

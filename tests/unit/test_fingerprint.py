@@ -66,11 +66,6 @@ def test_a_file_whose_name_looks_like_a_pattern_is_found(tmp_path):
     assert list(find_files("a[1].csv", tmp_path)) == ["a[1].csv"]
 
 
-def test_a_remote_address_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"'s3://bucket/a.csv' is not a local path"):
-        fingerprint("s3://bucket/a.csv", tmp_path)
-
-
 @pytest.mark.usefixtures("settled")
 def test_an_unchanged_file_is_not_read_again(tmp_path, hashed):
     write(tmp_path / "a.csv", "a")
