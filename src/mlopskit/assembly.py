@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, config, datacheck, datareport, git, plugins
+from mlopskit import behaviour, config, datacheck, datareport, git, plugins, robustness
 from mlopskit.badmodels import Workshop
 from mlopskit.config import Config
 from mlopskit.data import Dataset
@@ -75,6 +75,7 @@ class Parts:
             endpoints=[*table.endpoint],
             row_hashes=table.data.row_hashes,
             importance=table.evaluate.importance,
+            robustness=table.evaluate.robustness,
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,
             progress=progress,
@@ -124,11 +125,13 @@ class Parts:
 
     def evaluate(self, package: ModelPackage, registry: Registry) -> Judged:
         """Judge a package on the test rows, behavioural tests and gates as they are now, and keep the verdict."""
+        test, inputs = self.test_data(), package.schema.inputs
         recipe = Recipe(
             name=self.config.name,
             model=None,  # the package holds it
-            schema=package.schema.inputs,
-            test=self.test_data(),
+            schema=inputs,
+            test=test,
+            perturbed=robustness.perturbed(test, self.config.evaluate.robustness, inputs),
             evaluator=self._evaluator(),
             cases=self._cases(),
         )
@@ -143,7 +146,14 @@ class Parts:
         """
         train, test = self._split(self._rows())
         workshop = Workshop(trainer=self._trainer(), train=train, test=test, progress=progress)
-        return Trying(workshop=workshop, gates=self._gates(), evaluator=self._evaluator(), cases=self._cases()).run()
+        schema = train.joined(test).input_schema()
+        return Trying(
+            workshop=workshop,
+            gates=self._gates(),
+            evaluator=self._evaluator(),
+            cases=self._cases(),
+            perturbed=robustness.perturbed(test, self.config.evaluate.robustness, schema),
+        ).run()
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset, DataReport]:
         train, test = self._split(self._rows())

@@ -57,13 +57,14 @@ class TrainTable:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateTable:
-    """`[evaluate]`: slices, behavioural tests and gates."""
+    """`[evaluate]`: slices, behavioural tests and gates, and on what else models are judged."""
 
     gates: Sequence[str] = ()
     slices: Sequence[str] = ()
     smallest_slice: int = 50
     small_slices: Literal["show", "fail"] = "show"
     importance: bool = False
+    robustness: Sequence[str] = ()
     tests: str | None = None
     evaluator: str | None = None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mlopskit.data import Dataset
-from mlopskit.errors import DataError
+from mlopskit.errors import DataError, StoreError
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.evidence import Evidence
 from mlopskit.runtime.schema import Columns
@@ -45,6 +46,30 @@ class Evaluator(ABC):
         """Return what a person looks at beside the figures: curves, counts, and the rows that went worst."""
         del model, data
         return Evidence()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A scorer of one set of rows that was asked about already; other rows are asked of `model`, if there is one."""
+
+    inputs: Columns
+    outputs: Columns
+    model: Scorer | None = None
+
+    def score(self, rows: Columns, /) -> Columns:
+        """Return what was answered."""
+        if rows is self.inputs or dict(rows) == dict(self.inputs):
+            return self.outputs
+        if self.model is None:
+            raise StoreError(
+                "Another set of rows is scored than the test rows.", remedy="Let compare() score the data it is given."
+            )
+        return self.model.score(rows)
+
+    def take(self, data: Dataset, rows: Sequence[int], /) -> Answered:
+        """Return the answers to these rows alone, which are those of `data`."""
+        outputs = {name: [cells[row] for row in rows] for name, cells in self.outputs.items()}
+        return Answered(data.input_columns(), outputs)
 
 
 def slices_of(data: Dataset, /) -> Iterator[tuple[str, Sequence[int]]]:

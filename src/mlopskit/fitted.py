@@ -15,6 +15,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Training, register
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.registry import Registry, home
+from mlopskit.robustness import perturbed
 from mlopskit.steps import Progress, quiet
 
 
@@ -32,6 +33,7 @@ def package(
     formats: Sequence[str] | None = None,
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
+    robustness: Sequence[str] = (),
     row_hashes: bool = True,
     registry: Registry | str | Path | None = None,
     trust_code: Sequence[str] = (),
@@ -43,36 +45,39 @@ def package(
     for each row, or of several targets a column for each, as a frame or a 2-D array. With `X_train` the data are
     checked, as before a run: what refuses is an error, unless `allow` names it; what warns stands in the verdict.
     `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
+    With `robustness`, some of "typos", "case" and "missing", it is judged on the test rows changed so as well.
     With `row_hashes`, hashes of the training rows are kept in the registry, so that later models are not compared with
     this one on rows that it has learned. `trust_code` are the digests of packages from elsewhere that may run code of
     their own, to be compared with.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
-        ConfigError: a gate is malformed.
+        ConfigError: a gate is malformed, or a kind of change changes none of the test rows.
         DataError: the data check refuses, for example since test rows stand among the training rows.
     """
     rules = [Gate.parse(text) for text in _several(gates)]
     test = Dataset.from_frame(X_test, y_test)
     training = None if X_train is None else _training(X_train, test, allow, row_hashes=row_hashes)
-    everything = test if training is None else test.joined(training.rows)
+    schema = (test if training is None else test.joined(training.rows)).input_schema()
     recipe = Recipe(
         name=name,
         model=model,
-        schema=everything.input_schema(),
+        schema=schema,
         test=test,
+        perturbed=perturbed(test, _several(robustness), schema),
         evaluator=as_evaluator(evaluator),
         formats=None if formats is None else _several(formats),
         golden=golden or GoldenSpec(),
         cases=behaviour.read(Path(tests)) if tests else None,
-        provenance={
-            "data": {"test": test.digest, "train": training.rows.digest if training else None},
-            "gates": [*map(str, rules)],
-        },
+        provenance={"data": _digests(test, training), "gates": [*map(str, rules)]},
     )
     place, endpoints = _place(registry)
     options: dict[str, Any] = {"endpoints": endpoints, "trust_code": _several(trust_code), "progress": progress}
     return register(recipe, rules, place, training=training, **options)[0]
+
+
+def _digests(test: Dataset, training: Training | None) -> dict[str, str | None]:
+    return {"test": test.digest, "train": training.rows.digest if training else None}
 
 
 def _training(given: Any, test: Dataset, allow: Sequence[str], *, row_hashes: bool) -> Training:

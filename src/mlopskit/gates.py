@@ -102,8 +102,11 @@ class Gate:
         if not rows or all(one.metric != self.metric for one in evaluation.estimates):
             return (self.judge(evaluation),)
         for name, n in rows.items():
-            if n >= self.smallest_slice:
-                rows[name] = everyslice.judgeable(evaluation.find(self.metric, name), n)
+            estimate = evaluation.find(self.metric, name)
+            # Of rows on which the model fails nothing has a number of rows: they are not few for that.
+            there = n or (evaluation.rows if estimate and estimate.reason else 0)
+            if there >= self.smallest_slice:
+                rows[name] = everyslice.judgeable(estimate, there)
         return everyslice.findings(self, rows, lambda one: one.judge(evaluation))
 
     def judge(self, evaluation: Evaluation) -> Finding:

@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlopskit import behaviour, isolated, packaging, plugins, timing, trainingrows
+from mlopskit import behaviour, isolated, packaging, plugins, robustness, timing, trainingrows
 from mlopskit.cells import plain_cells
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.datasummary import summary
 from mlopskit.errors import VerdictError
 from mlopskit.evaluation import Estimate, Evaluation
+from mlopskit.evaluator import Answered
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Finding, Gate, Verdict, judge
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.packaging import Written
 from mlopskit.recipe import Recipe
 from mlopskit.registry import Registry
-from mlopskit.relative import Answered, Comparing
+from mlopskit.relative import Comparing
 from mlopskit.runtime.schema import Columns, check_columns
 from mlopskit.tables import Table
 from mlopskit.trust import trusted
@@ -83,6 +84,7 @@ def comparing_of(
         evaluator=recipe.evaluator or packaging.evaluator_for(written.package.task),
         data=recipe.test,
         outputs=written.outputs,
+        perturbed=recipe.perturbed,
         endpoints=endpoints,
         trust_code=trust_code,
     )
@@ -145,12 +147,12 @@ def judge_again(
     with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
         outputs = model.score(test.input_columns())
         cases = tuple((one.name, next(iter(behaviour.run([one], model)), None)) for one in recipe.cases or ())
-    written = Written(package=package, outputs=outputs)
-    comparing = comparing_of(written, recipe, registry, endpoints=endpoints, trust_code=trust_code)
-    evaluation = dataclasses.replace(
-        comparing.evaluator.evaluate(Answered(test.input_columns(), outputs), test),
-        failures=tuple(failure for _, failure in cases if failure is not None),
-    )
+        written = Written(package=package, outputs=outputs)
+        comparing = comparing_of(written, recipe, registry, endpoints=endpoints, trust_code=trust_code)
+        scorer = Answered(test.input_columns(), outputs, model)
+        evaluation = robustness.evaluate(comparing.evaluator, scorer, test, recipe.perturbed)
+    failures = tuple(failure for _, failure in cases if failure is not None)
+    evaluation = dataclasses.replace(evaluation, failures=failures)
     learned = trainingrows.trained_on(registry, package, test, alike=False)  # as a run judges
     checked = None if learned is None else DataReport(findings=(), test=len(test), shared=tuple(sorted(learned)))
     verdict = judge_package(written, recipe, gates, comparing, checked=checked, evaluation=evaluation)

@@ -12,11 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, estimators, golden, isolated, plugins
+from mlopskit import behaviour, estimators, golden, isolated, plugins, robustness
 from mlopskit.comparison import Scale, answers_labels, compare_rows
 from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
-from mlopskit.evaluator import Evaluator
+from mlopskit.evaluator import Answered, Evaluator
 from mlopskit.format import Format
 from mlopskit.importance import importance
 from mlopskit.modelcard import model_card
@@ -132,8 +132,9 @@ class _Packaging:
             raise _not_storable({REFERENCE: reasons})
         inputs = self.recipe.test.input_columns()
         outputs = model.score(inputs)
-        scorer = _Remembering(model, inputs, outputs)
-        evaluation = self._evaluator(task).evaluate(scorer, self.recipe.test)
+        # It was scored once, by what ships; changed rows are scored besides.
+        scorer = Answered(inputs, outputs, model)
+        evaluation = robustness.evaluate(self._evaluator(task), scorer, self.recipe.test, self.recipe.perturbed)
         if self.recipe.cases is not None:
             evaluation = dataclasses.replace(evaluation, failures=behaviour.run(self.recipe.cases, model))
         worth = importance(model, self.recipe.test, labels=answers_labels(task)) if self.recipe.importance else None
@@ -241,18 +242,6 @@ class _Packaging:
         data = canonical.dumps(dict(manifest))
         (self.folder / MANIFEST).write_bytes(data)
         return canonical.digest_of(data)
-
-
-@dataclass(frozen=True)
-class _Remembering:
-    """A scorer that does not score the test set again: it was scored once, by what ships."""
-
-    model: isolated.IsolatedModel
-    inputs: Columns
-    outputs: Columns
-
-    def score(self, rows: Columns, /) -> Columns:
-        return self.outputs if rows == self.inputs else self.model.score(rows)
 
 
 def evaluator_for(task: str, /) -> Evaluator:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins, trainingrows, trust
+from mlopskit import behaviour, packaging, plugins, robustness, trainingrows, trust
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
@@ -97,6 +97,7 @@ class Pipeline:
     endpoints: Sequence[str] = ()
     row_hashes: bool = True
     importance: bool = False
+    robustness: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
@@ -144,6 +145,7 @@ class Pipeline:
             clock.found |= {"data": {"train": train.digest, "test": test.digest}}
             clock.found |= {"warnings": checked.warnings()}
             schema = train.joined(test).input_schema()
+            perturbed = robustness.perturbed(test, self.robustness, schema)
         with clock.step("train"):
             model = _train(self.trainer, train, self.progress)
         plugins.notify(plugins.observers(), "mlopskit_trained", model=model, name=self.name)
@@ -157,6 +159,7 @@ class Pipeline:
             golden=self.golden(),
             cases=self.cases(),
             importance=self.importance,
+            perturbed=perturbed,
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):

@@ -29,6 +29,7 @@ class Recipe:
 
     `formats` are the forms to store; None means every installed one that can hold the model exactly. `provenance`
     holds what is recorded of data, code and settings; `importance` asks what each input is worth, for a report.
+    `perturbed` are the test rows changed on purpose (`mlopskit.robustness.perturbed`), to be judged on as well.
     """
 
     name: str
@@ -40,4 +41,5 @@ class Recipe:
     golden: GoldenSpec = field(default_factory=GoldenSpec)
     cases: Cases | None = None
     importance: bool = False
+    perturbed: Mapping[str, Dataset] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
-from mlopskit import everyslice, isolated, trainingrows
+from mlopskit import everyslice, isolated, robustness, trainingrows
 from mlopskit.data import Dataset
 from mlopskit.errors import MlopskitError, StoreError
 from mlopskit.evaluation import Estimate
-from mlopskit.evaluator import Evaluator, slices_of
+from mlopskit.evaluator import Answered, Evaluator, slices_of
 from mlopskit.gates import Finding, Gate, Relative
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Columns, check_columns
+from mlopskit.runtime.scoring import Scorer
 from mlopskit.tables import Table, Value
 from mlopskit.trust import trusted
 
@@ -26,14 +28,17 @@ CONVENTIONAL = ("candidate", "production")
 _CLOSE = 0.85
 _MOST_METRICS = 20
 
+# What a package answers to the rows and, by the name of their slice, to them changed; or why it does not.
+Answers = Mapping[str, Answered | MlopskitError]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparing:
     """Compares a package with what is live under aliases, on the rows of a dataset.
 
-    `outputs` are the package's answers to these rows, where they are known already; `endpoints` are names that may be
-    meant although nothing was deployed there yet; `trust_code` are the digests of packages from elsewhere that may run
-    code of their own.
+    `outputs` are the package's answers to these rows, where they are known already; `perturbed` are these rows changed
+    on purpose, by the name of their slice; `endpoints` are names that may be meant although nothing was deployed there
+    yet; `trust_code` are the digests of packages from elsewhere that may run code of their own.
     """
 
     package: ModelPackage
@@ -41,6 +46,7 @@ class Comparing:
     evaluator: Evaluator
     data: Dataset
     outputs: Columns | None = None
+    perturbed: Mapping[str, Dataset] = field(default_factory=dict)
     endpoints: Sequence[str] = ()
     trust_code: Sequence[str] = ()
     # What is live under the aliases that gates named.
@@ -94,9 +100,9 @@ class Comparing:
         near = difflib.get_close_matches(alias, sorted(known), 1, _CLOSE)
         if near:
             meant = "if it is meant, name it as an endpoint in mlopskit.toml"
-            return gate.finding(f"there is no alias or endpoint {alias!r}: did you mean {near[0]!r}? ({meant})")
+            return gate.finding(f"there is no endpoint or alias {alias!r}: did you mean {near[0]!r}? ({meant})")
         return gate.finding(
-            f"nothing is live under {alias!r} yet; no alias or endpoint has this name, known are "
+            f"nothing is live under {alias!r} yet; no endpoint or alias has this name, known are "
             f"{', '.join(sorted(known))}",
             passed=True,
         )
@@ -124,7 +130,12 @@ class Comparing:
         return everyslice.findings(gate, rows, judge)
 
     def _difference(self, gate: Gate, live: _Live) -> Estimate | None:
-        return self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
+        changed = self.perturbed.get(gate.slice)
+        if changed is None:
+            return self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
+        data = changed.take(live.rows)
+        own, answers = (_known(side[gate.slice]).take(data, live.rows) for side in (self._own, live.all))
+        return robustness.compare(self.evaluator, own, answers, data, metric=gate.metric, slice=gate.slice)
 
     def _judged(self, gate: Gate, difference: Estimate, live: _Live, what: str) -> Finding:
         finding = gate.judge_difference(difference, what)
@@ -137,37 +148,56 @@ class Comparing:
     @cached_property
     def _rows(self) -> dict[str, Sequence[int]]:
         """The numbers of the rows of each slice; the name of all rows is empty."""
-        return dict(slices_of(self.data))
+        return dict(slices_of(self.data)) | dict.fromkeys(self.perturbed, range(len(self.data)))
 
     def _live(self, alias: str, digest: str) -> _Live:
         """Return both packages' answers to the rows that the live one was not trained on."""
         package = self.registry.package(self.package.name, digest)
-        answers = self._answers(package)
+        everything = self._answers(package)
+        own, answers = _known(self._own[""]), _known(everything[""])
         learned = trainingrows.trained_on(self.registry, package, self.data)
-        if not learned:
-            return _Live(alias=alias, trained_on=learned, data=self.data, own=self._own, answers=answers)
-        left = [row for row in range(len(self.data)) if row not in learned]
-        data = self.data.take(left)
-        own, answers = self._own.take(data, left), answers.take(data, left)
-        return _Live(alias=alias, trained_on=learned, data=data, own=own, answers=answers)
+        left = [row for row in range(len(self.data)) if row not in (learned or ())]
+        data = self.data
+        if learned:
+            data = self.data.take(left)
+            own, answers = own.take(data, left), answers.take(data, left)
+        about: dict[str, Any] = {"alias": alias, "trained_on": learned, "rows": left}
+        return _Live(**about, data=data, own=own, answers=answers, all=everything)
 
     @cached_property
-    def _own(self) -> Answered:
-        if self.outputs is not None:
-            return Answered(self.data.input_columns(), self.outputs)
+    def _own(self) -> Answers:
+        if self.outputs is not None and not self.perturbed:
+            return {"": Answered(self.data.input_columns(), self.outputs)}
         return self._answers(self.package)
 
-    def _answers(self, package: ModelPackage) -> Answered:
-        """Return what a package answers to the rows, as a scorer: it is asked once, in a process of its own."""
+    def _answers(self, package: ModelPackage) -> Answers:
+        """Return what a package answers to the rows, and to them changed: it is asked once, in a process of its own."""
         if not package.models:
             raise StoreError("The package holds no model.", remedy="Package the model again.")
         formats = [model.format for model in package.models]
         wanted = package.schema.inputs["required"]
-        inputs = {name: self.data.columns[name] for name in wanted if name in self.data.columns}
-        check_columns(package.schema.inputs, inputs)
+        check_columns(
+            package.schema.inputs, {name: self.data.columns[name] for name in wanted if name in self.data.columns}
+        )
         trust = trusted(package.digest, [*self.trust_code, self.package.digest])
         with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
-            return Answered(self.data.input_columns(), model.score(inputs))
+            return {
+                slice: self._asked(model, data, wanted) for slice, data in [("", self.data), *self.perturbed.items()]
+            }
+
+    def _asked(self, model: Scorer, data: Dataset, wanted: Sequence[str]) -> Answered | MlopskitError:
+        columns = {**self.data.columns, **data.columns}  # what is a slice here may be an input there
+        try:
+            outputs = model.score({name: columns[name] for name in wanted if name in columns})
+        except MlopskitError as error:  # the rows as they are may still be compared
+            return error
+        return Answered(data.input_columns(), outputs)
+
+
+def _known(answers: Answered | MlopskitError) -> Answered:
+    if isinstance(answers, MlopskitError):
+        raise answers
+    return answers
 
 
 def _differences(differences: Sequence[Estimate], live: _Live) -> Table:
@@ -190,36 +220,17 @@ def _not_compared(gate: Gate) -> Finding:
     return gate.finding(f"the evaluator compares no {name} of two models")
 
 
-@dataclass(frozen=True)
-class Answered:
-    """A scorer of the one set of rows that was asked about."""
-
-    inputs: Columns
-    outputs: Columns
-
-    def score(self, rows: Columns, /) -> Columns:
-        """Return what was answered."""
-        if rows is not self.inputs and dict(rows) != dict(self.inputs):
-            raise StoreError(
-                "Another set of rows is scored than the test rows.", remedy="Let compare() score the data it is given."
-            )
-        return self.outputs
-
-    def take(self, data: Dataset, rows: Sequence[int]) -> Answered:
-        """Return the answers to these rows alone, which are those of `data`."""
-        outputs = {name: [cells[row] for row in rows] for name, cells in self.outputs.items()}
-        return Answered(data.input_columns(), outputs)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Live:
     """What is live under an alias, the rows it was trained on, and both packages' answers to the others, `data`."""
 
     alias: str
     trained_on: frozenset[int] | None
+    rows: Sequence[int]  # the numbers of the others
     data: Dataset
     own: Answered
     answers: Answered
+    all: Answers  # its own, to all the rows
 
     def left(self, rows: Sequence[int]) -> int:
         """Return how many of some rows it was not trained on, as far as is known."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mlopskit import behaviour, everyslice, packaging
+from mlopskit import behaviour, everyslice, packaging, robustness
 from mlopskit.badmodels import FLIPPED, BadModel, Workshop
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, MlopskitError, RowError
 from mlopskit.evaluation import Evaluation
-from mlopskit.evaluator import Evaluator, slices_of
+from mlopskit.evaluator import Answered, Evaluator, slices_of
 from mlopskit.gates import Finding, Gate, Relative
-from mlopskit.relative import Answered
 from mlopskit.runtime.scoring import Model, Scorer
 from mlopskit.tables import Table, plain
 from mlopskit.timing import LATENCY, SIZE
@@ -134,6 +133,7 @@ class Trying:
     gates: Sequence[Gate]
     evaluator: Evaluator | None = None
     cases: behaviour.Cases | None = None
+    perturbed: Mapping[str, Dataset] = field(default_factory=dict)
 
     def run(self) -> SelfTest:
         """Train the models, judge each, and return what came out.
@@ -149,6 +149,7 @@ class Trying:
             evaluator=self.evaluator or packaging.evaluator_for(task),
             gates=judged,
             cases=self.cases,
+            perturbed=self.perturbed,
         )
         own = bench.evaluated(good, behaviour.run(self.cases or (), good))
         itself = _refusing({gate: gate.findings(own) for gate in judged if not _relative(gate)}, own)
@@ -172,6 +173,7 @@ class _Bench:
     evaluator: Evaluator
     gates: Sequence[Gate]
     cases: behaviour.Cases | None
+    perturbed: Mapping[str, Dataset]
 
     def tried(self, model: BadModel) -> tuple[Trial, Evaluation | None]:
         if model.scorer is None:
@@ -187,7 +189,7 @@ class _Bench:
         return Trial(model=model.name, refused_by=tuple(_refusing(found, evaluation))), evaluation
 
     def evaluated(self, scorer: Scorer, failures: tuple[str, ...]) -> Evaluation:
-        evaluation = self.evaluator.evaluate(self._answered(scorer), self.test)
+        evaluation = robustness.evaluate(self.evaluator, self._answered(scorer), self.test, self.perturbed)
         return dataclasses.replace(evaluation, failures=failures)
 
     def _failures(self, scorer: Scorer) -> tuple[str, ...]:
@@ -198,7 +200,7 @@ class _Bench:
 
     def _answered(self, scorer: Scorer) -> Answered:
         inputs = self.test.input_columns()
-        return Answered(inputs, scorer.score(inputs))
+        return Answered(inputs, scorer.score(inputs), scorer)
 
     def _compared(self, scorer: Scorer) -> Mapping[Gate, Sequence[Finding]]:
         relative = [gate for gate in self.gates if _relative(gate)]
@@ -211,11 +213,16 @@ class _Bench:
         column = everyslice.column_of(gate.slice)
         if column is None:
             return [self._difference(gate, bad, good)]
-        rows = {name: len(numbers) for name, numbers in slices_of(self.test) if name.startswith(f"{column}=")}
+        slices = dict(slices_of(self.test)) | dict.fromkeys(self.perturbed, range(len(self.test)))
+        rows = {name: len(numbers) for name, numbers in slices.items() if name.startswith(f"{column}=")}
         return everyslice.findings(gate, rows, lambda one: self._difference(one, bad, good))
 
     def _difference(self, gate: Gate, bad: Answered, good: Answered) -> Finding:
-        found = self.evaluator.compare(bad, good, self.test, metric=gate.metric, slice=gate.slice)
+        changed = self.perturbed.get(gate.slice)
+        if changed is None:
+            found = self.evaluator.compare(bad, good, self.test, metric=gate.metric, slice=gate.slice)
+        else:
+            found = robustness.compare(self.evaluator, bad, good, changed, metric=gate.metric, slice=gate.slice)
         if found is None:
             return gate.finding(f"the evaluator compares no {gate.metric} of two models")
         return gate.judge_difference(found, "the model itself")

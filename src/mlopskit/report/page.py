@@ -11,6 +11,7 @@ from mlopskit.evidence import Plot
 from mlopskit.report import svg
 from mlopskit.report.svg import bidi, named
 from mlopskit.report.value import Report
+from mlopskit.robustness import is_change
 from mlopskit.tables import Table, Value, plain
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -34,6 +35,7 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Failed behavioural tests", _table(report.failures(), ""))
     yield _section("Metrics", _note(report.live_note()) + _table(report.metrics(), "Bounds are one-sided, at 95 %"))
     yield _section("Slices", _slices(report))
+    yield _section("Robustness", _table(report.robustness(), "The test rows once more, changed on purpose"))
     yield _section("Plots", _plots(report.evidence.plots))
     yield _section("Counts", "".join(_scroll(svg.matrix(one), one.title) for one in report.evidence.matrices))
     for table in report.evidence.tables:
@@ -94,8 +96,9 @@ def _slices(report: Report) -> str:
     if not table.rows:
         return ""
     found = report.package.evaluation
-    first = next((one.metric for one in found.estimates if one.slice), "") if found else ""
-    shown = [one for one in (found.estimates if found else ()) if one.metric == first][:_MOST_SLICES]
+    kept = [one for one in (found.estimates if found else ()) if not is_change(one.slice)]
+    first = next((one.metric for one in kept if one.slice), "")
+    shown = [one for one in kept if one.metric == first][:_MOST_SLICES]
     rows = [(one.slice or "all rows", one.lower, one.value, one.upper) for one in shown]
     picture = svg.intervals(rows, title=f"{first} by slice", id="slices")
     return f"<figure><figcaption>{named(first)} by slice</figcaption>{picture}</figure>{_table(table, '')}"

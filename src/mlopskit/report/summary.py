@@ -20,6 +20,7 @@ def markdown(report: Report, /) -> str:
         _escaped(report.live_note()),
         _table(report.metrics()),
         _folded("Slices", report.slices()),
+        _folded("Robustness", report.robustness()),
         _folded("Lineage", report.lineage()),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"

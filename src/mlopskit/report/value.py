@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mlopskit import robustness
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
@@ -74,14 +75,18 @@ class Report:
         return f"Beside what is live under {self.live_name!r} ({self.live.digest[:19]}), judged on the same rows."
 
     def slices(self) -> Table:
-        """Return the figures of each slice."""
+        """Return the figures of each slice; those of changed rows stand apart, in `robustness`."""
         found = self.package.evaluation
         rows = [
             (one.slice, one.metric, one.value, one.lower, one.upper, one.n)
             for one in (found.estimates if found else ())
-            if one.slice
+            if one.slice and not robustness.is_change(one.slice)
         ]
         return Table(("slice", "metric", "value", "lower", "upper", "rows"), rows)
+
+    def robustness(self) -> Table:
+        """Return the figures of the test rows with typing errors and the like, beside those of the rows as they are."""
+        return robustness.table(self.package.evaluation)
 
     def failures(self) -> Table:
         """Return the failed behavioural tests."""
