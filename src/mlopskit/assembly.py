@@ -23,6 +23,7 @@ from mlopskit.feedback import feedback_files, with_feedback
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
+from mlopskit.incoming import Incoming
 from mlopskit.judging import Judged, judge_again
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Pipeline
@@ -79,6 +80,7 @@ class Parts:
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,
             progress=progress,
+            alarms=lambda digest: self._alarms(registry, digest),
             commit=lambda: git.commit_of(self.root),
         )
 
@@ -207,6 +209,18 @@ class Parts:
         table = self.config.data
         known = {"columns": table.columns, "file_column": table.file_column, "separator": table.separator}
         return read_table(uri, self.root, target=[], **known).columns  # type: ignore[arg-type]
+
+    def incoming(self) -> Incoming | None:
+        """Return the rows that were seen in use; None unless they are configured."""
+        table = self.config.data
+        if table.incoming is None:
+            return None
+        about = {"settings": dataclasses.asdict(table), "cache": self.root / CACHE}
+        return Incoming(uri=table.incoming, root=self.root, read=self.columns, **about)  # type: ignore[arg-type]
+
+    def _alarms(self, registry: Registry, digest: str) -> Mapping[str, str]:
+        incoming = self.incoming()
+        return {} if incoming is None else incoming.alarms(registry, registry.manifest(self.config.name, digest))
 
     def _golden(self) -> GoldenSpec:
         table = self.config.package.golden

@@ -37,6 +37,7 @@ class DataTable:
     file_column: str | None = None
     separator: str | None = None
     feedback: str | None = None
+    incoming: str | None = None
     allow: Sequence[str] = ()
     weight: str | None = None
     group: str | None = None
@@ -119,6 +120,12 @@ def read(path: Path, /) -> Config:
             raise ConfigError(
                 f"{path.name}: trust_code: {error.message}", remedy=error.remedy, key="trust_code"
             ) from error
+    if config.data.incoming is not None and not config.data.row_hashes:
+        raise ConfigError(
+            f"{path.name}: [data] incoming needs counts of the training rows, and row_hashes = false keeps none.",
+            remedy="Leave out one of the two.",
+            key="incoming",
+        )
     for name, options in config.endpoint.items():
         check_name(name, kind="endpoint")
         if not isinstance(options.get("target"), str):

@@ -143,7 +143,12 @@ class Drift:
     @property
     def alarm(self) -> bool:
         """Whether a column is absent, or has moved by more than chance and by more than was allowed."""
-        return bool(self.absent) or any(one.alarm for one in self.columns)
+        return bool(self.alarms)
+
+    @property
+    def alarms(self) -> list[str]:
+        """The columns for which there is an alarm."""
+        return [*self.absent, *(one.column for one in self.columns if one.alarm)]
 
     def table(self) -> Table:
         """Return the columns as a table, the most moved first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +20,7 @@ _TYPES = {"string": (str,), "integer": (int,), "number": (int, float), "boolean"
 
 def feedback_files(uri: str, root: Path, /) -> dict[str, Path]:
     """Return the files of a path or glob by their paths relative to `root`; there may be none yet."""
-    found = glob.glob(uri, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
-    return find_files(uri, root) if found else {}
+    return find_files(uri, root, none_yet=True)
 
 
 def with_feedback(data: Dataset, uri: str, root: Path, /, *, file_column: str | None = None) -> Dataset:

@@ -27,29 +27,31 @@ _CHUNK = 1 << 20
 _SETTLED = 2_000_000_000
 
 
-def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None) -> dict[str, str]:
+def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None, none_yet: bool = False) -> dict[str, str]:
     """Return the digest of each file that a URI names, by its path relative to `root`, sorted.
 
     `cache` is a folder where digests are remembered by path, size, times and inode, so that files which did not
-    change are not read again. What cannot be remembered, or read back, is computed again.
+    change are not read again. What cannot be remembered, or read back, is computed again. With `none_yet`, there may be
+    no such file.
 
     Raises:
         DataError: there is no such file, or one cannot be read.
     """
     known = _remembered(cache)
-    entries = {path: _entry(file, path, known.get(path)) for path, file in find_files(uri, root).items()}
+    found = find_files(uri, root, none_yet=none_yet)
+    entries = {path: _entry(file, path, known.get(path)) for path, file in found.items()}
     settled = {path: entry for path, entry in entries.items() if entry[0] is not None}
     if cache is not None and any(known.get(path) != entry for path, entry in settled.items()):
         _remember(cache, {**known, **settled})
     return {path: entry[1] for path, entry in entries.items()}
 
 
-def find_files(uri: str, root: Path, /) -> dict[str, Path]:
+def find_files(uri: str, root: Path, /, *, none_yet: bool = False) -> dict[str, Path]:
     """Return the files that a path, a glob or a folder names, by their paths relative to `root`, sorted by these.
 
     Of a folder these are the files directly in it with one of `SUFFIXES`; hidden files are never taken. The file of an
     https:// address is downloaded (see `mlopskit.download`), and named by the address without its query; those of a
-    bucket are copied (see `mlopskit.bucketdata`), and named by their URIs.
+    bucket are copied (see `mlopskit.bucketdata`), and named by their URIs. With `none_yet`, there may be no file.
 
     Raises:
         DataError: there is none, or an address serves no data.
@@ -64,14 +66,14 @@ def find_files(uri: str, root: Path, /) -> dict[str, Path]:
         from mlopskit.bucketdata import find_objects
 
         found = find_objects(uri, root / DOWNLOADS, suffixes=SUFFIXES)
-        if not found:
+        if not found and not none_yet:
             raise DataError(f"There is no file {uri!r}.", remedy="Put the data there, or correct its address.", uri=uri)
         return found
     try:
         found = {Path(os.path.relpath(file, root)).as_posix(): file for file in _candidates(root / uri, uri, root)}
     except (OSError, ValueError) as error:
         raise _unreadable(uri, error) from error
-    if not found:
+    if not found and not none_yet:
         raise _nothing(uri, root)
     return dict(sorted(found.items()))
 

@@ -19,6 +19,7 @@ from mlopskit.datareport import DataReport
 from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
 from mlopskit.gates import Gate, Verdict
+from mlopskit.incoming import KEY
 from mlopskit.isolated import IsolatedModel
 from mlopskit.judging import comparing_of, evidence_of, judge_package, outcome_of
 from mlopskit.modelpackage import ModelPackage
@@ -81,7 +82,8 @@ class Pipeline:
     """All that a run needs, as objects.
 
     `read` returns the rows to train and to test on, and the data check's report on them; `fingerprint` maps what the
-    run depends on to a digest of it; `commit` returns what is recorded of git.
+    run depends on to a digest of it; `alarms` maps, for a package's digest, what has drifted from its training rows to
+    the digest of these; `commit` returns what is recorded of git.
     """
 
     name: str
@@ -101,16 +103,21 @@ class Pipeline:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
+    alarms: Callable[[str], Mapping[str, str]] = lambda _: {}
     commit: Callable[[], Mapping[str, str | bool | None]] = dict
 
     def now(self) -> Mapping[str, str]:
         """Return the fingerprint of what a run would begin with."""
-        return self.fingerprint(self._last())
+        return self._now(self._last())
+
+    def _now(self, before: Run | None) -> Mapping[str, str]:
+        alarms = self.alarms(before.digest) if before and before.digest else {}
+        return {**self.fingerprint(before), **alarms}
 
     def changed(self) -> list[str]:
         """Return, in words, what differs from the last run that was judged; without one, all is new."""
         before = self._last()
-        return changes(before.fingerprint if before else {}, self.fingerprint(before))
+        return changes(before.fingerprint if before else {}, self._now(before))
 
     def run(self, *, force: bool = False) -> Run:
         """Train, package, judge and register if anything changed since the last run that was judged.
@@ -122,7 +129,7 @@ class Pipeline:
             MlopskitError: a step failed; the failed run is recorded.
         """
         before = self._last()
-        now_is = dict(self.fingerprint(before))
+        now_is = dict(self._now(before))
         changed = changes(before.fingerprint if before else {}, now_is)
         if before is not None and not changed and not force:
             return dataclasses.replace(before, changed=())
@@ -132,11 +139,12 @@ class Pipeline:
             # It imports its engine while we read and train.
             with packaging.reference_process() as process:
                 digest, verdict = self._train_and_judge(clock, process)
+            watched = {**self._watched(now_is), **self.alarms(digest)}
         except BaseException as error:
             self._fail(clock, now_is, changed, error)
             raise
         outcome = "passed" if verdict.passed else "refused"
-        return self._record(outcome, digest, changed, self._watched(now_is), clock, None)
+        return self._record(outcome, digest, changed, watched, clock, None)
 
     def _train_and_judge(self, clock: _Clock, process: IsolatedModel) -> tuple[str, Verdict]:
         with clock.step("read"):
@@ -177,10 +185,10 @@ class Pipeline:
     def _watched(self, began: Mapping[str, str]) -> dict[str, str]:
         """Return what the next run compares: all as it was when this one began, for it may have changed since.
 
-        Training imported the code: from now on exactly those files are watched.
+        Training imported the code: from now on exactly those files are watched. Alarms are of the package before.
         """
         code = {f"code {path}": sha for path, sha in self._code().items()}
-        rest = {key: sha for key, sha in began.items() if not key.startswith("code ")}
+        rest = {key: sha for key, sha in began.items() if not key.startswith(("code ", KEY))}
         return rest | {key: began.get(key, sha) for key, sha in code.items()}
 
     def _last(self) -> Run | None:
@@ -257,11 +265,11 @@ class _Clock:
 
 
 def changes(before: Mapping[str, str], now_is: Mapping[str, str], /) -> list[str]:
-    """Return what differs between two fingerprints, in words.
+    """Return what differs between two fingerprints, in words; an alarm that is over is nothing to be done.
 
     >>> changes({"data a.tsv": "1", "data b.tsv": "1"}, {"data a.tsv": "2", "data c.tsv": "1"})
     ['changed: data a.tsv', 'new: data c.tsv', 'gone: data b.tsv']
     """
     changed = [f"changed: {key}" for key in now_is if key in before and before[key] != now_is[key]]
     new = [f"new: {key}" for key in now_is if key not in before]
-    return [*changed, *new, *[f"gone: {key}" for key in before if key not in now_is]]
+    return [*changed, *new, *[f"gone: {key}" for key in before if key not in now_is and not key.startswith(KEY)]]

@@ -87,18 +87,21 @@ class Project:
         """Return what the gates say of models that are bad on purpose, trained now on the project's data."""
         return Parts(self.config, self.root).selftest(progress)
 
-    def drift(self, uri: str, reference: str | None = None, /, *, least: float = LEAST) -> Drift:
+    def drift(self, uri: str | None = None, reference: str | None = None, /, *, least: float = LEAST) -> Drift:
         """Return how the rows of some files differ from the training rows of a package, by default the last run's.
 
-        The files are as those of `[data] uri`; they need not have the targets. `least` is the share of the rows that
-        must have moved for an alarm.
+        The files, by default those of `[data] incoming`, are as those of `[data] uri`; they need not have the targets.
+        `least` is the share of the rows that must have moved for an alarm.
 
         Raises:
-            ConfigError: nothing is known of the package's training rows.
+            ConfigError: no files are named, or nothing is known of the package's training rows.
             DataError: the files cannot be read.
         """
+        uri = uri or self.config.data.incoming
+        if uri is None:
+            raise ConfigError("No rows are named.", remedy="Name their files, or set incoming in [data].")
         package = self.package(reference)
-        counts = trainingrows.counts_of(self.registry, package)
+        counts = trainingrows.counts_of(self.registry, package.manifest)
         if counts is None:
             raise ConfigError(
                 f"What the training rows of {package.digest[:19]} held is not known: no counts were kept.",

@@ -8,8 +8,8 @@ in `<name>/columns/<sha256>/`, `counts.json` says what the columns held (see `ml
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from mlopskit import rowkeys
 from mlopskit.data import Dataset
@@ -55,16 +55,16 @@ def _keep_counts(registry: Registry, prefix: str, train: Dataset) -> None:
         registry.storage.commit(prefix, {COUNTS: canonical.dumps({"columns": tables})}, last=COUNTS)
 
 
-def counts_of(registry: Registry, package: ModelPackage, /) -> tuple[ColumnCounts, ...] | None:
-    """Return what the columns of a package's training rows held; None if nobody knows.
+def counts_of(registry: Registry, manifest: Mapping[str, Any], /) -> tuple[ColumnCounts, ...] | None:
+    """Return what the columns of the training rows of a manifest's package held; None if nobody knows.
 
     Raises:
         IntegrityError: the counts are damaged.
     """
-    digest = (package.manifest["provenance"].get("data") or {}).get("train")
+    digest = (manifest["provenance"].get("data") or {}).get("train")
     if digest is None:
         return None
-    key = f"{_key(COLUMNS, package.name, digest, package.schema.inputs['required'])}/{COUNTS}"
+    key = f"{_key(COLUMNS, manifest['name'], digest, manifest['schema']['inputs']['required'])}/{COUNTS}"
     data = registry.storage.read(key, limit=_MOST_BYTES)
     if data is None:
         return None

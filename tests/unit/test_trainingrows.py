@@ -82,12 +82,12 @@ def test_damaged_hashes_are_an_error(registry: mk.Registry, data: bytes) -> None
 
 def test_what_the_columns_held_is_kept_once_and_read_back(registry: mk.Registry) -> None:
     made = package(TRAIN.digest, ["text", "size"])
-    assert counts_of(registry, made) is None
-    assert counts_of(registry, package(None, ["text", "size"])) is None
+    assert counts_of(registry, made.manifest) is None
+    assert counts_of(registry, package(None, ["text", "size"]).manifest) is None
     keep(registry, NAME, TRAIN)
     keep(registry, NAME, TRAIN)
-    assert counts_of(registry, made) == counted(TRAIN)
-    assert counts_of(registry, package(TRAIN.digest, ["text"])) is None
+    assert counts_of(registry, made.manifest) == counted(TRAIN)
+    assert counts_of(registry, package(TRAIN.digest, ["text"]).manifest) is None
 
 
 @pytest.mark.parametrize("data", [b"x", b"[]", b'{"columns":[1]}', b'{"columns":[{"edges":[]}]}'])
@@ -98,4 +98,4 @@ def test_damaged_counts_are_refused(registry: mk.Registry, data: bytes) -> None:
     assert path
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match="counts of training rows"):
-        counts_of(registry, package(TRAIN.digest, ["text", "size"]))
+        counts_of(registry, package(TRAIN.digest, ["text", "size"]).manifest)

@@ -29,12 +29,12 @@ def check(context: click.Context, *, as_json: bool) -> int:
 
 @_verb(
     "drift",
-    click.argument("uri"),
+    click.argument("uri", required=False),
     click.option("--against", metavar="REFERENCE", help="The package whose training rows to compare with."),
     click.option("--least", type=float, default=0.1, show_default=True, help="The share that must have moved."),
 )
-def drift(context: click.Context, *, uri: str, against: str | None, least: float, as_json: bool) -> int:
-    """Say in which columns the rows of URI are not like the training rows any more."""
+def drift(context: click.Context, *, uri: str | None, against: str | None, least: float, as_json: bool) -> int:
+    """Say in which columns the rows of URI, or of [data] incoming, are not like the training rows any more."""
     found = _open(context).drift(uri, against, least=least)
     said = "The rows have drifted." if found.alarm else "No alarm."
     show(found.as_table(), f"{found.table().text()}\n{found.rows:,} rows. {said}", as_json=as_json)

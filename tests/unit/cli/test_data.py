@@ -130,5 +130,9 @@ def test_new_rows_are_compared_with_the_training_rows(cli: Any, refused: Any, pr
     assert cli("data", "drift", "new.csv", "--least", "1.1").code == 0
     new.write_text("txt\nx\n")
     assert cli("data", "drift", "new.csv", "--json").json["absent"] == ["text"]
+    assert "No rows are named." in refused(2, "data", "drift")
+    settings = project.root / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace("[data]", '[data]\nincoming = "new.csv"'))
+    assert cli("data", "drift").code == 1
     shutil.rmtree(project.root / ".mlopskit/registry/mood/columns")
     assert "no counts were kept" in refused(2, "data", "drift", "new.csv")
