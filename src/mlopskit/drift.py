@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlopskit.data import Dataset
+from mlopskit.evidence import shortened
 from mlopskit.tables import Table
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.05
 LEAST = 0.1
 MOST_ROWS = 100_000
+# How the titles of tables begin that a report shows as drift, and what their second column says.
+TITLE = "Drift of "
+ALARM = "alarm"
+_MOST_SHOWN = 100
 # What is kept of training rows shows no cell that fewer have.
 _FEWEST = 10
 _BINS = 10
@@ -74,14 +79,19 @@ class ColumnCounts:
         return {"column": self.column, "kind": self.kind, **lists}
 
 
+def sampled(data: Dataset, /) -> dict[str, Sequence[Any]]:
+    """Return the input and target columns; of more than 100,000 rows those of a sample, the same each time."""
+    rows = range(len(data))
+    kept = data if len(data) <= MOST_ROWS else data.take(sorted(random.Random(0).sample(rows, MOST_ROWS)))  # noqa: S311  # no secret
+    return {name: kept.columns[name] for name in (*data.inputs, *data.targets)}
+
+
 def counted(data: Dataset, /) -> tuple[ColumnCounts, ...]:
-    """Return the counts of each input and target column; of more than 100,000 rows those of a sample.
+    """Return the counts of each input and target column, of the rows of `sampled`.
 
     Columns without a cell, as targets that are not known, are left out.
     """
-    rows = range(len(data))
-    kept = data if len(data) <= MOST_ROWS else data.take(sorted(random.Random(0).sample(rows, MOST_ROWS)))  # noqa: S311  # no secret
-    columns = {name: kept.columns[name] for name in (*data.inputs, *data.targets)}
+    columns = sampled(data)
     return tuple(_counted(name, cells) for name, cells in columns.items() if any(cell is not None for cell in cells))
 
 
@@ -156,6 +166,14 @@ class Drift:
         rows = [(one.column, one.alarm, one.moved, one.p, one.most) for one in ordered]
         absent = [(name, True, None, None, "absent") for name in self.absent]
         return Table(("column", "alarm", "moved", "p", "most"), [*absent, *rows])
+
+    def shown(self, title: str, /) -> Table:
+        """Return the most moved columns as a table for a report, cut to what a page holds."""
+        rows = [
+            (shortened(name), ALARM if alarm else None, moved, p, shortened(most))
+            for name, alarm, moved, p, most in self.table().rows[:_MOST_SHOWN]
+        ]
+        return Table(("column", ALARM, "moved", "p", "most"), rows, title)
 
     def as_table(self) -> dict[str, Any]:
         """Return the drift as plain values."""

@@ -13,6 +13,7 @@ from mlopskit.cells import plain_cells
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.datasummary import summary
+from mlopskit.drift import TITLE, drift, sampled
 from mlopskit.errors import VerdictError
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.evaluator import Answered
@@ -25,7 +26,10 @@ from mlopskit.registry import Registry
 from mlopskit.relative import Comparing
 from mlopskit.runtime.schema import Columns, check_columns
 from mlopskit.tables import Table
+from mlopskit.trainingrows import counts_of
 from mlopskit.trust import trusted
+
+LIVE = "production"
 
 
 def judge_package(
@@ -93,12 +97,29 @@ def comparing_of(
 def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /) -> Evidence:
     """Return what a person looks at beside the figures: what the evaluator shows, and what the data hold.
 
-    So is by how much each metric differs from what is live, where a gate asked about that.
+    So is by how much each metric differs from what is live, where a gate asked about that, and in which columns the
+    training rows are not like those of production.
     """
     test = comparing.data
     shown = comparing.evaluator.evidence(Answered(test.input_columns(), written.outputs), test)
     worth = [written.importance] if written.importance else []
-    return dataclasses.replace(shown, tables=[*comparing.tables(), *shown.tables, *worth, summary(train, test)])
+    return dataclasses.replace(
+        shown, tables=[*comparing.tables(), *shown.tables, *worth, summary(train, test), *_drifted(train, comparing)]
+    )
+
+
+def _drifted(train: Dataset | None, comparing: Comparing) -> list[Table]:
+    """Return how the training rows differ from those of what is live in production, if it has learned others."""
+    registry, name = comparing.registry, comparing.package.name
+    digest = registry.live(name, LIVE)
+    if train is None or digest is None or not registry.holds(name, digest):
+        return []
+    manifest = registry.manifest(name, digest)
+    counts = counts_of(registry, manifest)
+    if counts is None or manifest["provenance"]["data"]["train"] == train.digest:
+        return []
+    found = drift(counts, sampled(train), needed=manifest["schema"]["inputs"]["required"])
+    return [found.shown(f"{TITLE}the training rows from those of {LIVE} ({digest[:19]})")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -196,13 +196,16 @@ class Project:
         """Return all that is known of a package, by default that of the last run, for a person who decides.
 
         Beside its figures stand those of what is live under an alias or at an endpoint, if these are of the same rows.
+        Incoming rows are compared with its training rows as they are now.
 
         Raises:
             UnknownNameError: there is no such package.
+            DataError: the incoming rows cannot be read.
         """
         package = self.package(reference)
         digest = self.registry.live(self.name, live)
         made = next((run for run in reversed(self.runs()) if run.digest == package.digest), None)
+        incoming = Parts(self.config, self.root).incoming()
         return Report(
             package=package,
             verdict=self.verdict(package.digest),
@@ -210,6 +213,7 @@ class Project:
             evidence=self.registry.evidence(self.name, package.digest),
             live=None if digest is None else self.registry.package(self.name, digest),
             live_name=live,
+            incoming=incoming.drift(self.registry, package.manifest) if incoming else None,
         )
 
     def runs(self) -> Runs:

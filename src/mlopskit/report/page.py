@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from mlopskit.drift import LEAST, SIGNIFICANCE, TITLE
 from mlopskit.evidence import Plot
 from mlopskit.report import svg
 from mlopskit.report.svg import bidi, named
@@ -39,7 +40,9 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Plots", _plots(report.evidence.plots))
     yield _section("Counts", "".join(_scroll(svg.matrix(one), one.title) for one in report.evidence.matrices))
     for table in report.evidence.tables:
-        yield _section(table.title, _table(Table(table.columns, table.rows), ""))
+        if not table.title.startswith(TITLE):
+            yield _section(table.title, _table(Table(table.columns, table.rows), ""))
+    yield _section("Drift", _drift(report.drift()))
     yield _section("Inputs and outputs", _table(report.schema(), ""))
     yield _section("Lineage", _table(report.lineage(), ""))
     yield _section("Environment", _table(report.environment(), ""))
@@ -61,6 +64,11 @@ def _facts(facts: dict[str, Value]) -> str:
 
 def _section(title: str, inner: str) -> str:
     return f"<section><h2>{named(title)}</h2>{inner}</section>" if inner else ""
+
+
+def _drift(tables: Sequence[Table]) -> str:
+    note = f"An alarm takes both: {LEAST:.0%} of the rows moved, and p, by Holm's method, below {SIGNIFICANCE}."
+    return (_note(note) if tables else "") + "".join(_table(table, table.title) for table in tables)
 
 
 def _note(text: str) -> str:

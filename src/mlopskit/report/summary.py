@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
+from mlopskit.drift import ALARM
 from mlopskit.report.value import Report
-from mlopskit.tables import Table
+from mlopskit.tables import Table, plain
 
 _MOST_ROWS = 30
 LONGEST = 60_000  # what GitHub takes of one comment is 65,536 characters
@@ -21,10 +24,17 @@ def markdown(report: Report, /) -> str:
         _table(report.metrics()),
         _folded("Slices", report.slices()),
         _folded("Robustness", report.robustness()),
+        *(_folded(_said(table), table) for table in report.drift()),
         _folded("Lineage", report.lineage()),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     return text if len(text) <= LONGEST else f"{text[:LONGEST].rpartition(chr(10))[0]}\n\n… cut\n"
+
+
+def _said(drift: Table) -> str:
+    """Return the title of a table of drift, and how many columns are in alarm."""
+    alarms = sum(ALARM in row[1:2] for row in drift.rows)
+    return f"{escape(plain(drift.title))}: {alarms} {'column' if alarms == 1 else 'columns'} in alarm"
 
 
 def _table(table: Table) -> str:

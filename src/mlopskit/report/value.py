@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mlopskit import robustness
+from mlopskit.drift import TITLE, Drift
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
@@ -18,7 +19,8 @@ _SHOWN = 12
 class Report:
     """One package with its verdict, its run, its evidence, and what is live.
 
-    `live` is the package that an alias names, `live_name` the alias; None says that nothing is live yet.
+    `live` is the package that an alias names, `live_name` the alias; None says that nothing is live yet. `incoming`
+    says how the rows that come in differ from its training rows, None where that is not known.
     """
 
     package: ModelPackage
@@ -27,6 +29,7 @@ class Report:
     evidence: Evidence = field(default_factory=Evidence)
     live: ModelPackage | None = None
     live_name: str = "production"
+    incoming: Drift | None = None
 
     @property
     def outcome(self) -> str:
@@ -87,6 +90,12 @@ class Report:
     def robustness(self) -> Table:
         """Return the figures of the test rows with typing errors and the like, beside those of the rows as they are."""
         return robustness.table(self.package.evaluation)
+
+    def drift(self) -> list[Table]:
+        """Return how its training rows differ from those of production, and the incoming rows from its own."""
+        kept = [table for table in self.evidence.tables if table.title.startswith(TITLE)]
+        now = [self.incoming.shown(f"{TITLE}the incoming rows from the training rows")] if self.incoming else []
+        return [*kept, *now]
 
     def failures(self) -> Table:
         """Return the failed behavioural tests."""

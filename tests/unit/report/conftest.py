@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import mlopskit as mk
+from mlopskit.drift import TITLE, ColumnDrift, Drift
 from mlopskit.evidence import Evidence, Matrix, Plot, Series
 from mlopskit.report import Report
 from mlopskit.tables import Table
@@ -69,6 +70,22 @@ def evidence_of(texts: list[str]) -> Evidence:
     )
 
 
+def drift_of(texts: list[str]) -> Drift:
+    """Return drift of columns of these names, the first of which is in alarm, the last absent."""
+    columns = [
+        ColumnDrift(column=text, p=0.001 if alarm else 1.0, moved=0.5, most=f"{text}: 1.0% before", alarm=alarm)
+        for alarm, text in zip([True, *[False] * len(texts)], texts[:-1], strict=False)
+    ]
+    return Drift(rows=10, columns=tuple(columns), absent=(texts[-1],))
+
+
+def drifted(report: Report, texts: list[str]) -> Report:
+    """Return a report with drift in evidence, and of incoming rows."""
+    kept = drift_of(texts).shown(f"{TITLE}the training rows from those of production")
+    evidence = dataclasses.replace(report.evidence, tables=[*report.evidence.tables, kept])
+    return dataclasses.replace(report, evidence=evidence, incoming=drift_of(texts))
+
+
 @pytest.fixture
 def report(registry: mk.Registry, package: mk.ModelPackage, other: mk.ModelPackage) -> Report:
     """Return the report of a package that passed, beside another one that is live."""
@@ -107,4 +124,5 @@ def saying(report: Report, texts: list[str]) -> Report:
     manifest["schema"] = {**manifest["schema"], "inputs": inputs}
     package = dataclasses.replace(judged(report.package, evaluation), manifest=manifest)
     verdict = dataclasses.replace(report.verdict, findings=tuple(findings), override=texts[0])
-    return dataclasses.replace(report, package=package, verdict=verdict, evidence=evidence_of(texts))
+    said = dataclasses.replace(report, package=package, verdict=verdict, evidence=evidence_of(texts))
+    return drifted(said, texts)

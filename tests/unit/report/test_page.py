@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlopskit.report import Report, html
-from tests.unit.report.conftest import HOSTILE, evidence_of, judged
+from tests.unit.report.conftest import HOSTILE, drifted, evidence_of, judged
 
 ELEMENTS = """
 html head meta title style body main section h1 h2 p dl dt dd bdi div figure figcaption table caption thead tbody tr th
@@ -108,6 +108,16 @@ def test_what_is_not_known_is_left_out(report: Report, without: str) -> None:
         assert "<h2><bdi>Gates</bdi></h2>" not in page
     else:
         assert "Nothing is live under &#x27;production&#x27; yet" in page
+
+
+def test_drift_is_a_section_of_its_own_and_only_where_there_is_any(report: Report) -> None:
+    assert "Drift" not in read(html(report)).texts
+    texts = read(html(drifted(report, ["age", "city", "size"]))).texts
+    at = texts.index("Drift")
+    assert texts[at + 1].startswith("An alarm takes both: 10% of the rows moved")
+    assert texts.index("Drift of the training rows from those of production") > at
+    assert texts.count("alarm") == 2 * (1 + 2)  # the column's title, and two of three columns
+    assert "Drift of the incoming rows from the training rows" in texts
 
 
 def test_many_rows_and_slices_are_cut(report: Report) -> None:
