@@ -19,6 +19,7 @@ from mlopskit.datareport import DataFinding, DataReport
 from mlopskit.deployer import Deployer
 from mlopskit.errors import DataError
 from mlopskit.evaluator import Evaluator
+from mlopskit.evidence import check_worst_rows
 from mlopskit.feedback import feedback_files, with_feedback
 from mlopskit.fingerprint import code_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
@@ -77,6 +78,7 @@ class Parts:
             row_hashes=table.data.row_hashes,
             importance=table.evaluate.importance,
             robustness=table.evaluate.robustness,
+            worst_rows=check_worst_rows(table.evaluate.worst_rows),
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,
             progress=progress,

@@ -66,6 +66,7 @@ class EvaluateTable:
     small_slices: Literal["show", "fail"] = "show"
     importance: bool = False
     robustness: Sequence[str] = ()
+    worst_rows: int = 20
     tests: str | None = None
     evaluator: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,15 +12,15 @@ from mlopskit.evidence import shortened
 from mlopskit.tables import Table, Value
 
 _MOST_COLUMNS = 100
-_FEWEST = 10  # rows, for a figure that shows one cell
+_FEWEST = 10  # rows, for a figure that few of them could be read from
 
 
 def summary(train: Dataset | None, test: Dataset, /) -> Table:
     """Return what each column holds: the target, then the inputs; without training rows of the test rows alone.
 
     Of numbers: the mean, and between which two numbers 90 % of them lie. Of texts: how many different ones, and their
-    mean length. The most frequent cell is named if at least ten rows have it: what few hold may be about a person.
-    `missing` is a share of the rows.
+    mean length. What few hold may be about a person: a mean is of at least ten rows, beyond each of the two numbers lie
+    at least ten, and the most frequent cell is named if at least ten have it. `missing` is a share of the rows.
     """
     sides = [("train", train)] if train is not None else []
     names = [*dict.fromkeys([*test.targets, *test.inputs])][:_MOST_COLUMNS]
@@ -42,12 +43,12 @@ def _described(cells: Sequence[Any]) -> tuple[Value, ...]:
     counts = Counter(known)
     cell, times = counts.most_common(1)[0]
     frequent = f"{shortened(cell)} ({times:,})" if times >= _FEWEST else None
-    kinds = set(map(type, known))
-    if kinds <= {int, float}:
-        low, high = _ends(known) if len(known) >= _FEWEST else (None, None)
-        return missing, len(counts), low, sum(known) / len(known), high, frequent
+    if set(map(type, known)) <= {int, float}:
+        low, high = _ends(known) if len(known) // 20 >= _FEWEST else (None, None)
+        average = math.fsum(known) / len(known) if len(known) >= _FEWEST else None
+        return missing, len(counts), low, average, high, frequent
     lengths = [len(cell) for cell in known if isinstance(cell, str)]
-    mean = f"{sum(lengths) / len(lengths):.3g} characters" if lengths else None
+    mean = f"{sum(lengths) / len(lengths):.3g} characters" if len(lengths) >= _FEWEST else None
     return missing, len(counts), None, mean, None, frequent
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from mlopskit.errors import ConfigError
 from mlopskit.tables import Table, Value
 
 # What keeps a report small whatever the number of rows, classes and columns.
@@ -14,6 +15,8 @@ MOST_CLASSES = 20
 MOST_ROWS = 20
 MOST_COLUMNS = 12
 LONGEST_CELL = 200
+
+POINTS = "points"
 
 Points = Sequence[tuple[float, float]]
 
@@ -33,7 +36,7 @@ class Plot:
     title: str
     x: str
     y: str
-    kind: str  # "line", "bars" or "points"
+    kind: str  # "line", "bars" or "points", each of which is a row of the data
     series: Sequence[Series]
     diagonal: bool = False
     note: str = ""
@@ -50,11 +53,21 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The plots, matrices and tables of one model on one dataset; an evaluator makes them, a report shows them."""
+    """The plots, matrices and tables of one model on one dataset; an evaluator makes them, a report shows them.
+
+    `rows` are tables whose lines are rows of the data, those that went worst first: settings may keep them out.
+    """
 
     plots: Sequence[Plot] = ()
     matrices: Sequence[Matrix] = ()
     tables: Sequence[Table] = ()
+    rows: Sequence[Table] = ()
+
+    def limited(self, most: int, /) -> Evidence:
+        """Return the evidence with at most so many rows of the data; with 0 also without plots of single rows."""
+        kept = [replace(one, rows=list(one.rows)[:most]) for one in self.rows] if most else []
+        plots = self.plots if most else [one for one in self.plots if one.kind != POINTS]
+        return replace(self, plots=plots, rows=kept)
 
     def as_table(self) -> dict[str, Any]:
         """Return the evidence as a plain table, as a registry keeps it."""
@@ -67,7 +80,23 @@ class Evidence:
             plots=[Plot(**{**one, "series": [Series(**line) for line in one["series"]]}) for one in table["plots"]],
             matrices=[Matrix(**one) for one in table["matrices"]],
             tables=[Table(**one) for one in table["tables"]],
+            rows=[Table(**one) for one in table.get("rows", ())],
         )
+
+
+def check_worst_rows(most: int, /) -> int:
+    """Return how many of the worst rows are to be shown, once it is known that so many can be.
+
+    Raises:
+        ConfigError: it is below 0, or more than are ever shown.
+    """
+    if not 0 <= most <= MOST_ROWS:
+        raise ConfigError(
+            f"worst_rows is {most}, expected 0 to {MOST_ROWS}.",
+            remedy="Give how many of the worst test rows a report may show; 0 shows none.",
+            key="worst_rows",
+        )
+    return most
 
 
 def shortened(cell: Value, /) -> Value:

@@ -9,6 +9,7 @@ from typing import Any
 from mlopskit import behaviour, config, datacheck
 from mlopskit.data import Dataset
 from mlopskit.evaluator import Evaluator
+from mlopskit.evidence import MOST_ROWS, check_worst_rows
 from mlopskit.functionevaluator import Measure, as_evaluator
 from mlopskit.gates import Gate
 from mlopskit.modelpackage import ModelPackage
@@ -34,6 +35,7 @@ def package(
     golden: GoldenSpec | None = None,
     tests: str | Path | None = None,
     robustness: Sequence[str] = (),
+    worst_rows: int = MOST_ROWS,
     row_hashes: bool = True,
     registry: Registry | str | Path | None = None,
     trust_code: Sequence[str] = (),
@@ -46,25 +48,24 @@ def package(
     checked, as before a run: what refuses is an error, unless `allow` names it; what warns stands in the verdict.
     `evaluator` is an Evaluator, or a function of `y_true` and `y_pred` that returns a number for each metric's name.
     With `robustness`, some of "typos", "case" and "missing", it is judged on the test rows changed so as well.
+    The registry keeps `worst_rows` of those that went worst, for a report; 0 keeps none.
     With `row_hashes`, hashes of the training rows are kept in the registry, so that later models are not compared with
     this one on rows that it has learned. `trust_code` are the digests of packages from elsewhere that may run code of
     their own, to be compared with.
 
     Raises:
         StoreError: no format can hold the model exactly and safely.
-        ConfigError: a gate is malformed, or a kind of change changes none of the test rows.
+        ConfigError: a gate is malformed, a change changes no test row, or `worst_rows` is beyond its limits.
         DataError: the data check refuses, for example since test rows stand among the training rows.
     """
     rules = [Gate.parse(text) for text in _several(gates)]
     test = Dataset.from_frame(X_test, y_test)
     training = None if X_train is None else _training(X_train, test, allow, row_hashes=row_hashes)
-    schema = (test if training is None else test.joined(training.rows)).input_schema()
     recipe = Recipe(
         name=name,
         model=model,
-        schema=schema,
-        test=test,
-        perturbed=perturbed(test, _several(robustness), schema),
+        **_rows(test, training, robustness),
+        worst_rows=check_worst_rows(worst_rows),
         evaluator=as_evaluator(evaluator),
         formats=None if formats is None else _several(formats),
         golden=golden or GoldenSpec(),
@@ -78,6 +79,12 @@ def package(
 
 def _digests(test: Dataset, training: Training | None) -> dict[str, str | None]:
     return {"test": test.digest, "train": training.rows.digest if training else None}
+
+
+def _rows(test: Dataset, training: Training | None, robustness: Sequence[str]) -> dict[str, Any]:
+    """Return what a recipe says of rows: which are tested, also changed on purpose, and what all of them are."""
+    schema = (test if training is None else test.joined(training.rows)).input_schema()
+    return {"test": test, "perturbed": perturbed(test, _several(robustness), schema), "schema": schema}
 
 
 def _training(given: Any, test: Dataset, allow: Sequence[str], *, row_hashes: bool) -> Training:

@@ -94,18 +94,17 @@ def comparing_of(
     )
 
 
-def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /) -> Evidence:
+def evidence_of(written: Written, train: Dataset | None, comparing: Comparing, /, *, worst_rows: int) -> Evidence:
     """Return what a person looks at beside the figures: what the evaluator shows, and what the data hold.
 
     So is by how much each metric differs from what is live, where a gate asked about that, and in which columns the
-    training rows are not like those of production.
+    training rows are not like those of production. Of the rows that went worst there are at most `worst_rows`.
     """
     test = comparing.data
     shown = comparing.evaluator.evidence(Answered(test.input_columns(), written.outputs), test)
     worth = [written.importance] if written.importance else []
-    return dataclasses.replace(
-        shown, tables=[*comparing.tables(), *shown.tables, *worth, summary(train, test), *_drifted(train, comparing)]
-    )
+    tables = [*comparing.tables(), *shown.tables, *worth, summary(train, test), *_drifted(train, comparing)]
+    return dataclasses.replace(shown.limited(worst_rows), tables=tables)
 
 
 def _drifted(train: Dataset | None, comparing: Comparing) -> list[Table]:

@@ -18,6 +18,7 @@ from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.errors import MlopskitError
 from mlopskit.evaluator import Evaluator
+from mlopskit.evidence import MOST_ROWS
 from mlopskit.gates import Gate, Verdict
 from mlopskit.incoming import KEY
 from mlopskit.isolated import IsolatedModel
@@ -70,7 +71,8 @@ def register(
         if training is not None and training.row_hashes:
             trainingrows.keep(registry, recipe.name, training.rows)
         registered = registry.add(written.package)
-        evidence = evidence_of(written, training.rows if training else None, comparing)
+        train = training.rows if training else None
+        evidence = evidence_of(written, train, comparing, worst_rows=recipe.worst_rows)
     registry.add_evidence(recipe.name, registered.digest, evidence)
     registry.add_verdict(verdict)
     plugins.notify(observers, "mlopskit_packaged", package=registered)
@@ -100,6 +102,7 @@ class Pipeline:
     row_hashes: bool = True
     importance: bool = False
     robustness: Sequence[str] = ()
+    worst_rows: int = MOST_ROWS
     provenance: Mapping[str, Any] = field(default_factory=dict)
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
@@ -168,6 +171,7 @@ class Pipeline:
             cases=self.cases(),
             importance=self.importance,
             perturbed=perturbed,
+            worst_rows=self.worst_rows,
             provenance={**self.provenance, "code": self._code(), "data": clock.found["data"]},
         )
         with clock.step("package and judge"):

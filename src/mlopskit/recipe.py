@@ -9,6 +9,7 @@ from typing import Any
 from mlopskit.behaviour import Cases
 from mlopskit.data import Dataset
 from mlopskit.evaluator import Evaluator
+from mlopskit.evidence import MOST_ROWS
 
 GOLDEN_ROWS = 200
 TOLERANCE = 1e-6
@@ -29,7 +30,8 @@ class Recipe:
 
     `formats` are the forms to store; None means every installed one that can hold the model exactly. `provenance`
     holds what is recorded of data, code and settings; `importance` asks what each input is worth, for a report.
-    `perturbed` are the test rows changed on purpose (`mlopskit.robustness.perturbed`), to be judged on as well.
+    `perturbed` are the test rows changed on purpose (`mlopskit.robustness.perturbed`), to be judged on as well;
+    of those that go worst a report may show `worst_rows`.
     """
 
     name: str
@@ -42,4 +44,5 @@ class Recipe:
     cases: Cases | None = None
     importance: bool = False
     perturbed: Mapping[str, Dataset] = field(default_factory=dict)
+    worst_rows: int = MOST_ROWS
     provenance: Mapping[str, Any] = field(default_factory=dict)

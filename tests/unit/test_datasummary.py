@@ -14,7 +14,7 @@ def test_each_column_is_described_by_side() -> None:
         (column, side) for column in ("target", "size", "word") for side in ("train", "test")
     ]
     size, word = found[3], found[5]
-    assert (size["5 % below"], size["mean"], size["5 % above"], size["different"]) == (2, 19.5, 37, 40)
+    assert (size["5 % below"], size["mean"], size["5 % above"], size["different"]) == (None, 19.5, None, 40)
     assert (round(word["missing"], 9), word["different"], word["mean"]) == (0.025, 1, "2 characters")
     assert word["most frequent"] == "ab (39)"
     assert [row[1] for row in summary(None, test).rows] == ["test"] * 3
@@ -25,6 +25,18 @@ def test_what_few_rows_hold_is_not_shown() -> None:
     shown = str(summary(None, mk.Dataset.from_frame(rows, ["n"] * 9)).rows)
     assert "canary" not in shown
     assert "123456" not in shown
+
+
+def test_no_figure_is_that_of_a_few_rows() -> None:
+    def described(count: int) -> dict[str, object]:
+        made = summary(None, mk.Dataset.from_frame([{"size": float(at)} for at in range(count)], ["n"] * count))
+        return dict(zip(made.columns, made.rows[1], strict=True))
+
+    few, more, many = described(9), described(199), described(200)
+    assert (few["mean"], few["5 % below"]) == (None, None)
+    assert (more["mean"], more["5 % below"], more["5 % above"]) == (99.0, None, None)
+    # Ten rows lie beyond each.
+    assert (many["5 % below"], many["5 % above"]) == (10.0, 189.0)
 
 
 def test_columns_without_cells_and_booleans() -> None:

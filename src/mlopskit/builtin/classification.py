@@ -70,7 +70,7 @@ class ClassificationEvaluator(MeasuringEvaluator):
         return Evidence(
             plots=plots,
             matrices=[curves.confusion([*answered.true], [*answered.said], answered.classes)],
-            tables=[_worst(data, answered, scored)],
+            rows=[_worst(data, answered, scored)],
         )
 
     def _positive(self, classes: Sequence[str]) -> str | None:

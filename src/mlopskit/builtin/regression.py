@@ -40,7 +40,7 @@ class RegressionEvaluator(MeasuringEvaluator):
         error = said - true
         answers = {"prediction": said.tolist(), "error": error.tolist()}
         worst = curves.worst_rows(data, np.abs(error), answers, title="Rows of the largest errors")
-        return Evidence(plots=curves.residuals(true, said), tables=[worst])
+        return Evidence(plots=curves.residuals(true, said), rows=[worst])
 
 
 def _answered(model: Scorer, data: Dataset) -> tuple[Array, Array]:

@@ -39,7 +39,7 @@ def _parts(report: Report) -> Iterable[str]:
     yield _section("Robustness", _table(report.robustness(), "The test rows once more, changed on purpose"))
     yield _section("Plots", _plots(report.evidence.plots))
     yield _section("Counts", "".join(_scroll(svg.matrix(one), one.title) for one in report.evidence.matrices))
-    for table in report.evidence.tables:
+    for table in (*report.evidence.rows, *report.evidence.tables):
         if not table.title.startswith(TITLE):
             yield _section(table.title, _table(Table(table.columns, table.rows), ""))
     yield _section("Drift", _drift(report.drift()))

@@ -163,4 +163,4 @@ def _worst(
         return []
     chosen = data if column_of(slice) else data.take(rows_of_slice(data, slice) or ())
     scorer = model.model if isinstance(model, LoadedModel) else model
-    return evaluator_for(package.task).evidence(scorer, chosen).tables if len(chosen) else []
+    return evaluator_for(package.task).evidence(scorer, chosen).rows if len(chosen) else []

@@ -91,7 +91,7 @@ def test_a_classifier_shows_its_curves_its_counts_and_its_surest_errors() -> Non
     found = ClassificationEvaluator().evidence(answering(outputs), data)
     assert [one.title for one in found.plots] == ["ROC curve", "Precision and recall", "Calibration"]
     assert found.matrices[0].counts == [[1, 1], [1, 1]]
-    assert [row[:4] for row in found.tables[0].rows] == [(3, "n", "p", 0.9), (1, "p", "n", 0.8)]
+    assert [row[:4] for row in found.rows[0].rows] == [(3, "n", "p", 0.9), (1, "p", "n", 0.8)]
     assert Evidence.from_table(found.as_table()) == found or Evidence.from_table(found.as_table()).plots
 
 
@@ -110,8 +110,8 @@ def test_a_regression_shows_its_errors_and_the_largest_of_them() -> None:
     assert [one.title for one in found.plots] == ["Predictions", "Errors"]
     assert found.plots[0].note == f"{MOST_POINTS} of 300 rows."
     assert sum(count for _, count in found.plots[1].series[0].points) == 300
-    assert found.tables[0].rows[0] == (7, 7.0, 107.0, 100.0, 7)
-    assert len(found.tables[0].rows) == MOST_ROWS
+    assert found.rows[0].rows[0] == (7, 7.0, 107.0, 100.0, 7)
+    assert len(found.rows[0].rows) == MOST_ROWS
 
 
 def test_no_rows_show_nothing_and_long_cells_are_shortened() -> None:
@@ -120,4 +120,4 @@ def test_no_rows_show_nothing_and_long_cells_are_shortened() -> None:
     assert ClassificationEvaluator().evidence(answering({"prediction": []}), empty) == Evidence()
     data = mk.Dataset.from_frame([{"x": "a" * 5000}], ["n"])
     found = ClassificationEvaluator().evidence(answering({"prediction": ["p"]}), data)
-    assert len(str(found.tables[0].rows[0][-1])) == 201
+    assert len(str(found.rows[0].rows[0][-1])) == 201
