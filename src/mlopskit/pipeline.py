@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import behaviour, packaging, plugins, robustness, trainingrows, trust
+from mlopskit import behaviour, environment, packaging, plugins, robustness, trainingrows, trust
 from mlopskit.aliases import now, who
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
@@ -178,7 +178,7 @@ class Pipeline:
             training = Training(rows=train, checked=checked, row_hashes=self.row_hashes)
             options: dict[str, Any] = {"endpoints": self.endpoints, "process": process, "trust_code": self.trust_code}
             registered, verdict = register(recipe, self.gates, self.registry, training=training, **options)
-        clock.found |= outcome_of(registered, verdict)
+        clock.found |= {**outcome_of(registered, verdict), "installed": environment.imported()}
         return registered.digest, verdict
 
     def _code(self) -> dict[str, str]:

@@ -228,13 +228,11 @@ class Project:
         """
         return compare_sides(self._side(before), self._side(after))
 
-    def reproduce(self, reference: str | None = None, /, *, progress: Progress = quiet) -> Reproduction:
-        """Make a package, by default that of the last run, again of its commit, and compare; nothing is registered.
-
-        Raises:
-            ConfigError: no run is known to have made it of a commit, or this repository has no such commit.
-        """
-        return reproduce(self.file, self.package(reference), self.runs(), progress=progress)
+    def reproduce(
+        self, reference: str | None = None, /, *, here: bool = False, progress: Progress = quiet
+    ) -> Reproduction:
+        """Make a package, by default the last run's, again, and compare (see `mlopskit.reproduction.reproduce`)."""
+        return reproduce(self.file, self.package(reference), self.runs(), here=here, progress=progress)
 
     def _side(self, reference: str) -> Side:
         runs = self.runs()

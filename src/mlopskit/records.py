@@ -154,8 +154,8 @@ class Run:
     mlopskit.toml that made the model; `metrics` are values by metric, or metric[slice]; `measurements` are sizes in
     bytes and times in seconds; `warnings` are what the data check said; `commit` is git's when the run began, and
     `clean` whether all was committed, both None where that is not known; `verdict` says whether it passed, and of each
-    gate that did not, why. A failed run has what was known until then; one that an earlier release recorded lacks the
-    fields that were not there yet.
+    gate that did not, why; `installed` are the versions of the distributions that it imported. A failed run has what
+    was known until then; one that an earlier release recorded lacks the fields that were not there yet.
     """
 
     id: str
@@ -177,6 +177,7 @@ class Run:
     commit: str | None = None
     clean: bool | None = None
     verdict: Mapping[str, Any] | None = None
+    installed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def why(self) -> str:

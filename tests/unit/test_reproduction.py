@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import mlopskit as mk
 from mlopskit import reproduction
-from mlopskit.errors import ConfigError
+from mlopskit.errors import ConfigError, TrainingError
 
 WHO = {f"GIT_{role}_{what}": "a@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 DATA = Path("data/a.csv")
@@ -106,10 +109,74 @@ def test_of_several_runs_the_newest_clean_one_is_taken(package: mk.ModelPackage)
 
 
 def test_what_is_installed_otherwise_is_named() -> None:
-    now_is = reproduction._environment({"packages": {"numpy": "0.1", "not-there-at-all": "1.0"}, "python": "2.7"})
+    now_is = reproduction._environment({"python": "2.7"}, {"numpy": ("0.1", "2.0")})
     assert any(text.startswith("python 3") and text.endswith(", it was 2.7") for text in now_is)
-    assert any(text.startswith("numpy ") and text.endswith(", it was 0.1") for text in now_is)
-    assert "not-there-at-all missing, it was 1.0" in now_is
+    assert "numpy 2.0, it was 0.1" in now_is
+
+
+def test_another_python_is_named_and_not_guessed_at() -> None:
+    reproduction._check_python(
+        {"implementation": platform.python_implementation(), "python": platform.python_version()}
+    )
+    for implementation, version in (("CPython", "2.7.18"), ("PyPy", platform.python_version())):
+        with pytest.raises(ConfigError, match=f"was made by {implementation} .*, and this is") as caught:
+            reproduction._check_python({"implementation": implementation, "python": version})
+        assert "mlopskit reproduce --here" in caught.value.remedy
+
+
+def test_what_fails_in_the_restored_environment_is_told(fresh_project: Path) -> None:
+    Path("model.py").write_text("def pipeline(C=1.0):\n    raise ValueError('not in this one')\n")
+    with pytest.raises(TrainingError, match=r"cannot be made again: .*not in this one"):
+        reproduction._remake_by(Path(sys.executable), fresh_project / "mlopskit.toml", fresh_project / "registry")
+
+
+OLDER = "1.5.2"
+MODEL = """
+import joblib
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+
+def pipeline(C=1.0):
+    C = 2.0 if joblib.__version__ == "1.5.2" else 3.0
+    return make_pipeline(TfidfVectorizer(), LogisticRegression(C=C))
+"""
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """Return a folder with an older joblib than is installed, from the index that pip is configured with."""
+    folder = tmp_path / "older"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), f"joblib=={OLDER}"]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if done.returncode and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
+        pytest.skip(f"the package index cannot be reached: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_package_of_another_version_of_what_it_imports_is_the_same_again_where_that_is_restored(
+    fresh_project: Path, older: Path, tmp_path: Path
+) -> None:
+    Path("model.py").write_text(MODEL)
+    commit()
+    command = [Path(sys.executable).with_name("mlopskit"), "run"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(older)}, capture_output=True, check=True)
+    before = state(tmp_path)
+    found = mk.Project().reproduce()
+    now_is = metadata.version("joblib")
+    assert f"joblib {OLDER}, here {now_is}" in found.restored
+    assert (found.same, found.environment, found.inputs) == (True, (), ())
+    assert f"Restored joblib {OLDER}, here {now_is}" in found.text()
+    assert {name for name, data in state(tmp_path).items() if before.get(name) != data} <= {
+        name for name in state(tmp_path) if name.startswith(str(tmp_path / "state")) or "/cache/" in name
+    }
+    here = mk.Project().reproduce(here=True)
+    assert (here.same, here.restored, here.files[0]) == (False, (), "model.skops")
+    assert f"Installed joblib {now_is}, it was {OLDER}" in here.text()
 
 
 def test_files_are_named_in_the_order_in_which_they_are_made() -> None:

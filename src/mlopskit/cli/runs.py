@@ -25,12 +25,16 @@ def diff(context: click.Context, *, before: str, after: str, as_json: bool) -> i
     return 0
 
 
-@_verb("reproduce", click.argument("reference", required=False))
-def reproduce(context: click.Context, *, reference: str | None, as_json: bool) -> int:
+@_verb(
+    "reproduce",
+    click.argument("reference", required=False),
+    click.option("--here", is_flag=True, help="With what is installed here, whatever it was."),
+)
+def reproduce(context: click.Context, *, reference: str | None, here: bool, as_json: bool) -> int:
     """Make a package (the last run's, or REFERENCE) again of its commit, and say whether it is the same."""
     project = _open(context)
     with progress("reproduce") as step:
-        found = project.reproduce(reference, progress=step)
+        found = project.reproduce(reference, here=here, progress=step)
     show(found.as_table(), found.text(), as_json=as_json)
     return 0 if found.same else 1
 

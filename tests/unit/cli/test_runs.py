@@ -52,5 +52,5 @@ def test_reproduce_says_whether_the_package_is_the_same(
         monkeypatch.setattr(mk.Project, "reproduce", lambda *_, found=found, **__: found)
         said = cli("reproduce", "candidate")
         assert (said.code, said.out) == (code, f"{found.text()}\n")
-        as_json = cli("reproduce", "--json").json
+        as_json = cli("reproduce", "--here", "--json").json
         assert (as_json["same"], as_json["files"]) == (code == 0, list(files))
