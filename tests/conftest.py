@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 import mlopskit as mk
+from mlopskit.testing.memory import MemoryStorage
 
 # A busy machine is no failure; a test that never ends has pytest's own limit.
 settings.register_profile("patient", deadline=None)
@@ -45,6 +46,22 @@ def registry(made: tuple[Path, str, str], tmp_path: Path) -> mk.Registry:
     """Return a registry with two packages, to be changed at will."""
     shutil.copytree(made[0], tmp_path / "registry")
     return mk.Registry.at(tmp_path / "registry")
+
+
+@pytest.fixture
+def bucket(registry: mk.Registry) -> mk.Registry:
+    """Return a copy of that registry where there are no real paths, as in a bucket."""
+    storage = MemoryStorage()
+    for key, size in registry.storage.list(""):
+        storage.hint(key, registry.storage.read(key, limit=size) or b"")
+    return mk.Registry(storage)
+
+
+@pytest.fixture(params=["registry", "bucket"])
+def anywhere(request: pytest.FixtureRequest) -> mk.Registry:
+    """Return that registry on each kind of storage."""
+    found: mk.Registry = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from mlopskit.loading import LoadedModel, load
     from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
     from mlopskit.project import Project
+    from mlopskit.promoting import approve, promote
     from mlopskit.recipe import GoldenSpec
-    from mlopskit.records import Answer, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
+    from mlopskit.records import Answer, Approval, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
     from mlopskit.registry import Registry
     from mlopskit.report.value import Report
     from mlopskit.runtime.alias import AliasRecord
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AliasRecord": "runtime.alias",
     "Answer": "records",
+    "Approval": "records",
     "Bundle": "records",
     "BundleDeployer": "bundles",
     "Change": "difference",
@@ -90,17 +92,20 @@ _HOME = {
     "Table": "tables",
     "Trainer": "trainer",
     "Verdict": "gates",
+    "approve": "promoting",
     "deploy": "deploying",
     "hookimpl": "hookspecs",
     "load": "loading",
     "package": "fitted",
     "progress": "steps",
+    "promote": "promoting",
     "runtime_files": "vendoring",
 }
 
 __all__ = [
     "AliasRecord",
     "Answer",
+    "Approval",
     "Bundle",
     "BundleDeployer",
     "Change",
@@ -143,11 +148,13 @@ __all__ = [
     "Table",
     "Trainer",
     "Verdict",
+    "approve",
     "deploy",
     "hookimpl",
     "load",
     "package",
     "progress",
+    "promote",
     "runtime_files",
 ]
 

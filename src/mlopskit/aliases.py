@@ -39,6 +39,16 @@ def operation() -> str:
     return uuid.uuid4().hex
 
 
+def commit_record(storage: Storage, prefix: str, data: bytes, /) -> bool:
+    """Commit a record under its number; False if that holds another one.
+
+    Where the place says that it is taken, by ourselves perhaps, because an answer was lost, the record is read back.
+    """
+    if storage.commit(prefix, {RECORD: data}, last=RECORD):
+        return True
+    return storage.read(f"{prefix}/{RECORD}", limit=len(data)) == data
+
+
 @dataclass(frozen=True)
 class Alias:
     """One alias of one model below a prefix of a storage."""
@@ -89,8 +99,8 @@ class Alias:
         )
         data = _written(record)
         key = reading.record_key(self.prefix, self.alias, record.seq)
-        if not self.storage.commit(key.removesuffix(f"/{RECORD}"), {RECORD: data}, last=RECORD):
-            self._settle(key, record)
+        if not commit_record(self.storage, key.removesuffix(f"/{RECORD}"), data):
+            raise self._conflict(key, record)
         self._hint(record)
         _remember(self._memory(), record.seq)
         return record
@@ -101,14 +111,12 @@ class Alias:
         if newest is not None and self._get(reading.hint_key(self.prefix, self.alias)) != newest.data():
             self._hint(newest)
 
-    def _settle(self, key: str, record: AliasRecord) -> None:
-        """Decide a write that was told the number is taken: by ourselves, if the answer was lost, or by another."""
+    def _conflict(self, key: str, record: AliasRecord) -> ConflictError:
+        """Return the error that says who has the number that this record wanted."""
         data = self._get(key)
-        if data == record.data():
-            return
         winner = None if data is None else reading.parse_record(data, name=self.name, alias=self.alias, seq=record.seq)
         whose = f"{winner.who} moved it to {winner.digest} at {winner.when}" if winner else "somebody else moved it"
-        raise ConflictError(
+        return ConflictError(
             f"The alias {self.alias!r} of {self.name!r} was moved meanwhile: {whose}.",
             remedy="Look at 'mlopskit status', then run the command again if it is still wanted.",
             winner=winner,

@@ -40,6 +40,8 @@ from mlopskit.storage import Place
 from mlopskit.trainer import Trainer
 
 CACHE = ".mlopskit/cache"
+# What says where a model goes, and not what it is.
+_NOT_SETTINGS = ("endpoint", "promote", "registry", "trust_code")
 # What a model's bytes depend on beside data, code and settings.
 _ENVIRONMENT = ("mlopskit", "numpy", "polars", "scikit-learn", "scipy", "skops")
 
@@ -250,7 +252,7 @@ class Parts:
         code = _hashed(self.root, watched, cache)
         tables = dataclasses.asdict(self.config)
         settings = canonical.digest_of(
-            canonical.dumps({key: tables[key] for key in tables if key not in ("endpoint", "registry", "trust_code")})
+            canonical.dumps({key: tables[key] for key in tables if key not in _NOT_SETTINGS})
         )
         return {
             **{f"data {path}": sha for path, sha in data.items()},

@@ -89,10 +89,19 @@ class PackageTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromoteTable:
+    """`[promote.ALIAS]`: the alias takes what is live under the alias `from`, and has so many `approvals`."""
+
+    source: str | None = field(default=None, metadata={"key": "from"})
+    approvals: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole file. `endpoint` holds each endpoint's table: `target` and that deployer's options.
 
-    `trust_code` are the digests of packages from elsewhere that may run code of their own here.
+    `promote` holds the policy of each alias of the registry that has one; `trust_code` are the digests of packages from
+    elsewhere that may run code of their own here.
     """
 
     name: str
@@ -101,6 +110,7 @@ class Config:
     evaluate: EvaluateTable = field(default_factory=EvaluateTable)
     package: PackageTable = field(default_factory=PackageTable)
     endpoint: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    promote: Mapping[str, PromoteTable] = field(default_factory=dict)
     registry: str = ".mlopskit/registry"
     trust_code: Sequence[str] = ()
 
@@ -112,7 +122,9 @@ def read(path: Path, /) -> Config:
         ConfigError: it is not there, is no TOML, or has an unknown key or a value of another type; the message names
             the file, the key, what was expected and the nearest key.
     """
-    config = convert(_tables(path), Config, where=path.name)
+    tables = _tables(path)
+    promote = tables.pop("promote", {})
+    config = dataclasses.replace(convert(tables, Config, where=path.name), promote=_policies(promote, path.name))
     check_name(config.name)
     for digest in config.trust_code:
         try:
@@ -134,6 +146,27 @@ def read(path: Path, /) -> Config:
                 f"{path.name}: [endpoint.{name}] has no target.", remedy='Add for example: target = "fileshare".'
             )
     return config
+
+
+def _policies(tables: Any, where: str) -> dict[str, PromoteTable]:
+    """Return the policy of each alias; a table of tables has its keys checked one by one."""
+    if not isinstance(tables, Mapping) or not all(isinstance(one, Mapping) for one in tables.values()):
+        raise ConfigError(
+            f"{where}: promote holds something that is no table.", remedy="Write [promote.ALIAS] above its keys."
+        )
+    found = {}
+    for alias, table in tables.items():
+        here = f"{where} [promote.{alias}]"
+        policy = convert(table, PromoteTable, where=here)
+        for name in (alias, *([] if policy.source is None else [policy.source])):
+            check_name(name, kind="alias")
+        if policy.approvals < 0 or policy.source == alias:
+            raise ConfigError(
+                f"{here}: approvals is {policy.approvals} and from is {policy.source!r}.",
+                remedy="Give approvals from 0 on, and another alias than this one in from.",
+            )
+        found[alias] = policy
+    return found
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from mlopskit.errors import (
     DeployError,
     MlopskitError,
     NotReadyError,
-    UnknownNameError,
     VerdictError,
     VerificationError,
     VetoError,
@@ -41,7 +40,8 @@ class Deploying:
     """One way through the loop: what goes where, and who is told.
 
     `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict;
-    `trust_code` are the digests of packages from elsewhere that may run code of their own.
+    `trust_code` are the digests of packages from elsewhere that may run code of their own; `permit` raises where the
+    place has a policy that is not met.
     """
 
     package: ModelPackage
@@ -54,6 +54,7 @@ class Deploying:
     deadline: float = DEADLINE
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
+    permit: Callable[[], None] = lambda: None
 
     def run(self) -> Deployment:
         """Deploy, verify before and after the switch, and record it.
@@ -75,6 +76,7 @@ class Deploying:
     def _run(self, observers: object) -> Deployment:
         check_name(self.endpoint, kind="endpoint")
         with self._step("verdict"):
+            self.permit()
             self._check_verdict()
             self._check_vetoes(observers)
         with self._step("check"):
@@ -274,22 +276,3 @@ def endpoint_of(deployer: Deployer, /) -> str:
     compared = [field.name for field in fields(deployer) if field.compare]  # type: ignore[arg-type]
     options = {name: str(getattr(deployer, name)) for name in compared}
     return f"{deployer.target}-{hashlib.sha256(canonical.dumps(options)).hexdigest()[:8]}"
-
-
-def earlier(deployments: Sequence[Deployment], live: str, /) -> Deployment:
-    """Return the deployment to roll back to: the one before the first that brought what is live.
-
-    A rollback does not count as bringing something, so that rolling back twice goes two steps back.
-
-    Raises:
-        UnknownNameError: there is none.
-    """
-    brought = [one for one in deployments if not one.rollback]
-    index = max((number for number, one in enumerate(brought) if one.bundle == live), default=len(brought))
-    before = [one for one in brought[:index] if one.bundle != live]
-    if not before:
-        raise UnknownNameError(
-            "There is no earlier deployment to go back to.",
-            remedy="Name a digest to go to: --to DIGEST; 'mlopskit status' lists the packages.",
-        )
-    return before[-1]

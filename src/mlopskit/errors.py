@@ -4,6 +4,7 @@
     ├── RefusedError               a gate or a verification said no (1)
     │   ├── VerdictError           no verdict, or one that did not pass
     │   ├── VerificationError      the deployed thing answered something else
+    │   ├── PolicyError            an alias takes only what mlopskit.toml says, and this is not it
     │   └── VetoError              a plugin vetoed the deployment
     ├── UsageError                 what was asked for cannot be meant so (2)
     │   ├── ConfigError            mlopskit.toml or an option is wrong
@@ -65,6 +66,7 @@ __all__ = [
     "NotReadyError",
     "PackageError",
     "PluginError",
+    "PolicyError",
     "RefusedError",
     "RollbackError",
     "RowError",
@@ -95,6 +97,10 @@ class VerdictError(RefusedError):
 
 class VerificationError(RefusedError):
     """The deployed thing answered something else than the package's golden rows say."""
+
+
+class PolicyError(RefusedError):
+    """An alias takes only what mlopskit.toml says, and this is not it."""
 
 
 class VetoError(RefusedError):

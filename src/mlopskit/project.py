@@ -10,21 +10,23 @@ from typing import Any
 
 from mlopskit import config, trainingrows
 from mlopskit.assembly import Parts, deployer_from, pipeline_of
-from mlopskit.config import Config
+from mlopskit.config import Config, PromoteTable
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
-from mlopskit.deployment import DEADLINE, Deploying, earlier, endpoint_of, trusting, verify
+from mlopskit.deployment import DEADLINE, Deploying, trusting, verify
 from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.drift import LEAST, Drift, drift
-from mlopskit.errors import ConfigError, RefusedError, unknown
+from mlopskit.errors import ConfigError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.records import Bundle, Deployment, Receipt, Run, Runs
+from mlopskit.promoting import Promotion
+from mlopskit.records import Approval, Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry, resolve_place
 from mlopskit.report import Report
 from mlopskit.reproduction import Reproduction, reproduce
+from mlopskit.rollback import Deployed
 from mlopskit.runtime.names import check_name
 from mlopskit.selftest import SelfTest
 from mlopskit.status import Places, Status
@@ -155,27 +157,43 @@ class Project:
         return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
 
     def rollback(
-        self, endpoint: str, /, *, to: str | None = None, why: str = "rollback", progress: Progress = quiet
+        self,
+        place: str,
+        /,
+        *,
+        to: str | None = None,
+        why: str = "rollback",
+        alias: bool = False,
+        progress: Progress = quiet,
     ) -> Deployment:
-        """Deploy an earlier package again, by default the one that was live before; the same loop, verified alike.
+        """Make an earlier package live again, by default the one that was live before; the same loop, verified alike.
+
+        `place` is an endpoint, or an alias of the registry; with `alias`, it is an alias although an endpoint is called
+        so too.
 
         Raises:
-            UnknownNameError: there is no earlier deployment.
+            UnknownNameError: there is no earlier deployment, or no such place.
         """
-        deployer = self.deployer(endpoint)
-        package = self.package(to) if to else self._earlier(deployer, endpoint)
-        return self._deploying(package, deployer, endpoint, why=why, rollback=True, progress=progress).run()
+        package = self.package(to) if to else None
+        if alias or (place not in self.config.endpoint and place in self.registry.aliases(self.name)):
+            return self._promotion(place, progress).rollback(package, why=why)
+        deployed = self._deployed(place)
+        package = package or deployed.before()
+        return self._deploying(package, deployed.deployer, place, why=why, rollback=True, progress=progress).run()
 
     def promote(
         self, reference: str, /, *, to: str, why: str = "", override: str | None = None, progress: Progress = quiet
     ) -> Deployment:
-        """Move an alias of the registry to a package: the deploy loop with the registry as the file share."""
-        registry = resolve_place(self.config.registry, self.root)
-        options = {"target": "fileshare", "to": registry, "alias": check_name(to, kind="alias")}
-        deployer = self._deployer(options, where="promote")
-        endpoint = endpoint_of(deployer)
-        package = self.package(reference)
-        return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
+        """Move an alias of the registry to a package: the deploy loop, with the registry as its target.
+
+        Raises:
+            PolicyError: the alias has a policy in mlopskit.toml that does not take the package.
+        """
+        return self._promotion(to, progress).promote(self.package(reference), why=why, override=override)
+
+    def approve(self, reference: str, /, *, alias: str, why: str = "") -> Approval:
+        """Record that you approve a package for an alias of the registry."""
+        return self._promotion(alias, quiet).approve(self.package(reference), why=why)
 
     def build(self, endpoint: str, into: Path, reference: str | None = None, /) -> Bundle:
         """Build the bundle of an endpoint into a folder that is not there yet, and push nothing."""
@@ -251,13 +269,13 @@ class Project:
         """Return the last run, and what is live where, as the targets say it."""
         return self._places().status()
 
-    def history(self, place: str, /) -> Table:
-        """Return what was live at an endpoint, or under an alias of the registry.
+    def history(self, place: str, /, *, alias: bool = False) -> Table:
+        """Return what was live at an endpoint, or under an alias of the registry; with `alias`, under the alias.
 
         Raises:
             UnknownNameError: there is neither an endpoint nor an alias of this name.
         """
-        return self._places().history(place)
+        return self._places().history(place, alias=alias)
 
     def verify(self, endpoint: str, /, *, deadline: float = DEADLINE) -> tuple[ModelPackage, Receipt]:
         """Ask what is live at an endpoint for its golden rows and compare.
@@ -266,26 +284,23 @@ class Project:
             VerificationError: it answers otherwise than its package's golden rows say.
             ConfigError: nothing was deployed there.
         """
+        deployed = self._deployed(endpoint)
+        package = self.registry.package(self.name, deployed.live().package)
+        return package, verify(package, deployed.deployer, None, deadline=deadline)
+
+    def _deployed(self, endpoint: str) -> Deployed:
         deployer = self.deployer(endpoint)
-        recorded = self._live_deployment(deployer, endpoint)
-        package = self.registry.package(self.name, recorded.package)
-        return package, verify(package, deployer, None, deadline=deadline)
+        return Deployed(registry=self.registry, deployer=deployer, name=self.name, endpoint=endpoint)
 
-    def _live_deployment(self, deployer: Deployer, endpoint: str) -> Deployment:
-        live = deployer.live(self.name)
-        records = self.registry.deployments(self.name, endpoint)
-        found = next((one for one in reversed(records) if one.locator == live), None)
-        if live is None or found is None:
-            state = "Nothing is live" if live is None else f"What is live ({live}) was not deployed from here"
-            raise RefusedError(
-                f"{state} at the endpoint {endpoint!r}.", remedy=f"Deploy a package: mlopskit deploy {endpoint}."
-            )
-        return found
-
-    def _earlier(self, deployer: Deployer, endpoint: str) -> ModelPackage:
-        live = self._live_deployment(deployer, endpoint)
-        before = earlier(self.registry.deployments(self.name, endpoint), live.bundle)
-        return self.registry.package(self.name, before.package)
+    def _promotion(self, alias: str, progress: Progress) -> Promotion:
+        return Promotion(
+            registry=self.registry,
+            name=self.name,
+            alias=check_name(alias, kind="alias"),
+            policy=self.config.promote.get(alias, PromoteTable()),
+            trust_code=self.config.trust_code,
+            progress=progress,
+        )
 
     def _places(self) -> Places:
         endpoints = list(self.config.endpoint)

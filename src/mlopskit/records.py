@@ -11,7 +11,18 @@ from mlopskit.runtime.alias import AliasRecord
 from mlopskit.runtime.schema import Row
 from mlopskit.tables import Table, Value, card, plain
 
-__all__ = ["AliasRecord", "Answer", "Bundle", "Deployment", "Locator", "Mismatch", "Receipt", "Run", "Runs"]
+__all__ = [
+    "AliasRecord",
+    "Answer",
+    "Approval",
+    "Bundle",
+    "Deployment",
+    "Locator",
+    "Mismatch",
+    "Receipt",
+    "Run",
+    "Runs",
+]
 
 # JSON; all that a later process needs to find a deployed bundle again.
 Locator = Mapping[str, str]
@@ -143,6 +154,28 @@ class Deployment:
         facts = {"package": self.package, "when": self.when, "who": self.who, "why": self.why}
         title = f"{what}: {self.name} to {self.endpoint} ({self.target})"
         return card(title, {**facts, "override": self.override, **self.receipt.facts()}, self.receipt.table())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """The record that somebody approved a package for an alias; whoever says it twice counts once."""
+
+    name: str
+    digest: str
+    alias: str
+    operation: str
+    who: str
+    why: str
+    when: str
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the approval as a plain table, as it stands in the registry."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Approval:
+        """Return the approval that a plain table says."""
+        return cls(**table)
 
 
 @dataclass(frozen=True, kw_only=True)

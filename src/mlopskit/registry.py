@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import config
-from mlopskit.aliases import RECORD, Alias
+from mlopskit.aliases import RECORD, Alias, commit_record
 from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.records import Deployment, Run, Runs
+from mlopskit.records import Approval, Deployment, Run, Runs
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_digest, check_name, hex_of
 from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_manifest
@@ -225,6 +225,18 @@ class Registry:
         prefix = f"{check_name(name)}/deployments/{check_name(endpoint, kind='endpoint')}"
         return [Deployment.from_table(table) for table in self._records(prefix)]
 
+    def add_approval(self, approval: Approval, /) -> None:
+        """Append an approval to those of its package."""
+        self._append(f"{approval.name}/approvals/{hex_of(approval.digest)}", approval.as_table())
+
+    def approvals(self, name: str, digest: str, /) -> list[Approval]:
+        """Return all approvals of a package, for whatever alias, oldest first."""
+        return [*map(Approval.from_table, self._records(f"{check_name(name)}/approvals/{hex_of(digest)}"))]
+
+    def approvers(self, name: str, digest: str, alias: str, /) -> list[str]:
+        """Return who approved a package for an alias, each once."""
+        return sorted({one.who for one in self.approvals(name, digest) if one.alias == alias})
+
     def endpoints(self, name: str, /) -> list[str]:
         """Return the names of the endpoints that a model was deployed to."""
         return self._below(f"{check_name(name)}/deployments")
@@ -235,7 +247,7 @@ class Registry:
         number = max((int(id) for id in self._below(prefix) if id.isdecimal()), default=0) + 1
         for id in map(str, range(number, number + _MOST_WRITERS)):
             numbered = replace(run, id=id)
-            if self.storage.commit(f"{prefix}/{id}", {RECORD: canonical.dumps(numbered.as_table())}, last=RECORD):
+            if commit_record(self.storage, f"{prefix}/{id}", canonical.dumps(numbered.as_table())):
                 return numbered
         raise _too_many(prefix)
 
@@ -248,7 +260,7 @@ class Registry:
         seq = sum(1 for _ in self._records(prefix)) + 1
         # Whoever comes second takes the next number: these records have an order, but nobody is refused.
         for number in range(seq, seq + _MOST_WRITERS):
-            if self.storage.commit(f"{prefix}/{number}", {RECORD: data}, last=RECORD):
+            if commit_record(self.storage, f"{prefix}/{number}", data):
                 return
         raise _too_many(prefix)
 

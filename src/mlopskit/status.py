@@ -68,25 +68,31 @@ class Places:
         live = [*map(self._alias_state, aliases), *map(self._endpoint_state, self.endpoints)]
         return Status(name=self.name, run=runs[-1] if runs else None, places=tuple(live))
 
-    def history(self, place: str, /) -> Table:
-        """Return what was live at a place, oldest first.
+    def history(self, place: str, /, *, alias: bool = False) -> Table:
+        """Return what was live at a place, oldest first; with `alias`, under the alias of this name.
 
         Raises:
             UnknownNameError: there is neither an endpoint nor an alias of this name.
         """
         known = {*self.endpoints, *self.registry.endpoints(self.name)}
-        if place in known:
+        if place in known and not alias:
             rows = [
-                (one.when, one.package, one.rollback, one.receipt.rows, one.who, one.override, one.why)
-                for one in self.registry.deployments(self.name, place)
+                (seq, one.when, one.package, one.rollback, one.receipt.rows, one.who, one.override, one.why)
+                for seq, one in enumerate(self.registry.deployments(self.name, place), 1)
             ]
-            return Table(("when", "package", "rollback", "golden rows", "who", "override", "why"), rows)
+            return Table(("seq", "when", "package", "rollback", "golden rows", "who", "override", "why"), rows)
         aliases = self.registry.aliases(self.name)
         if place not in aliases:
-            raise unknown("endpoint or alias", place, {*known, *aliases})
+            raise unknown("endpoint or alias", place, {*([] if alias else known), *aliases})
         records = self.registry.alias(self.name, place).history()
-        moves = [(one.seq, one.when, one.digest, one.who, one.why) for one in records]
-        return Table(("seq", "when", "package", "who", "why"), moves)
+        moves = [
+            (one.seq, one.when, one.digest, one.who, self._approved(one.digest, place), one.why) for one in records
+        ]
+        return Table(("seq", "when", "package", "who", "approved by", "why"), moves)
+
+    def _approved(self, digest: str | None, alias: str) -> str | None:
+        """Return who approved a package for an alias, whenever that was."""
+        return None if digest is None else ", ".join(self.registry.approvers(self.name, digest, alias)) or None
 
     def _alias_state(self, alias: str) -> PlaceState:
         kind, command = "alias", f"mlopskit promote {{}} --to {alias}"

@@ -21,6 +21,7 @@ TABLES = {
     "`[evaluate]`": config.EvaluateTable,
     "`[package]`": config.PackageTable,
     "`[package] golden`": config.GoldenTable,
+    "`[promote.ALIAS]`": config.PromoteTable,
 }
 COMMON = {"--json", "--debug"}
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("mlopskit_")}
@@ -48,7 +49,9 @@ def test_every_table_of_the_configuration_is_described():
     while waiting:
         table = waiting.pop()
         seen.add(table)
-        waiting += [hint for hint in typing.get_type_hints(table).values() if dataclasses.is_dataclass(hint)]
+        hints = typing.get_type_hints(table).values()
+        named = [one for hint in hints for one in (hint, *typing.get_args(hint))]  # a table of tables, too
+        waiting += [one for one in named if dataclasses.is_dataclass(one)]
     assert seen == set(TABLES.values())
 
 

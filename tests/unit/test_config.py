@@ -81,6 +81,36 @@ def test_names_are_checked(tmp_path: Path, name: str, where: str) -> None:
         read(tmp_path, WHOLE.replace(old, where.format(f'"{name}"')))
 
 
+def test_a_policy_is_read_for_each_alias(tmp_path: Path) -> None:
+    found = read(tmp_path, f'{WHOLE}\n[promote.production]\nfrom = "candidate"\napprovals = 2\n[promote.candidate]\n')
+    assert found.promote == {
+        "production": config.PromoteTable(source="candidate", approvals=2),
+        "candidate": config.PromoteTable(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("[promote]\nproduction = 1", "promote holds something that is no table"),
+        ("[promote.production]\napproval = 1", "unknown key 'approval'"),
+        ("[promote.production]\napprovals = true", "approvals: expected `int`"),
+        ("[promote.production]\napprovals = -1", "approvals is -1"),
+        ('[promote.production]\nfrom = "production"', "from is 'production'"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_refused(tmp_path: Path, policy: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"{WHOLE}\n{policy}\n")
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("policy", ['[promote."../x"]', '[promote.production]\nfrom = "A"'])
+def test_the_aliases_of_a_policy_are_checked(tmp_path: Path, policy: str) -> None:
+    with pytest.raises(UnsafeNameError):
+        read(tmp_path, f"{WHOLE}\n{policy}\n")
+
+
 @pytest.mark.parametrize("digest", ["", "sha256:1", "../x", f"sha256:{'A' * 64}", f"sha256:{'a' * 64}\\n"])
 def test_what_is_trusted_are_digests(tmp_path: Path, digest: str) -> None:
     good = f"sha256:{'a' * 64}"

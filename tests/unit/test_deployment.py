@@ -8,20 +8,18 @@ from typing import Any, ClassVar
 import pytest
 
 import mlopskit as mk
-from mlopskit.deployment import Deploying, earlier, endpoint_of, trusting, verify
+from mlopskit.deployment import Deploying, endpoint_of, trusting, verify
 from mlopskit.errors import (
     ConfigError,
     ConflictError,
     DeployError,
     MlopskitError,
     NotReadyError,
-    UnknownNameError,
     UnsafeNameError,
     VerdictError,
     VerificationError,
     VetoError,
 )
-from mlopskit.records import Receipt
 from mlopskit.storage import Place
 from mlopskit.testing import FolderDeployer
 
@@ -352,37 +350,6 @@ def test_an_endpoint_without_a_name_is_named_by_its_options() -> None:
     assert len(names) == 4
     assert all(name.startswith("fileshare-") and len(name) == len("fileshare-") + 8 for name in names)
     assert endpoint_of(mk.FileShare(to=Place("a"))) == endpoint_of(mk.FileShare(to=Place("a")))
-
-
-def record(bundle: str, *, rollback: bool = False) -> mk.Deployment:
-    receipt = Receipt(package="p", place="target", rows=1, ties=0, mismatches=(), largest_difference=0, runtime={})
-    return mk.Deployment(
-        endpoint="e", target="t", name="m", package=bundle, bundle=bundle, locator={}, receipt=receipt,
-        operation="o", who="w", why="", when="", rollback=rollback,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("history", "live", "expected"),
-    [
-        ("AB", "B", "A"),
-        ("ABC", "C", "B"),
-        ("ABCb", "B", "A"),
-        ("ABB", "B", "A"),
-        ("ABAB", "B", "A"),
-        ("ABa", "Z", "B"),
-        ("ABCbD", "D", "C"),
-    ],
-)
-def test_rolling_back_goes_one_deployment_further_back_each_time(history: str, live: str, expected: str) -> None:
-    records = [record(letter.upper(), rollback=letter.islower()) for letter in history]
-    assert earlier(records, live).bundle == expected
-
-
-@pytest.mark.parametrize(("history", "live"), [("", "A"), ("A", "A"), ("AA", "A"), ("ABa", "A")])
-def test_there_may_be_nothing_to_go_back_to(history: str, live: str) -> None:
-    with pytest.raises(UnknownNameError, match="no earlier deployment"):
-        earlier([record(letter.upper(), rollback=letter.islower()) for letter in history], live)
 
 
 def test_a_deployer_that_asks_by_itself_trusts_what_is_deployed_and_is_the_same_endpoint():

@@ -51,6 +51,8 @@ _OVERRIDE = click.option(
     "--override", metavar="REASON", help="Go on without a passing verdict; the reason is recorded."
 )
 _ENDPOINT = click.argument("endpoint")
+_PLACE = click.argument("place", metavar="ENDPOINT|ALIAS")
+_ALIAS = click.option("--alias", is_flag=True, help="The alias is meant, though an endpoint is called so too.")
 _REFERENCE = click.argument("reference", required=False)
 
 
@@ -133,7 +135,7 @@ def deploy(
     project = _open(context)
     with progress(f"deploy {endpoint}") as step:
         deployment = project.deploy(endpoint, reference, why=why, override=override, progress=step)
-    return _show_deployment(deployment, "Deployed", as_json=as_json)
+    return _show_deployment(deployment, "Deployed", endpoint, as_json=as_json)
 
 
 @_verb(
@@ -148,23 +150,37 @@ def promote(context: click.Context, *, reference: str, to: str, why: str, overri
     project = _open(context)
     with progress(f"promote to {to}") as step:
         deployment = project.promote(reference, to=to, why=why, override=override, progress=step)
-    return _show_deployment(deployment, "Promoted", as_json=as_json)
+    return _show_deployment(deployment, "Promoted", to, as_json=as_json)
 
 
-@_verb("rollback", _ENDPOINT, click.option("--to", metavar="REFERENCE", help="The package to go back to."), _WHY)
-def rollback(context: click.Context, *, endpoint: str, to: str | None, why: str, as_json: bool) -> int:
-    """Make live again what was live before at an endpoint, verified like every deployment."""
+@_verb(
+    "approve",
+    click.argument("reference"),
+    click.option("--for", "alias", required=True, metavar="ALIAS", help="The alias."),
+    _WHY,
+)
+def approve(context: click.Context, *, reference: str, alias: str, why: str, as_json: bool) -> int:
+    """Record that you approve a package for an alias of the registry."""
+    approval = _open(context).approve(reference, alias=alias, why=why)
+    text = f"Approved for {alias} by {approval.who}: {approval.name} {approval.digest}."
+    show(approval.as_table(), text, as_json=as_json)
+    return 0
+
+
+@_verb("rollback", _PLACE, click.option("--to", metavar="REFERENCE", help="The package to go back to."), _WHY, _ALIAS)
+def rollback(context: click.Context, *, place: str, to: str | None, why: str, alias: bool, as_json: bool) -> int:
+    """Make live again what was live before at an endpoint or under an alias, verified like every deployment."""
     project = _open(context)
-    with progress(f"roll back {endpoint}") as step:
-        deployment = project.rollback(endpoint, to=to, why=why or "rollback", progress=step)
-    return _show_deployment(deployment, "Rolled back", as_json=as_json)
+    with progress(f"roll back {place}") as step:
+        deployment = project.rollback(place, to=to, why=why or "rollback", alias=alias, progress=step)
+    return _show_deployment(deployment, "Rolled back", place, as_json=as_json)
 
 
-def _show_deployment(deployment: Deployment, verb: str, *, as_json: bool) -> int:
+def _show_deployment(deployment: Deployment, verb: str, place: str, *, as_json: bool) -> int:
     receipt = deployment.receipt
     engine = receipt.runtime.get("engine", "")
     text = (
-        f"{verb}: {deployment.name} {deployment.package} to {deployment.endpoint}.\n"
+        f"{verb}: {deployment.name} {deployment.package} to {place}.\n"
         f"Receipt: {receipt.rows} golden rows answered by the {receipt.place} ({engine}), {len(receipt.mismatches)} "
         f"mismatches, {receipt.ties} ties, largest difference {receipt.largest_difference:.3g}."
     )
@@ -191,10 +207,10 @@ def status(context: click.Context, *, as_json: bool) -> int:
     return 0
 
 
-@_verb("history", click.argument("place", metavar="ENDPOINT|ALIAS"))
-def history(context: click.Context, *, place: str, as_json: bool) -> int:
+@_verb("history", _PLACE, _ALIAS)
+def history(context: click.Context, *, place: str, alias: bool, as_json: bool) -> int:
     """Show what was live at an endpoint, or under an alias of the registry: since when, by whom, why."""
-    table = _open(context).history(place)
+    table = _open(context).history(place, alias=alias)
     show([dict(zip(table.columns, row, strict=True)) for row in table.rows], table.text(), as_json=as_json)
     return 0
 
@@ -210,4 +226,4 @@ def plugins(context: click.Context, *, as_json: bool) -> int:
     return 3 if any(one.problem for one in listing) else 0
 
 
-ALL = (init, run, build, deploy, verify, promote, rollback, status, history, plugins)
+ALL = (init, run, build, deploy, verify, promote, approve, rollback, status, history, plugins)

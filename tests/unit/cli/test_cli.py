@@ -22,6 +22,7 @@ VERBS = [
     "deploy",
     "verify",
     "promote",
+    "approve",
     "rollback",
     "status",
     "history",

@@ -193,11 +193,46 @@ def test_promote_moves_an_alias_of_the_registry(cli: Any, project: mk.Project) -
     first = project.registry.runs("mood")[0].digest
     said = cli("promote", str(first), "--to", "candidate", "--why", "older is better")
     assert said.code == 0
-    assert said.out.startswith(f"Promoted: mood {first} to fileshare-")
+    assert said.out.startswith(f"Promoted: mood {first} to candidate.")
     moves = cli("history", "candidate").out
     assert "older is better" in moves
     assert len(moves.splitlines()) == 3
     assert mk.load("mood@candidate").digest == first
+
+
+def test_a_policy_asks_for_approvals_and_an_alias_goes_back_in_one_command(
+    cli: Any, refused: Any, project: mk.Project
+) -> None:
+    first, second = (str(one.digest) for one in project.registry.runs("mood"))
+    with Path("mlopskit.toml").open("a") as settings:
+        settings.write('[promote.live]\nfrom = "candidate"\napprovals = 1\n')
+    assert cli("run").out.startswith("Nothing changed")
+    assert "takes only what is live under 'candidate'" in refused(1, "promote", first, "--to", "live")
+    assert f"mlopskit approve {second} --for live" in refused(1, "promote", second, "--to", "live")
+    said = cli("approve", "candidate", "--for", "live", "--why", "looks right")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("Approved for live by ")
+    assert cli("approve", "candidate", "--for", "live", "--json").json["digest"] == second
+    assert cli("promote", "candidate", "--to", "live", "--why", "better").code == 0
+    assert cli("promote", first, "--to", "candidate").code == 0
+    back = cli("rollback", "candidate", "--json")
+    assert (back.code, back.json["package"], back.json["rollback"]) == (0, second, True)
+    (move,) = cli("history", "live", "--json").json
+    assert (move["seq"], move["package"], move["why"]) == (1, second, "better")
+    assert move["approved by"] == move["who"]
+    assert [one["package"] for one in cli("history", "candidate", "--json").json] == [second, first, second]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "history"])
+def test_a_place_that_is_neither_is_unknown(refused: Any, project: mk.Project, verb: str) -> None:
+    assert "There is no endpoint" in refused(2, verb, "prodction")
+    if verb == "history":
+        assert "There is no endpoint or alias 'production'" in refused(2, verb, "production", "--alias")
+
+
+def test_without_an_earlier_one_an_alias_goes_nowhere(refused: Any, project: mk.Project) -> None:
+    assert "There is no earlier deployment" in refused(2, "rollback", "candidate")
+    assert "mlopskit promote REFERENCE --to production" in refused(1, "rollback", "production", "--alias")
 
 
 @pytest.mark.parametrize("alias", ["../x", "a/b", "Upper", "\u202e", "x.json"])
