@@ -45,15 +45,18 @@ if TYPE_CHECKING:
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
     from mlopskit.vendoring import runtime_files
+    from mlopskit.verifying import Audit, Damage, verify
 
 _HOME = {
     "AliasRecord": "runtime.alias",
     "Answer": "records",
     "Approval": "records",
+    "Audit": "verifying",
     "Bundle": "records",
     "BundleDeployer": "bundles",
     "Change": "difference",
     "Columns": "runtime.schema",
+    "Damage": "verifying",
     "Dataset": "data",
     "Deployer": "deployer",
     "Deployment": "records",
@@ -100,16 +103,19 @@ _HOME = {
     "progress": "steps",
     "promote": "promoting",
     "runtime_files": "vendoring",
+    "verify": "verifying",
 }
 
 __all__ = [
     "AliasRecord",
     "Answer",
     "Approval",
+    "Audit",
     "Bundle",
     "BundleDeployer",
     "Change",
     "Columns",
+    "Damage",
     "Dataset",
     "Deployer",
     "Deployment",
@@ -156,6 +162,7 @@ __all__ = [
     "progress",
     "promote",
     "runtime_files",
+    "verify",
 ]
 
 

@@ -31,12 +31,12 @@ from mlopskit.pipeline import Pipeline
 from mlopskit.reading import read_table
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
-from mlopskit.registry import Registry, resolve_place
+from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.selftest import SelfTest, Trying
 from mlopskit.splits import split
 from mlopskit.steps import Progress
-from mlopskit.storage import Place
+from mlopskit.storage import Place, resolve_place
 from mlopskit.trainer import Trainer
 
 CACHE = ".mlopskit/cache"

@@ -12,7 +12,7 @@ from mlopskit import plugins
 from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
 from mlopskit.modelpackage import ModelPackage
-from mlopskit.registry import Registry, home
+from mlopskit.registry import Registry, opened
 from mlopskit.runtime.arrays import is_array, is_text
 from mlopskit.runtime.package import open_package
 from mlopskit.runtime.scoring import Loader, Loaders, Model
@@ -107,8 +107,7 @@ def load(
         found = _on_share(Path(text), alias)
         return _load(found.folder, found.digest, trust_code)
     if "@" in text and not Path(text).exists():
-        place = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
-        found = place.resolve(text)
+        found = opened(registry).resolve(text)
         return _load(found.folder, found.digest, trust_code)
     if not Path(text).is_dir():
         raise UnknownNameError(

@@ -23,7 +23,7 @@ from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.promoting import Promotion
 from mlopskit.records import Approval, Bundle, Deployment, Receipt, Run, Runs
-from mlopskit.registry import Registry, resolve_place
+from mlopskit.registry import Registry
 from mlopskit.report import Report
 from mlopskit.reproduction import Reproduction, reproduce
 from mlopskit.rollback import Deployed
@@ -31,6 +31,7 @@ from mlopskit.runtime.names import check_name
 from mlopskit.selftest import SelfTest
 from mlopskit.status import Places, Status
 from mlopskit.steps import Progress, quiet
+from mlopskit.storage import resolve_place
 from mlopskit.tables import Table
 
 # A number with fewer digits is a run's, not the beginning of a digest.

@@ -15,7 +15,7 @@ from mlopskit.deployment import Deploying, endpoint_of
 from mlopskit.errors import PolicyError
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Approval, Deployment
-from mlopskit.registry import Registry, home
+from mlopskit.registry import Registry, opened
 from mlopskit.rollback import Deployed
 from mlopskit.runtime.names import check_name
 from mlopskit.steps import Progress, quiet
@@ -173,10 +173,9 @@ def _promotion(
     progress: Progress = quiet,
 ) -> Promotion:
     table = config.read(Path(config.FILE)) if Path(config.FILE).exists() else None
-    chosen = home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
     policies = table.promote if table else {}
     return Promotion(
-        registry=chosen,
+        registry=opened(registry),
         name=package.name,
         alias=check_name(alias, kind="alias"),
         policy=policies.get(alias, PromoteTable()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,13 @@ from typing import Any
 from mlopskit import config
 from mlopskit.aliases import RECORD, Alias, commit_record
 from mlopskit.bundles import check_folder, naming
-from mlopskit.errors import ConfigError, ConflictError, IntegrityError, UnknownNameError, unknown
+from mlopskit.errors import (
+    ConflictError,
+    IntegrityError,
+    UnknownNameError,
+    UnsafeNameError,
+    unknown,
+)
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.modelpackage import ModelPackage
@@ -19,7 +26,7 @@ from mlopskit.records import Approval, Deployment, Run, Runs
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_digest, check_name, hex_of
 from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_manifest
-from mlopskit.storage import Storage, storage_at
+from mlopskit.storage import Storage, resolve_place, storage_at
 
 DEFAULT = ".mlopskit/registry"
 MAX_RECORD = 16 << 20
@@ -107,6 +114,14 @@ class Registry:
         """Return the names of all models."""
         return sorted({key.split("/")[0] for key, _ in self.storage.list("")})
 
+    def models(self) -> list[str]:
+        """Return the names of all models; what else stands at the place is passed over."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(UnsafeNameError):
+                found.append(check_name(name))
+        return found
+
     def resolve(self, reference: str, /, *, name: str | None = None) -> ModelPackage:
         """Return the package that a reference means: `[name@]`, and a digest or its beginning, an alias or an endpoint.
 
@@ -190,48 +205,48 @@ class Registry:
 
     def add_verdict(self, verdict: Verdict, /) -> None:
         """Append a verdict to those on its digest."""
-        self._append(f"{verdict.name}/verdicts/{hex_of(verdict.digest)}", verdict.as_table())
+        self.append_record(f"{verdict.name}/verdicts/{hex_of(verdict.digest)}", verdict.as_table())
 
     def verdict(self, name: str, digest: str, /) -> Verdict | None:
         """Return the newest verdict on a digest, None if there is none."""
         newest = None
-        for table in self._records(f"{check_name(name)}/verdicts/{hex_of(digest)}"):
+        for table in self.records(f"{check_name(name)}/verdicts/{hex_of(digest)}"):
             newest = Verdict.from_table(table)
         return newest
 
     def verdicts_on(self, name: str, dataset: str, /) -> int:
         """Return how many packages were judged on these test rows before."""
         prefix = f"{check_name(name)}/verdicts"
-        tables = (table for digits in self._below(prefix) for table in self._records(f"{prefix}/{digits}"))
+        tables = (table for digits in self._below(prefix) for table in self.records(f"{prefix}/{digits}"))
         return sum(table["dataset"] == dataset for table in tables)
 
     def add_evidence(self, name: str, digest: str, evidence: Evidence, /) -> None:
         """Append the evidence of an evaluation to that on a digest."""
-        self._append(f"{check_name(name)}/evidence/{hex_of(digest)}", evidence.as_table())
+        self.append_record(f"{check_name(name)}/evidence/{hex_of(digest)}", evidence.as_table())
 
     def evidence(self, name: str, digest: str, /) -> Evidence:
         """Return the newest evidence on a digest; of a package that has none it shows nothing."""
         newest = Evidence()
-        for table in self._records(f"{check_name(name)}/evidence/{hex_of(digest)}"):
+        for table in self.records(f"{check_name(name)}/evidence/{hex_of(digest)}"):
             newest = Evidence.from_table(table)
         return newest
 
     def add_deployment(self, deployment: Deployment, /) -> None:
         """Append a deployment to those of its endpoint."""
-        self._append(f"{deployment.name}/deployments/{deployment.endpoint}", deployment.as_table())
+        self.append_record(f"{deployment.name}/deployments/{deployment.endpoint}", deployment.as_table())
 
     def deployments(self, name: str, endpoint: str, /) -> list[Deployment]:
         """Return all deployments to an endpoint, oldest first."""
         prefix = f"{check_name(name)}/deployments/{check_name(endpoint, kind='endpoint')}"
-        return [Deployment.from_table(table) for table in self._records(prefix)]
+        return [Deployment.from_table(table) for table in self.records(prefix)]
 
     def add_approval(self, approval: Approval, /) -> None:
         """Append an approval to those of its package."""
-        self._append(f"{approval.name}/approvals/{hex_of(approval.digest)}", approval.as_table())
+        self.append_record(f"{approval.name}/approvals/{hex_of(approval.digest)}", approval.as_table())
 
     def approvals(self, name: str, digest: str, /) -> list[Approval]:
         """Return all approvals of a package, for whatever alias, oldest first."""
-        return [*map(Approval.from_table, self._records(f"{check_name(name)}/approvals/{hex_of(digest)}"))]
+        return [*map(Approval.from_table, self.records(f"{check_name(name)}/approvals/{hex_of(digest)}"))]
 
     def approvers(self, name: str, digest: str, alias: str, /) -> list[str]:
         """Return who approved a package for an alias, each once."""
@@ -253,18 +268,20 @@ class Registry:
 
     def runs(self, name: str, /) -> Runs:
         """Return the records of all runs, oldest first."""
-        return Runs(Run.from_table(table) for table in self._records(f"{check_name(name)}/runs"))
+        return Runs(Run.from_table(table) for table in self.records(f"{check_name(name)}/runs"))
 
-    def _append(self, prefix: str, table: Mapping[str, Any]) -> None:
+    def append_record(self, prefix: str, table: Mapping[str, Any], /) -> None:
+        """Append a record to those below a key."""
         data = canonical.dumps(table)
-        seq = sum(1 for _ in self._records(prefix)) + 1
+        seq = sum(1 for _ in self.records(prefix)) + 1
         # Whoever comes second takes the next number: these records have an order, but nobody is refused.
         for number in range(seq, seq + _MOST_WRITERS):
             if commit_record(self.storage, f"{prefix}/{number}", data):
                 return
         raise _too_many(prefix)
 
-    def _records(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def records(self, prefix: str, /) -> Iterator[dict[str, Any]]:
+        """Yield the records below a key, oldest first."""
         number = 1
         while (table := self._record(f"{prefix}/{number}/{RECORD}")) is not None:
             yield table
@@ -288,18 +305,15 @@ def _too_many(prefix: str) -> ConflictError:
     return ConflictError(f"Too many writers at {prefix!r}.", remedy="Run the command again.")
 
 
-def resolve_place(place: str, root: Path, /) -> str:
-    """Return an address with a relative path counted from a folder."""
-    if not place or "://" in place:
-        return place
-    try:
-        return str(root / Path(place).expanduser())
-    except RuntimeError as error:
-        raise ConfigError(f"{place!r}: {error}", remedy="Give the folder's whole path.") from error
-
-
 def home() -> Registry:
     """Return the registry of the project in this folder, or `.mlopskit/registry` here if there is none."""
     if not Path(config.FILE).exists():
         return Registry.at()
     return Registry.at(resolve_place(config.read(Path(config.FILE)).registry, Path()))
+
+
+def opened(registry: Registry | str | Path | None, /) -> Registry:
+    """Return a registry that is given as itself, by its place, or as None: that of the project in this folder."""
+    if registry is None:
+        return home()
+    return registry if isinstance(registry, Registry) else Registry.at(registry)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, NewType
 
 from mlopskit import plugins
-from mlopskit.errors import StorageError
+from mlopskit.errors import ConfigError, StorageError
 
 # The address of a place: a path, or scheme://...; a relative path counts from the project's folder.
 Place = NewType("Place", str)
@@ -92,6 +92,16 @@ class Storage(ABC):
                 f"{key!r} in {self.uri!r} cannot be read: {error.strerror or error}.",
                 remedy="Mount the place, or get the right to read it; then run the same command again.",
             ) from error
+
+
+def resolve_place(place: str, root: Path, /) -> str:
+    """Return an address with a relative path counted from a folder."""
+    if not place or "://" in place:
+        return place
+    try:
+        return str(root / Path(place).expanduser())
+    except RuntimeError as error:
+        raise ConfigError(f"{place!r}: {error}", remedy="Give the folder's whole path.") from error
 
 
 def storage_at(place: str, /) -> Storage:

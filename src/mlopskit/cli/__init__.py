@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mlopskit.cli import commands, data, gates, report, runs, triggers
+from mlopskit.cli import commands, data, gates, keeping, report, runs, triggers
 from mlopskit.cli.output import say_error
 from mlopskit.errors import MlopskitError, StorageError, UsageError, nearest
 
@@ -78,7 +78,7 @@ def cli(context: click.Context, *, debug: bool, project: str) -> None:
     context.obj = commands.Options(debug=debug, project=project)
 
 
-for _command in (*commands.ALL, *runs.ALL, *data.ALL, *gates.ALL, *report.ALL, *triggers.ALL):
+for _command in (*commands.ALL, *keeping.ALL, *runs.ALL, *data.ALL, *gates.ALL, *report.ALL, *triggers.ALL):
     cli.add_command(_command)
 
 

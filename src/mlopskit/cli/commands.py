@@ -188,17 +188,6 @@ def _show_deployment(deployment: Deployment, verb: str, place: str, *, as_json: 
     return 0
 
 
-@_verb("verify", _ENDPOINT)
-def verify(context: click.Context, *, endpoint: str, as_json: bool) -> int:
-    """Ask what is live at an endpoint for its golden rows, and compare."""
-    project = _open(context)
-    with progress(f"verify {endpoint}"):
-        package, receipt = project.verify(endpoint)
-    text = f"{endpoint} answers as {package.digest}: {receipt.rows} golden rows, no mismatch."
-    show(receipt.as_table(), text, as_json=as_json)
-    return 0
-
-
 @_verb("status")
 def status(context: click.Context, *, as_json: bool) -> int:
     """Show the last run, and what is live where, as the targets say it."""
@@ -226,4 +215,4 @@ def plugins(context: click.Context, *, as_json: bool) -> int:
     return 3 if any(one.problem for one in listing) else 0
 
 
-ALL = (init, run, build, deploy, verify, promote, approve, rollback, status, history, plugins)
+ALL = (init, run, build, deploy, promote, approve, rollback, status, history, plugins)

@@ -1,0 +1,85 @@
+"""The commands that keep a registry: verify what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlopskit.cli.commands import _open, _verb
+from mlopskit.cli.output import progress, show
+
+if TYPE_CHECKING:
+    from mlopskit.registry import Registry
+
+_REGISTRY = click.option("--registry", metavar="PLACE", help="The registry, or share; by default the project's.")
+_MODEL = click.option("--model", metavar="NAME", help="Only this model of the registry.")
+
+
+def _registry(context: click.Context, place: str | None) -> Registry:
+    """Return the registry at a place, or that of the project; without a project, the one in this folder."""
+    from mlopskit.registry import home
+
+    if place is not None:
+        return _at(place)
+    file = context.obj.project
+    return _open(context).registry if Path(file).exists() or file != "mlopskit.toml" else home()
+
+
+def _at(place: str) -> Registry:
+    from mlopskit.registry import Registry
+    from mlopskit.storage import resolve_place
+
+    return Registry.at(resolve_place(place, Path()))
+
+
+@_verb(
+    "verify",
+    click.argument("endpoint", required=False),
+    _REGISTRY,
+    _MODEL,
+    click.option("--repair-from", metavar="PLACE", help="A sound copy, from which damaged packages are taken."),
+)
+def verify(
+    context: click.Context,
+    *,
+    endpoint: str | None,
+    registry: str | None,
+    model: str | None,
+    repair_from: str | None,
+    as_json: bool,
+) -> int:
+    """Ask what is live at an endpoint for its golden rows; without ENDPOINT, read all of the registry again."""
+    from mlopskit import verifying
+
+    if endpoint is not None:
+        _refuse_with(endpoint, registry, model, repair_from)
+        return _verify_endpoint(context, endpoint, as_json=as_json)
+    with progress("verify") as step:
+        copy = None if repair_from is None else _at(repair_from)
+        audit = verifying.verify(_registry(context, registry), name=model, repair_from=copy, progress=step)
+    show(audit.as_table(), audit.text(), as_json=as_json)
+    return 0 if audit.sound else 1
+
+
+def _refuse_with(endpoint: str, *options: str | None) -> None:
+    from mlopskit.errors import UsageError
+
+    if any(one is not None for one in options):
+        raise UsageError(
+            f"An endpoint ({endpoint!r}) was named together with an option about the registry.",
+            remedy="Leave out the one or the other: 'mlopskit verify ENDPOINT', or 'mlopskit verify --registry PLACE'.",
+        )
+
+
+def _verify_endpoint(context: click.Context, endpoint: str, *, as_json: bool) -> int:
+    project = _open(context)
+    with progress(f"verify {endpoint}"):
+        package, receipt = project.verify(endpoint)
+    text = f"{endpoint} answers as {package.digest}: {receipt.rows} golden rows, no mismatch."
+    show(receipt.as_table(), text, as_json=as_json)
+    return 0
+
+
+ALL = (verify,)

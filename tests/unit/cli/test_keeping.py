@@ -1,0 +1,53 @@
+"""The commands that keep a registry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlopskit as mk
+
+Fill = Callable[..., list[str]]
+
+
+@pytest.fixture
+def here(tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Begin in a folder without a project, where a registry is; return the digests of its packages."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return fill(mk.Registry.at(), 1, 2)
+
+
+def files_of(digest: str, place: str = ".mlopskit/registry") -> Path:
+    return Path(place, "mood/packages", digest.removeprefix("sha256:"))
+
+
+def test_verify_names_what_is_wrong_and_mends_it(cli: Any, here: list[str]) -> None:
+    said = cli("verify")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("Checked 2 packages, 2 records in ")
+    shutil.copytree(".mlopskit/registry", "backup")
+    (files_of(here[0]) / "model.skops").write_bytes(b"another")
+    said = cli("verify")
+    assert (said.code, said.err) == (1, "")
+    assert "model.skops" in said.out
+    as_json = cli("verify", "--json")
+    assert (as_json.code, as_json.json["sound"]) == (1, False)
+    assert cli("verify", "--registry", "backup").code == 0
+    assert cli("verify", "--model", "weather").code == 0
+    assert cli("verify", "--repair-from", "backup").code == 0
+    assert cli("verify", "--json").json["damages"] == []
+
+
+def test_verify_needs_to_know_what_is_meant(refused: Any, here: list[str], tmp_path: Path) -> None:
+    assert "There is no mlopskit.toml" in refused(2, "verify", "production")
+    for option in ("--registry", "--model", "--repair-from"):
+        assert "'production'" in refused(2, "verify", "production", option, "x")
+    assert "is not allowed" in refused(2, "verify", "--model", "../x")
+    assert "there is no" in refused(2, "verify", "--registry", "nowhere://x").lower()
+    assert "There is no other.toml" in refused(2, "--project", str(tmp_path / "other.toml"), "verify")
