@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlopskit.builtin.fileshare import FileShare
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
+    from mlopskit.copying import Copied, Copy, copy
     from mlopskit.data import Dataset
     from mlopskit.deployer import Deployer
     from mlopskit.deploying import deploy
@@ -56,6 +57,8 @@ _HOME = {
     "BundleDeployer": "bundles",
     "Change": "difference",
     "Columns": "runtime.schema",
+    "Copied": "copying",
+    "Copy": "copying",
     "Damage": "verifying",
     "Dataset": "data",
     "Deployer": "deployer",
@@ -96,6 +99,7 @@ _HOME = {
     "Trainer": "trainer",
     "Verdict": "gates",
     "approve": "promoting",
+    "copy": "copying",
     "deploy": "deploying",
     "hookimpl": "hookspecs",
     "load": "loading",
@@ -115,6 +119,8 @@ __all__ = [
     "BundleDeployer",
     "Change",
     "Columns",
+    "Copied",
+    "Copy",
     "Damage",
     "Dataset",
     "Deployer",
@@ -155,6 +161,7 @@ __all__ = [
     "Trainer",
     "Verdict",
     "approve",
+    "copy",
     "deploy",
     "hookimpl",
     "load",

@@ -1,4 +1,4 @@
-"""The commands that keep a registry: verify what it holds."""
+"""The commands that keep a registry: verify what it holds, copy packages to another one."""
 
 from __future__ import annotations
 
@@ -82,4 +82,41 @@ def _verify_endpoint(context: click.Context, endpoint: str, *, as_json: bool) ->
     return 0
 
 
-ALL = (verify,)
+@_verb(
+    "copy",
+    click.argument("references", metavar="[REFERENCE]...", nargs=-1),
+    click.option("--to", required=True, metavar="PLACE", help="The other registry."),
+    click.option("--all", "everything", is_flag=True, help="All packages instead of those named."),
+    _REGISTRY,
+    _MODEL,
+)
+def copy(
+    context: click.Context,
+    *,
+    references: tuple[str, ...],
+    to: str,
+    everything: bool,
+    registry: str | None,
+    model: str | None,
+    as_json: bool,
+) -> int:
+    """Copy packages to another registry, with the verdicts on them, checked there byte by byte."""
+    from mlopskit import copying
+    from mlopskit.errors import UsageError
+
+    if bool(references) == everything:
+        raise UsageError("It is not said which packages to copy.", remedy="Name them by REFERENCE, or say --all.")
+    with progress("copy") as step:
+        source, name = _registry(context, registry), model or _name(context)
+        wanted = None if everything else references
+        made = copying.copy(wanted, to=_at(to), registry=source, name=name, progress=step)
+    show(made.as_table(), made.text(), as_json=as_json)
+    return 0
+
+
+def _name(context: click.Context) -> str | None:
+    """Return the name of the project's model, None where there is no project."""
+    return _open(context).name if Path(context.obj.project).exists() else None
+
+
+ALL = (verify, copy)

@@ -27,6 +27,7 @@ VERBS = [
     "history",
     "plugins",
     "verify",
+    "copy",
     "runs",
     "diff",
     "reproduce",

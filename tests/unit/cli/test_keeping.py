@@ -51,3 +51,16 @@ def test_verify_needs_to_know_what_is_meant(refused: Any, here: list[str], tmp_p
     assert "is not allowed" in refused(2, "verify", "--model", "../x")
     assert "there is no" in refused(2, "verify", "--registry", "nowhere://x").lower()
     assert "There is no other.toml" in refused(2, "--project", str(tmp_path / "other.toml"), "verify")
+
+
+def test_copy_sends_what_is_not_there_yet(cli: Any, refused: Any, here: list[str]) -> None:
+    said = cli("copy", here[0][:19], "--to", "other")
+    assert (said.code, said.err) == (0, "")
+    assert "Sent 1 of 1 packages (" in said.out
+    as_json = cli("copy", "--all", "--to", "other", "--json").json
+    assert {one["digest"]: one["sent"] for one in as_json["packages"]} == {here[0]: False, here[1]: True}
+    assert cli("verify", "--registry", "other").code == 0
+    assert "--all" in refused(2, "copy", "--to", "other")
+    assert "--all" in refused(2, "copy", here[0], "--all", "--to", "other")
+    assert "holds no package" in refused(2, "copy", "sha256:" + "0" * 64, "--to", "other")
+    assert "Missing option '--to'" in refused(2, "copy", here[0])
