@@ -104,12 +104,7 @@ class Project:
         if uri is None:
             raise ConfigError("No rows are named.", remedy="Name their files, or set incoming in [data].")
         package = self.package(reference)
-        counts = trainingrows.counts_of(self.registry, package.manifest)
-        if counts is None:
-            raise ConfigError(
-                f"What the training rows of {package.digest[:19]} held is not known: no counts were kept.",
-                remedy="Set row_hashes = true in [data], and run 'mlopskit run --force'.",
-            )
+        counts = trainingrows.known_counts_of(self.registry, package)
         columns = Parts(self.config, self.root).columns(uri)
         return drift(counts, columns, needed=package.schema.inputs["required"], least=least)
 

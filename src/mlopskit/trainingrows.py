@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlopskit import rowkeys
 from mlopskit.data import Dataset
 from mlopskit.drift import ColumnCounts, counted
-from mlopskit.errors import IntegrityError, MlopskitError
+from mlopskit.errors import ConfigError, IntegrityError, MlopskitError
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
@@ -76,6 +76,21 @@ def counts_of(registry: Registry, manifest: Mapping[str, Any], /) -> tuple[Colum
             remedy="Restore that folder from a copy, or remove it and run 'mlopskit run --force'.",
             file=key,
         ) from error
+
+
+def known_counts_of(registry: Registry, package: ModelPackage, /) -> tuple[ColumnCounts, ...]:
+    """Return what the columns of a package's training rows held.
+
+    Raises:
+        ConfigError: nobody knows.
+    """
+    counts = counts_of(registry, package.manifest)
+    if counts is None:
+        raise ConfigError(
+            f"What the training rows of {package.digest[:19]} held is not known: no counts were kept.",
+            remedy="Set row_hashes = true in [data], and run 'mlopskit run --force'.",
+        )
+    return counts
 
 
 def trained_on(
