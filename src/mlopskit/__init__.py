@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlopskit.format import Format
     from mlopskit.gates import Finding, Gate, Verdict
     from mlopskit.hookspecs import hookimpl
-    from mlopskit.loading import LoadedModel, load
+    from mlopskit.loading import LoadedModel, load, watch
     from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
     from mlopskit.project import Project
     from mlopskit.promoting import approve, promote
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mlopskit.runtime.alias import AliasRecord
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
+    from mlopskit.runtime.watching import Watched, WatchState
     from mlopskit.steps import progress
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
@@ -98,6 +99,8 @@ _HOME = {
     "Table": "tables",
     "Trainer": "trainer",
     "Verdict": "gates",
+    "WatchState": "runtime.watching",
+    "Watched": "runtime.watching",
     "approve": "promoting",
     "copy": "copying",
     "deploy": "deploying",
@@ -108,6 +111,7 @@ _HOME = {
     "promote": "promoting",
     "runtime_files": "vendoring",
     "verify": "verifying",
+    "watch": "loading",
 }
 
 __all__ = [
@@ -160,6 +164,8 @@ __all__ = [
     "Table",
     "Trainer",
     "Verdict",
+    "WatchState",
+    "Watched",
     "approve",
     "copy",
     "deploy",
@@ -170,6 +176,7 @@ __all__ = [
     "promote",
     "runtime_files",
     "verify",
+    "watch",
 ]
 
 

@@ -46,6 +46,7 @@ from mlopskit.runtime.errors import (
     PackageError,
     RollbackError,
     RowError,
+    StorageError,
     UnsafeModelError,
     UnsafeNameError,
     UnsafePathError,
@@ -125,10 +126,6 @@ class TrainingError(MlopskitError):
 
 class StoreError(MlopskitError):
     """The model cannot be stored exactly and safely."""
-
-
-class StorageError(MlopskitError):
-    """A place cannot be read or written."""
 
 
 class ConflictError(StorageError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from mlopskit.format import Format
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, opened
 from mlopskit.runtime.arrays import is_array, is_text
-from mlopskit.runtime.package import open_package
+from mlopskit.runtime.package import Package, open_package
+from mlopskit.runtime.places import place_at
 from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
+from mlopskit.runtime.watching import LARGEST, Watched
 from mlopskit.trust import trusted
 
 
@@ -116,6 +118,32 @@ def load(
     return _load(Path(text), digest, trust_code)
 
 
+def watch(
+    place: str | Path,
+    /,
+    *,
+    alias: str,
+    every: float = 5.0,
+    folder: str | Path | None = None,
+    trust_code: Collection[str] = (),
+    headers: Mapping[str, str] | None = None,
+    query: str = "",
+    limit: int = LARGEST,
+) -> Watched:
+    """Return a model that follows an alias of a model's folder at a path or an http(s) address.
+
+    The place is looked at now, then `every` so many seconds, in a thread of its own; the model changes once the next
+    package was checked and loaded, and stays if that fails, which `state` tells. `folder` is kept between runs: what
+    was seen, and what was downloaded (at most `limit` bytes a package). `headers` and `query` are sent with each
+    request. Close it, or use it in a `with` statement. `trust_code` is as of `load`.
+
+    Raises:
+        UsageError: the place, the alias or an option cannot be meant so.
+    """
+    there = place_at(str(place), headers=headers, query=query, limit=limit)
+    return Watched(there, alias=alias, every=every, folder=folder, load=lambda package: _model(package, trust_code))
+
+
 def _on_share(folder: Path, alias: str) -> ModelPackage:
     share = folder.absolute()
     found = Registry.at(share.parent).alias(share.name, alias).head()
@@ -125,9 +153,11 @@ def _on_share(folder: Path, alias: str) -> ModelPackage:
 
 
 def _load(folder: Path, digest: str | None, trust_code: Collection[str]) -> LoadedModel:
-    opened = open_package(folder, digest=digest)
-    trust = trusted(opened.digest, trust_code)
-    return LoadedModel(load_model(opened, loaders=installed_loaders(), trust_code=trust))
+    return LoadedModel(_model(open_package(folder, digest=digest), trust_code))
+
+
+def _model(package: Package, trust_code: Collection[str]) -> Model:
+    return load_model(package, loaders=installed_loaders(), trust_code=trusted(package.digest, trust_code))
 
 
 def installed_loaders() -> Loaders:

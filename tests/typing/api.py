@@ -31,6 +31,9 @@ def use(model: object, frame: object, labels: list[str]) -> None:
     assert_type(mk.deploy(package, "production", why="a better one"), mk.Deployment)
     assert_type(mk.Project("mlopskit.toml").run(), mk.Run)
     assert_type(mk.load("parrot@production"), mk.LoadedModel)
+    with mk.watch("shares/production/parrot", alias="production") as watched:
+        assert_type(watched, mk.Watched)
+        assert_type(watched.state, mk.WatchState)
     assert_type(mk.Registry.at("registry").verdict("parrot", package.digest), mk.Verdict | None)
 
 

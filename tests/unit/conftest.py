@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -103,3 +108,76 @@ def twin(tmp_path: Path) -> Callable[[mk.Registry], mk.Registry]:
         return mk.Registry(storage)
 
     return copy
+
+
+Answer = Callable[[BaseHTTPRequestHandler], bool]
+
+
+@dataclass
+class Shop:
+    """A web server of a folder's files, without listings, as a bucket is; what it was asked, what it does instead."""
+
+    folder: Path
+    address: str = ""
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    instead: Answer = lambda _: False  # answers itself, and returns True
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.headers.append(dict(request.headers))
+        if self.instead(request):
+            return
+        file = self.folder / unquote(request.path.partition("?")[0]).lstrip("/")
+        data = file.read_bytes() if file.is_file() else None
+        tag = f'"{hashlib.sha256(data).hexdigest()}"' if data is not None else ""
+        status = 404 if data is None else 304 if request.headers["If-None-Match"] == tag else 200
+        self.asked.append((request.path, status))
+        request.send_response(status)
+        if data is not None:
+            request.send_header("ETag", tag)
+        body = data if status == 200 and data is not None else b""
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """Serve a folder."""
+    with _serving(tmp_path / "shop") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Path], AbstractContextManager[Shop]]:
+    """Return what serves a folder for as long as a `with` statement lasts."""
+    return _serving
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Shop]:
+    shop = Shop(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            shop.answer(self)
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_):  # a client that has heard enough goes away
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
+    shop.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield shop
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -4,9 +4,10 @@ It needs the standard library alone (a format's loader imports its engine), and 
 `_mlopskit_runtime`, where mlopskit is not installed.
 """
 
-from .alias import AliasRecord, head, history
+from .alias import AliasRecord, follow, head, history
 from .package import UNPINNED, Package, open_package
 from .scoring import FORMATS, Loader, Loaders, Model, Scorer, load
+from .watching import Watched, WatchState, watch
 
 __all__ = [
     "FORMATS",
@@ -17,8 +18,12 @@ __all__ = [
     "Model",
     "Package",
     "Scorer",
+    "WatchState",
+    "Watched",
+    "follow",
     "head",
     "history",
     "load",
     "open_package",
+    "watch",
 ]

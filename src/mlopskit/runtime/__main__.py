@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 from . import alias, canonical, http
-from .errors import AliasError, IntegrityError, MlopskitError
-from .names import hex_of
+from .errors import AliasError, MlopskitError
 from .package import Package, open_package
+from .places import place_at
 from .scoring import Loaders, Model, load
 
 _MAX_LINE = 4 << 30
@@ -60,37 +60,15 @@ def _parser() -> argparse.ArgumentParser:
 def _package(options: argparse.Namespace) -> Package:
     if options.alias is None:
         return open_package(options.folder, digest=options.digest)
-    folder = options.folder.resolve()
-    record = alias.head(_getter(folder.parent), f"{folder.name}/aliases", name=folder.name, alias=options.alias)
+    place = place_at(str(options.folder.resolve()), limit=0)
+    get = functools.partial(place.get, limit=alias.MAX_RECORD)
+    record = alias.head(get, "aliases", name=place.name, alias=options.alias)
     if record is None or record.digest is None:
         raise AliasError(
-            f"Nothing is live under the alias {options.alias!r} of {folder.name!r}.",
+            f"Nothing is live under the alias {options.alias!r} of {place.name!r}.",
             remedy="Deploy a package to it first.",
         )
-    package = open_package(folder / "packages" / hex_of(record.digest), digest=record.digest)
-    if package.manifest["name"] != folder.name:
-        raise IntegrityError(
-            f"The alias {options.alias!r} of {folder.name!r} names a package of {package.manifest['name']!r}.",
-            remedy="Point it at a package of the same model.",
-            digest=record.digest,
-        )
-    return package
-
-
-def _getter(root: Path) -> Callable[[str], bytes | None]:
-    def get(key: str) -> bytes | None:
-        try:
-            with (root / key).open("rb") as opened:
-                return opened.read(alias.MAX_RECORD + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise AliasError(
-                f"{str(root / key)!r} cannot be read: {error.strerror}.",
-                remedy="Mount the place, or get the right to read it.",
-            ) from error
-
-    return get
+    return place.package(record.digest, kept=options.folder)
 
 
 def _answer(model: Model, line: bytes) -> dict[str, Any]:

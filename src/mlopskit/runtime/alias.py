@@ -5,14 +5,16 @@ The records are the truth; `<alias>.json` beside them is a hint that saves readi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from . import canonical
 from .errors import AliasError, ManifestError, MlopskitError, RollbackError, UnsafeNameError
 from .manifest import check_fields
-from .names import check_digest, check_name
+from .names import check_digest, check_name, shown
 
+FORMAT_VERSION = 1
 MAX_RECORD = 64 << 10
 _RESTORE = "Restore the registry from its backup; records are never edited."
 _FIELDS = {
@@ -34,7 +36,8 @@ Get = Callable[[str], bytes | None]
 class AliasRecord:
     """One move of an alias: the digest it names since then (None: nothing is live), who moved it, why and when.
 
-    `seq` counts from 1; `previous` is the digest of the record before; `operation` tells two writers apart.
+    `seq` counts from 1; `previous` is the digest of the record before; `operation` tells two writers apart. `more` are
+    fields that a later release has added: they are kept, since the digest is that of all bytes.
     """
 
     name: str
@@ -46,37 +49,53 @@ class AliasRecord:
     who: str
     why: str
     when: str
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def data(self) -> bytes:
         """Return the record's bytes, canonical JSON."""
-        return canonical.dumps(vars(self))
+        known = {name: getattr(self, name) for name in _FIELDS}
+        return canonical.dumps({**self.more, **known})
 
 
 def parse_record(data: bytes, /, *, name: str, alias: str, seq: int | None) -> AliasRecord:
     """Return the record in these bytes, if it is one of this alias with this number.
 
     Raises:
-        ManifestError: it is malformed, or of another model, alias or number.
+        ManifestError: it is malformed, of a later format, or of another model, alias or number.
         LimitError: it is longer than a record may be.
     """
     what = f"record {'' if seq is None else f'{seq} '}of the alias {alias!r} of {name!r}"
-    fields = check_fields(canonical.loads(data, what=f"The {what}", limit=MAX_RECORD), _FIELDS, what=f"the {what}")
-    for field, want in {"name": name, "alias": alias, "seq": fields["seq"] if seq is None else seq}.items():
-        if fields[field] != want:
+    value, more = canonical.loads(data, what=f"The {what}", limit=MAX_RECORD), {}
+    if isinstance(value, dict):
+        _check_version(value.get("format_version", FORMAT_VERSION), what)
+        more = {key: value.pop(key) for key in value.keys() - _FIELDS.keys()}
+    fields = check_fields(value, _FIELDS, what=f"the {what}")
+    for key, want in {"name": name, "alias": alias, "seq": fields["seq"] if seq is None else seq}.items():
+        if fields[key] != want:
             raise ManifestError(
-                f"The {what} has {field} {fields[field]!r}, expected {want!r}.", remedy=_RESTORE, field=field
+                f"The {what} has {key} {shown(fields[key])}, expected {want!r}.", remedy=_RESTORE, field=key
             )
-    for field in ("digest", "previous"):
-        _check_digest(fields[field], field, what)
-    return AliasRecord(**fields)
+    for key in ("digest", "previous"):
+        _check_digest(fields[key], key, what)
+    return AliasRecord(**fields, more=more)
 
 
-def _check_digest(value: str | None, field: str, what: str) -> None:
+def _check_version(version: object, what: str) -> None:
+    # 1.0 and True equal 1, and are not spelled so.
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise ManifestError(
+            f"The {what} has the format_version {shown(version)}, this reader knows {FORMAT_VERSION}.",
+            remedy="It needs a later release of mlopskit; install the one that wrote it, or a later one.",
+            field="format_version",
+        )
+
+
+def _check_digest(value: str | None, key: str, what: str) -> None:
     try:
         if value is not None:
             check_digest(value)
     except UnsafeNameError as error:
-        raise ManifestError(f"The field {field!r} of the {what} is no digest.", remedy=_RESTORE, field=field) from error
+        raise ManifestError(f"The field {key!r} of the {what} is no digest.", remedy=_RESTORE, field=key) from error
 
 
 def record_key(prefix: str, alias: str, seq: int) -> str:
@@ -100,10 +119,7 @@ def head(get: Get, prefix: str, /, *, name: str, alias: str, seen: int = 0) -> A
         ManifestError: a record is malformed.
     """
     reader = _reader(get, prefix, name, alias)
-    newest = reader.start()
-    while following := reader.read((newest.seq if newest else 0) + 1):
-        reader.check_link(newest, following)
-        newest = following
+    newest = reader.onward(reader.start())
     reached = newest.seq if newest else 0
     if reached < seen:
         raise RollbackError(
@@ -112,6 +128,30 @@ def head(get: Get, prefix: str, /, *, name: str, alias: str, seen: int = 0) -> A
             seen=seen,
         )
     return newest
+
+
+def follow(get: Get, prefix: str, /, *, name: str, alias: str, last: AliasRecord | None) -> AliasRecord | None:
+    """Return the newest record of an alias for a reader that has read it before, up to the record `last`.
+
+    That record must still be there as it was; from there each next one is read, so that no hint is needed.
+
+    Raises:
+        RollbackError: `last` is not there any more, or is another: the alias went back, or was begun anew.
+        AliasError: the chain of records is broken.
+        ManifestError: a record is malformed.
+    """
+    if last is None:
+        return head(get, prefix, name=name, alias=alias)
+    reader = _reader(get, prefix, name, alias)
+    data = get(record_key(prefix, alias, last.seq))
+    if data != last.data():
+        raise RollbackError(
+            f"Record {last.seq} of the alias {alias!r} of {name!r}, which was seen before, "
+            f"is {'gone' if data is None else 'another one'}.",
+            remedy="Restore the records; to go back to an earlier model, use 'mlopskit rollback'.",
+            seen=last.seq,
+        )
+    return reader.onward(last)
 
 
 def history(get: Get, prefix: str, /, *, name: str, alias: str) -> list[AliasRecord]:
@@ -162,6 +202,13 @@ class _Reader:
             # A number is reached from the one before: a record far ahead of the others is not the newest, but forged.
             self.check_link(self.read(record.seq - 1) if record.seq > 1 else None, record)
         return record
+
+    def onward(self, newest: AliasRecord | None) -> AliasRecord | None:
+        """Return the newest of the records after one, each of which names the one before it."""
+        while following := self.read((newest.seq if newest else 0) + 1):
+            self.check_link(newest, following)
+            newest = following
+        return newest
 
     def check_link(self, before: AliasRecord | None, record: AliasRecord) -> None:
         want = None if before is None else canonical.digest_of(before.data())

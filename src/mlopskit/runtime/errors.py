@@ -11,8 +11,9 @@
     ├── UsageError
     │   ├── RowError
     │   └── UnsafeNameError
-    └── AliasError
-        └── RollbackError
+    ├── AliasError
+    │   └── RollbackError
+    └── StorageError
 
 `mlopskit.errors` continues this tree; a travelled copy of the runtime has these alone.
 """
@@ -113,3 +114,7 @@ class AliasError(MlopskitError):
 
 class RollbackError(AliasError):
     """An alias went back without a new record."""
+
+
+class StorageError(MlopskitError):
+    """A place cannot be read or written."""

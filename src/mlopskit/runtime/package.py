@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -9,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import canonical
 from .errors import IntegrityError, LimitError, UnsafeNameError, UnsafePathError
@@ -38,6 +39,7 @@ __all__ = [
     "check_listed",
     "check_manifest",
     "open_package",
+    "open_plain",
     "read_files",
     "read_listing",
     "walk",
@@ -193,16 +195,28 @@ def _checked(file: Path, path: str, entry: Mapping[str, Any], *, keep: bool) -> 
     return b"".join(kept) if keep else None
 
 
-def _chunks(file: Path, path: str, *, size: int | None, chunk: int) -> Iterator[bytes]:
-    """Yield the bytes of a plain file of this size, or of a listing's limit at most; never more of them."""
+@contextlib.contextmanager
+def open_plain(file: Path, path: str, /) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a plain file, no link or pipe, and give it with its size; `path` is what an error calls it.
+
+    Raises:
+        UnsafePathError: it is no plain file.
+        OSError: it cannot be opened.
+    """
     # O_NOFOLLOW: no link put there since the walk; O_NONBLOCK: a pipe put there does not hang us.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(file, flags), "rb", buffering=0) as opened:  # noqa: PTH123  # a Path cannot be opened with flags
+        info = os.fstat(opened.fileno())
+        if not stat.S_ISREG(info.st_mode):
+            raise _not_plain(path, file.parent)
+        yield opened, info.st_size
+
+
+def _chunks(file: Path, path: str, *, size: int | None, chunk: int) -> Iterator[bytes]:
+    """Yield the bytes of a plain file of this size, or of a listing's limit at most; never more of them."""
     try:
-        with open(os.open(file, flags), "rb", buffering=0) as opened:  # noqa: PTH123  # a Path cannot be opened with flags
-            info = os.fstat(opened.fileno())
-            if not stat.S_ISREG(info.st_mode):
-                raise _not_plain(path, file.parent)
-            _check_size(path, info.st_size, size)
+        with open_plain(file, path) as (opened, found):
+            _check_size(path, found, size)
             left = (MAX_MANIFEST if size is None else size) + 1
             while left > 0 and (data := opened.read(min(chunk, left))):
                 left -= len(data)

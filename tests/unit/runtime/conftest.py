@@ -3,7 +3,7 @@ from hashlib import sha256
 
 import pytest
 
-from mlopskit.runtime import canonical
+from mlopskit.runtime import AliasRecord, canonical
 
 
 def column_schema(**columns):
@@ -60,3 +60,50 @@ def write_package(tmp_path):
         return folder, digest
 
     return write
+
+
+class Published:
+    """A model's folder as readers find it, whose alias is moved by hand."""
+
+    def __init__(self, folder, write):
+        self.folder = folder
+        self.records = []
+        self._write = write
+
+    def package(self, factor, **changes):
+        """Write a package that multiplies by a factor; return its digest."""
+        files = {"model.json": canonical.dumps({"factor": factor}), "data/words.txt": b"word"}
+        return self._write(files, root=self.folder / "packages", **changes)[1]
+
+    def file(self, digest, path):
+        return self.folder / "packages" / digest.removeprefix("sha256:") / path
+
+    def move(self, digest, *, hint=True):
+        """Append a record that names a digest; return it."""
+        last = self.records[-1] if self.records else None
+        about = {
+            "name": self.folder.name,
+            "alias": "production",
+            "operation": "1",
+            "who": "me",
+            "why": "",
+            "when": "now",
+        }
+        seq, previous = len(self.records) + 1, canonical.digest_of(last.data()) if last else None
+        record = AliasRecord(seq=seq, digest=digest, previous=previous, **about)
+        aliases = self.folder / "aliases"
+        (aliases / "production" / str(seq)).mkdir(parents=True)
+        (aliases / "production" / str(seq) / "record.json").write_bytes(record.data())
+        if hint:
+            (aliases / "production.json").write_bytes(record.data())
+        self.records.append(record)
+        return record
+
+
+@pytest.fixture
+def published(write_package, tmp_path):
+    """A model's folder with two packages, the first one live, and their digests."""
+    place = Published(tmp_path / "shop" / "sentiment", write_package)
+    place.one, place.two = place.package(1), place.package(2)
+    place.move(place.one)
+    return place

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mlopskit.runtime import AliasRecord, alias, canonical, head, history
+from mlopskit.runtime import AliasRecord, alias, canonical, follow, head, history
 from mlopskit.runtime.alias import hint_key, parse_record, record_key
 from mlopskit.runtime.errors import AliasError, LimitError, ManifestError, MlopskitError, RollbackError, UnsafeNameError
 
@@ -28,7 +28,7 @@ def chain():
 
 
 def changed(record, **changes):
-    return canonical.dumps({**vars(record), **changes})
+    return canonical.dumps({**json.loads(record.data()), **changes})
 
 
 def newest(place, **options):
@@ -147,7 +147,9 @@ def test_a_forged_record_far_ahead_is_not_the_head(chain, seq):
         ({"digest": ""}, "digest"),
         ({"previous": "x"}, "previous"),
         ({"who": None}, "who"),
-        ({"more": 1}, "more"),
+        ({"format_version": 2}, "format_version"),
+        ({"format_version": 1.0}, "format_version"),
+        ({"format_version": True}, "format_version"),
     ],
     ids=str,
 )
@@ -183,6 +185,65 @@ def test_swapped_inserted_and_missing_records_break_the_chain(chain):
             history((place | {key(seq): None}).get, PREFIX, **WHO)
 
 
+def test_what_a_later_release_adds_is_kept_and_counts_for_the_digest(chain):
+    place, records = chain
+    more = {"approvals": [{"who": "é", "at": 1.5}], "format_version": 1}
+    sixth = dataclasses.replace(records[4], seq=6, previous=canonical.digest_of(records[4].data()), more=more)
+    place |= {key(6): changed(records[4], seq=6, previous=sixth.previous, **more)}
+    assert place[key(6)] == sixth.data()
+    seventh = changed(records[4], seq=7, previous=canonical.digest_of(place[key(6)]))
+    place |= {key(7): seventh}
+    assert history(place.get, PREFIX, **WHO)[5:] == [sixth, newest(place)]
+    assert newest(place).seq == 7
+
+
+def test_a_later_format_says_what_it_needs(chain):
+    place, records = chain
+    place[key(5)] = changed(records[4], format_version=2, digest={"of": "another form"})
+    with pytest.raises(ManifestError, match="format_version 2, this reader knows 1") as caught:
+        newest(place)
+    assert "needs a later release of mlopskit" in caught.value.remedy
+
+
+def following(place, last):
+    return follow(place.get, PREFIX, **WHO, last=last)
+
+
+def test_a_reader_goes_on_from_the_record_that_it_saw_without_the_hint(chain):
+    place, records = chain
+    assert following(place, None) == records[4]
+    asked = []
+
+    def get(name):
+        asked.append(name)
+        return place.get(name)
+
+    for last in records:
+        assert follow(get, PREFIX, **WHO, last=last) == records[4]
+        assert asked == [key(seq) for seq in range(last.seq, 7)]
+        asked.clear()
+
+
+def test_a_reader_misses_the_record_that_it_saw(chain):
+    place, records = chain
+    another = {
+        "gone": None,
+        "another one": changed(records[2], digest=digest(66)),
+    }
+    for what, data in another.items():
+        with pytest.raises(RollbackError, match=f"Record 3 .* is {what}"):
+            following(place | {key(3): data}, records[2])
+    begun_anew = {name: data.replace(b'"who":"me"', b'"who":"you"') for name, data in place.items()}
+    with pytest.raises(RollbackError, match="another one"):
+        following(begun_anew, records[0])
+
+
+def test_a_reader_checks_each_record_on_its_way(chain):
+    place, records = chain
+    with pytest.raises(AliasError, match=r"Record 5 .* does not follow"):
+        following(place | {key(4): changed(records[3], digest=digest(66))}, records[1])
+
+
 def test_each_flipped_byte_of_a_record_is_found(chain):
     place, _ = chain
     for seq in (2, 4):
@@ -205,7 +266,7 @@ def test_names_are_checked(chain):
 def test_a_record_is_one_canonical_line(chain):
     _, records = chain
     data = records[0].data()
-    assert json.loads(data) == vars(records[0])
+    assert {**json.loads(data), "more": {}} == vars(records[0])
     assert parse_record(data, seq=1, **WHO) == records[0]
     with pytest.raises(ManifestError, match="The record 1 of the alias 'production' of 'm' is malformed"):
         parse_record(data + b"\n", seq=1, **WHO)

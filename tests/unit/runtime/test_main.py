@@ -131,7 +131,7 @@ def test_an_alias_of_nothing_or_a_damaged_one_answers_nothing(published, capsys,
     record.unlink()
     record.mkdir()
     code, (answer,) = said([model, "--alias", "production"], capsys, monkeypatch)
-    assert (code, answer["kind"]) == (3, "AliasError")
+    assert (code, answer["kind"]) == (3, "StorageError")
     assert "cannot be read" in answer["error"]
 
 

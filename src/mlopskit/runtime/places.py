@@ -1,0 +1,97 @@
+"""Where a reader finds a model: a folder, or a web address. Files of known keys are asked for, nothing is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .errors import IntegrityError, StorageError
+from .names import check_name, hex_of
+from .package import Package, open_package, open_plain
+
+PACKAGES = "packages"
+
+
+class Place(Protocol):
+    """A model's folder, wherever it is. Keys are relative paths joined by `/`."""
+
+    @property
+    def name(self) -> str:
+        """The model's name: that of its folder."""
+
+    def get(self, key: str, /, *, limit: int) -> bytes | None:
+        """Return at most `limit` + 1 bytes of a file, None if there is none.
+
+        Raises:
+            StorageError: the place cannot be read now.
+        """
+
+    def package(self, digest: str, /, *, kept: Path) -> Package:
+        """Return a package with every byte checked; what has to be copied for that is kept below a folder.
+
+        Raises:
+            PackageError: it is missing, damaged or not of the allowed form.
+            StorageError: the place cannot be read now.
+        """
+
+
+def place_at(text: str, /, *, headers: Mapping[str, str] | None = None, query: str = "", limit: int) -> Place:
+    """Return the place at a path or an http(s) address; `limit` is the largest package in bytes that is downloaded.
+
+    Raises:
+        UsageError: it is neither, or its last part is no model's name.
+    """
+    if "://" in text:
+        from .web import web_place
+
+        return web_place(text, headers=headers or {}, query=query, limit=limit)
+    folder = Path(text).absolute()
+    return Folder(folder, check_name(folder.name, kind="name of a model's folder"))
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A model's folder on a disk or a mounted share."""
+
+    folder: Path
+    name: str
+
+    def get(self, key: str, /, *, limit: int) -> bytes | None:
+        """Return at most `limit` + 1 bytes of a file, None if there is none."""
+        try:
+            with open_plain(self.folder / key, key) as (opened, _):
+                return opened.read(limit + 1)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if self.folder.is_dir():
+                return None
+            raise self._away("it is not there") from error
+        except OSError as error:
+            raise self._away(error.strerror or str(error), key) from error
+
+    def package(self, digest: str, /, *, kept: Path) -> Package:
+        """Return a package with every byte checked, read where it stands."""
+        del kept
+        return of_model(open_package(self.folder / PACKAGES / hex_of(digest), digest=digest), self.name)
+
+    def _away(self, why: str, key: str = "") -> StorageError:
+        return StorageError(
+            f"{str(self.folder / key)!r} cannot be read: {why}.",
+            remedy="Mount the place, or get the right to read it.",
+        )
+
+
+def of_model(package: Package, name: str, /) -> Package:
+    """Return a package that an alias names, if it is one of the alias's model.
+
+    Raises:
+        IntegrityError: it is another model's.
+    """
+    if package.manifest["name"] != name:
+        raise IntegrityError(
+            f"The alias of {name!r} names a package of {package.manifest['name']!r}.",
+            remedy="Point it at a package of the same model.",
+            digest=package.digest,
+        )
+    return package

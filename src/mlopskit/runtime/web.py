@@ -1,0 +1,285 @@
+"""A model's folder at a web address: plain GET of known keys, bounded in size and time, and led nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import socket
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from . import canonical
+from .errors import IntegrityError, LimitError, PackageError, StorageError, UsageError
+from .manifest import FETCH, MANIFEST, MAX_MANIFEST, check_manifest
+from .names import check_name, hex_of
+from .package import Package, open_package
+from .places import PACKAGES, of_model
+
+SILENCE = 10.0  # seconds that a server may say nothing
+PATIENCE = 60.0  # seconds for an answer; for a package's file one more for each so many bytes:
+_SLOWEST = 16 << 10
+_CHUNK = 1 << 20
+_OK, _UNCHANGED, _ABSENT = 200, 304, 404
+_ADDRESS = re.compile(
+    r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?((?:/[A-Za-z0-9_~$][A-Za-z0-9._~$-]*)+)/?", re.ASCII
+)
+_QUERY = re.compile(r"[!-~]*", re.ASCII)
+_LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+_PORTS = 1 << 16
+
+
+def web_place(address: str, /, *, headers: Mapping[str, str], query: str, limit: int) -> WebPlace:
+    """Return the place at an http(s) address of a model's folder.
+
+    Raises:
+        UsageError: it is none, or holds more than plain names.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if not found or int((found[3] or ":0")[1:]) >= _PORTS or not _QUERY.fullmatch(query):
+        # The address is not shown: what is wrong in it may be a secret.
+        raise UsageError(
+            "The address of the model's folder is not of the form https://host/plain/names, or its query of another.",
+            remedy="Give it without user, query and encoded characters; what gives access stands in headers or query.",
+        )
+    name = check_name(found[4].rpartition("/")[2], kind="name of a model's folder")
+    own = found[2].lower() in _LOOPBACK
+    return WebPlace(address.rstrip("/"), name, limit, own, dict(headers), query.removeprefix("?"))
+
+
+@dataclass(frozen=True)
+class WebPlace:
+    """A model's folder at a web address. What gives access to it is sent, and never shown.
+
+    `own` says that the address is of this machine: then no proxy stands between.
+    """
+
+    address: str
+    name: str
+    limit: int
+    own: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: str = field(default="", repr=False)
+    silence: float = SILENCE
+    patience: float = PATIENCE
+    _last: dict[str, tuple[str, bytes]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def get(self, key: str, /, *, limit: int) -> bytes | None:
+        """Return at most `limit` + 1 bytes of a file, None if there is none.
+
+        The file that was read last is asked for by its ETag.
+        """
+        tag, known = self._last.get(key, ("", b""))
+        with _Answer(self, key, seconds=self.patience, tag=tag) as answer:
+            if answer.status == _UNCHANGED:
+                return known[: limit + 1]
+            if answer.status == _ABSENT:
+                return None
+            data = b"".join(answer.chunks(limit + 1))
+        if answer.tag and len(data) <= limit:
+            self._last.clear()
+            self._last[key] = (answer.tag, data)
+        return data
+
+    def package(self, digest: str, /, *, kept: Path) -> Package:
+        """Return a package with every byte checked, downloaded below a folder unless it stands there."""
+        folder = kept / hex_of(digest)
+        if folder.exists():
+            with contextlib.suppress(PackageError):  # damaged since: it is downloaded again
+                return of_model(open_package(folder, digest=digest), self.name)
+            shutil.rmtree(folder)
+        with _beside(folder) as part:
+            self._download(digest, f"{PACKAGES}/{hex_of(digest)}", part)
+        return of_model(open_package(folder, digest=digest), self.name)
+
+    def _download(self, digest: str, key: str, part: Path) -> None:
+        data = self.get(f"{key}/{MANIFEST}", limit=MAX_MANIFEST)
+        if data is None or canonical.digest_of(data) != digest:
+            what = "is not there" if data is None else f"has the digest {canonical.digest_of(data)}, expected {digest}"
+            raise IntegrityError(f"{MANIFEST} at {self.address}/{key} {what}.", remedy=FETCH, file=MANIFEST)
+        files = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))["files"]
+        size = sum(entry["size"] for entry in files.values())
+        if size > self.limit:
+            raise LimitError(
+                f"The package {digest} has {size:,} bytes, at most {self.limit:,} are downloaded.",
+                remedy="Raise the limit, if it may be so large.",
+                digest=digest,
+            )
+        _write(part / MANIFEST, [data])
+        for path, entry in files.items():
+            with _Answer(self, f"{key}/{path}", seconds=self.patience + entry["size"] / _SLOWEST) as answer:
+                if answer.status == _ABSENT:
+                    raise IntegrityError(f"The file {path!r} is missing at {self.address}.", remedy=FETCH, file=path)
+                found = _write(part / path, answer.chunks(entry["size"] + 1))
+            if found != (entry["size"], entry["sha256"]):
+                text = f"The file {path!r} at {self.address}/{key} is not the one that is listed."
+                raise IntegrityError(text, remedy=FETCH, file=path)
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Give a folder to be filled, which then takes its name at once; it goes if filling it fails."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as beside:
+        yield Path(beside, "package")
+        Path(beside, "package").rename(folder)
+
+
+def _write(file: Path, chunks: Iterator[bytes] | list[bytes]) -> tuple[int, str]:
+    """Write a new file to the disk; return its size and sha256."""
+    size, sha256 = 0, hashlib.sha256()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("xb") as opened:
+        for chunk in chunks:
+            size += len(chunk)
+            sha256.update(chunk)
+            opened.write(chunk)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return size, sha256.hexdigest()
+
+
+class _Answer:
+    """A server's answer to one GET: status 200; 404; or 304 to a tag that was given."""
+
+    def __init__(self, place: WebPlace, key: str, *, seconds: float, tag: str = "") -> None:
+        self._place = place
+        self._key = key
+        self._tag = tag
+        self._clock = _Clock(seconds)
+        self._taken = contextlib.ExitStack()
+        self.status = 0
+        self.tag = ""
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._clock)
+            with self._explained():
+                self._answer = stack.enter_context(self._ask())
+            self.status, self.tag = self._answer.status, self._answer.headers.get("ETag", "")
+            if self.status not in (_OK, _ABSENT) and not (self._tag and self.status == _UNCHANGED):
+                raise self._away(f"the status is {self.status}, expected {_OK}")
+            if self.status == _OK and self._answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise self._away("it is encoded, which was not asked for")
+            self._taken = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._taken.close()
+
+    def chunks(self, most: int) -> Iterator[bytes]:
+        """Yield at most so many bytes of the body."""
+        left = most
+        while left > 0:
+            with self._explained():
+                chunk = self._answer.read1(min(_CHUNK, left))
+            if not chunk:
+                break
+            left -= len(chunk)
+            yield chunk
+        if self._clock.over:
+            raise self._away(self._clock.told)
+
+    def _ask(self) -> Any:
+        place = self._place
+        url = f"{place.address}/{self._key}{'?' if place.query else ''}{place.query}"
+        headers = {"Accept-Encoding": "identity", "User-Agent": "mlopskit", **place.headers}
+        headers |= {"If-None-Match": self._tag} if self._tag else {}
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme was checked
+        handlers: list[urllib.request.BaseHandler] = [_Led(), _Timed(self._clock)]
+        handlers += [urllib.request.ProxyHandler({})] if place.own else []
+        try:
+            return urllib.request.build_opener(*handlers).open(request, timeout=place.silence)
+        except urllib.error.HTTPError as error:
+            return error
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # From None, and no more than the kind of what is not the system's: it may show what gives access.
+            why = str(getattr(error, "reason", None) or error) if isinstance(error, OSError) else type(error).__name__
+            raise self._away(self._clock.told if self._clock.over else why) from None
+
+    def _away(self, why: str) -> StorageError:
+        return StorageError(
+            f"{self._place.address}/{self._key} cannot be read: {why}.",
+            remedy="Check the address, the network, and the right to read; a redirection is not followed.",
+        )
+
+
+class _Clock:
+    """Cuts a connection when its time is over, however little at a time the server sends."""
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self.told = f"it was not complete after {seconds:.0f} seconds"
+        self.socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.over = True
+        if self.socket is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                # The plain one's: that of an encrypted socket takes its state away under the reader.
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+class _Plain(http.client.HTTPConnection):
+    def __init__(self, *positions: Any, clock: _Clock, **options: Any) -> None:
+        super().__init__(*positions, **options)
+        self._clock = clock
+
+    def connect(self) -> None:
+        super().connect()
+        self._clock.socket = self.sock
+
+
+class _Encrypted(http.client.HTTPSConnection):
+    def __init__(self, *positions: Any, clock: _Clock, **options: Any) -> None:
+        super().__init__(*positions, **options)
+        self._clock = clock
+
+    def connect(self) -> None:
+        super().connect()
+        self._clock.socket = self.sock
+
+
+class _Timed(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens connections that the clock can cut."""
+
+    def __init__(self, clock: _Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(functools.partial(_Plain, clock=self._clock), req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(functools.partial(_Encrypted, clock=self._clock), req)
+
+
+class _Led(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: another place may be anybody's."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Return nothing, so that the redirection is the answer."""
