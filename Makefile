@@ -40,7 +40,7 @@ prove: setup  ## measure every figure that the documentation names (long)
 	@$(RUN)/python benchmarks/honesty.py
 
 lock: .uv/bin/uv  ## choose the newest versions and write them down
-	@$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --group dev --output-file requirements.lock pyproject.toml
+	@$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --group dev --no-emit-package mlopskit --output-file requirements.lock pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
 clean:  ## remove what the targets made
 	@rm -rf .venv .uv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

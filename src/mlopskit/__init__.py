@@ -16,8 +16,10 @@ import importlib
 # Type checkers know the name; importing it from `typing` would double the time that this module takes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mlopskit.buckets import BucketStorage
     from mlopskit.builtin.fileshare import FileShare
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
+    from mlopskit.commits import StoredObject
     from mlopskit.copying import Copied, Copy, copy
     from mlopskit.data import Dataset
     from mlopskit.deployer import Deployer
@@ -54,6 +56,7 @@ _HOME = {
     "Answer": "records",
     "Approval": "records",
     "Audit": "verifying",
+    "BucketStorage": "buckets",
     "Bundle": "records",
     "BundleDeployer": "bundles",
     "Change": "difference",
@@ -96,6 +99,7 @@ _HOME = {
     "Stat": "storage",
     "Storage": "storage",
     "StoredModel": "modelpackage",
+    "StoredObject": "commits",
     "Table": "tables",
     "Trainer": "trainer",
     "Verdict": "gates",
@@ -119,6 +123,7 @@ __all__ = [
     "Answer",
     "Approval",
     "Audit",
+    "BucketStorage",
     "Bundle",
     "BundleDeployer",
     "Change",
@@ -161,6 +166,7 @@ __all__ = [
     "Stat",
     "Storage",
     "StoredModel",
+    "StoredObject",
     "Table",
     "Trainer",
     "Verdict",

@@ -234,6 +234,12 @@ STORAGES = {
     ),
     "WantsNoLast": found_by("test_needs_its_last_file", r"not among its files\. Raise ValueError"),
     "ComparesTooEarly": found_by("test_one_of_many_commits_wins", r"[2-8] of 8 commits .* True, .* only one can win"),
+    "WritesOverAnothers": found_by(
+        "test_one_of_many_commits_wins", r"returned True, but .*'first'.* stayed\. Let nobody write over"
+    ),
+    "ListsWhatIsMade": found_by(
+        "test_commits_whole_or_not_at_all", r"list yielded \['a/b/.*could not be made\. Leave out"
+    ),
     "TagsBySize": found_by("test_hint_replaces", r"one etag to different contents\. Take it from the content"),
     "DeletesWhatBeginsAlike": found_by(
         "test_deletes", r"delete\('a/b'\) left \[\], expected .* Delete below the prefix"

@@ -1,11 +1,17 @@
-"""The kit's storage in memory keeps the contract of storages."""
+"""The kit's storages in memory keep the contract of storages."""
 
 import pytest
 
-from mlopskit.testing import MemoryStorage, StorageConformance
+from mlopskit.testing import MemoryBucket, MemoryStorage, StorageConformance
 
 
 class TestMemoryStorage(StorageConformance):
     @pytest.fixture
     def storage(self):
         return MemoryStorage()
+
+
+class TestMemoryBucket(StorageConformance):
+    @pytest.fixture(params=[True, False], ids=["facts listed", "facts not listed"])
+    def storage(self, request):
+        return MemoryBucket(tells=request.param)

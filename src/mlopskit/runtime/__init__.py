@@ -5,6 +5,7 @@ It needs the standard library alone (a format's loader imports its engine), and 
 """
 
 from .alias import AliasRecord, follow, head, history
+from .names import check_path
 from .package import UNPINNED, Package, open_package
 from .scoring import FORMATS, Loader, Loaders, Model, Scorer, load
 from .watching import Watched, WatchState, watch
@@ -20,6 +21,7 @@ __all__ = [
     "Scorer",
     "WatchState",
     "Watched",
+    "check_path",
     "follow",
     "head",
     "history",

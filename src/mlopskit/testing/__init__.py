@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlopskit.testing.faults import Fault, FaultyDisk
     from mlopskit.testing.folderdeployer import FolderDeployer
     from mlopskit.testing.formats import FormatConformance, Sample
-    from mlopskit.testing.memory import MemoryStorage
+    from mlopskit.testing.memory import MemoryBucket, MemoryStorage
     from mlopskit.testing.processdeployer import ProcessDeployer
     from mlopskit.testing.storages import StorageConformance
     from mlopskit.testing.trainers import TrainerConformance
@@ -35,6 +35,7 @@ _HOME = {
     "FaultyDisk": "faults",
     "FolderDeployer": "folderdeployer",
     "FormatConformance": "formats",
+    "MemoryBucket": "memory",
     "MemoryStorage": "memory",
     "ProcessDeployer": "processdeployer",
     "Sample": "formats",
@@ -53,6 +54,7 @@ __all__ = [
     "FaultyDisk",
     "FolderDeployer",
     "FormatConformance",
+    "MemoryBucket",
     "MemoryStorage",
     "ProcessDeployer",
     "Sample",

@@ -1,15 +1,19 @@
-"""A storage in memory, for tests: it keeps the contract of `Storage`, and has no real paths, as a bucket has none."""
+"""Storages in memory, for tests: they keep the contract of `Storage`, and have no real paths, as a bucket has none."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
+from mlopskit.buckets import BucketStorage
+from mlopskit.commits import StoredObject
 from mlopskit.runtime.names import check_path, check_paths
 from mlopskit.storage import Stat, Storage
 
@@ -77,3 +81,58 @@ class MemoryStorage(Storage):
         start = f"{check_path(prefix)}/"
         with self._lock:
             self._files = {key: data for key, data in self._files.items() if not key.startswith(start)}
+
+
+class MemoryBucket(BucketStorage):
+    """Objects in a dictionary, each written on a condition, as a bucket has them.
+
+    `tells` is False for a bucket whose listings say nothing of the facts that are kept beside an object.
+    """
+
+    schemes: ClassVar[tuple[str, ...]] = ("memory-bucket",)
+
+    def __init__(self, uri: str = "memory-bucket://", /, *, tells: bool = True) -> None:
+        """Begin with nothing."""
+        self._uri = uri
+        self._tells = tells
+        self._lock = threading.Lock()
+        self.objects: dict[str, tuple[StoredObject, bytes]] = {}
+
+    @property
+    def uri(self) -> str:
+        """The address it was given."""
+        return self._uri
+
+    def find(self, key: str, /) -> StoredObject | None:
+        """Return what is known of an object."""
+        found = self.objects.get(key)
+        return None if found is None else found[0]
+
+    @contextlib.contextmanager
+    def fetch(self, key: str, /) -> Iterator[tuple[StoredObject, Iterator[bytes]]]:
+        """Open an object."""
+        if key not in self.objects:
+            raise FileNotFoundError(key)
+        known, data = self.objects[key]
+        yield known, iter([data] if data else [])
+
+    def store(self, key: str, data: Path | bytes, facts: Mapping[str, str], /, *, over: str | None) -> bool:
+        """Write an object under a lock, if that is there which it is to be written over."""
+        content = data if isinstance(data, bytes) else data.read_bytes()
+        made = StoredObject(size=len(content), etag=uuid.uuid4().hex, facts=dict(facts))
+        with self._lock:
+            found = self.find(key)
+            if over not in (self.ANY, found and found.etag):
+                return False
+            self.objects[key] = (made, content)
+        return True
+
+    def scan(self, start: str, /) -> Iterator[tuple[str, int, Mapping[str, str] | None]]:
+        """Yield each object, sorted by key."""
+        for key, (known, _) in sorted(self.objects.items()):
+            if key.startswith(start):
+                yield key, known.size, known.facts if self._tells else None
+
+    def discard(self, key: str, /) -> None:
+        """Forget an object."""
+        self.objects.pop(key, None)

@@ -127,6 +127,10 @@ class StorageConformance:
                 assert storage.stat("a/b/last") is None, (
                     "commit showed its last file, though another could not be written. Write `last` after all others."
                 )
+                listed = [key for key, _ in storage.list("a")]
+                assert listed == [], (
+                    f"list yielded {listed} of a folder that could not be made. Leave out what is still being made."
+                )
         whole = storage.commit("a/b", {"a": b"1", "b": b"2", "last": b"3"}, last="last")
         found = {key: _bytes(storage, key) for key, _ in storage.list("a/b")}
         wanted = {"a/b/a": b"1", "a/b/b": b"2", "a/b/last": b"3"}
@@ -149,9 +153,9 @@ class StorageConformance:
                 f"{len(won)} of {_THREADS} commits to one place at once returned True, expected one. "
                 "Create by a step of the place that only one can win: a rename, or create-if-absent."
             )
-            left = _bytes(storage, f"race/{number}/last")
-            assert left == won[0], (
-                f"The commit of {won[0]!r} returned True, but {left!r} stayed. Let nobody write over what another made."
+            left = {path: _bytes(storage, f"race/{number}/{path}") for path in ("first", "last")}
+            assert left == dict.fromkeys(left, won[0]), (
+                f"The commit of {won[0]!r} returned True, but {left} stayed. Let nobody write over what another made."
             )
 
     # --- hint and delete ------------------------------------------------------------------------------------------

@@ -87,6 +87,23 @@ class ComparesTooEarly(MemoryStorage):
         return super().commit(prefix, files, last=last)
 
 
+class WritesOverAnothers(MemoryStorage):
+    def commit(self, prefix, files, *, last):
+        done = super().commit(prefix, files, last=last)
+        if not done and len(files) > 1 and files.keys() == {"first", last}:
+            self._files[f"{prefix}/first"] = files["first"]
+        return done
+
+
+class ListsWhatIsMade(MemoryStorage):
+    def commit(self, prefix, files, *, last):
+        try:
+            return super().commit(prefix, files, last=last)
+        except OSError:
+            self._files |= {f"{prefix}/{path}": b"" for path, data in files.items() if data == b"1"}
+            raise
+
+
 class TagsBySize(MemoryStorage):
     def stat(self, key):
         found = super().stat(key)
@@ -138,6 +155,8 @@ TestOverwritesCommits = suite(OverwritesCommits)
 TestSaysTrueTwice = suite(SaysTrueTwice)
 TestShowsHalf = suite(ShowsHalf)
 TestComparesTooEarly = suite(ComparesTooEarly)
+TestWritesOverAnothers = suite(WritesOverAnothers)
+TestListsWhatIsMade = suite(ListsWhatIsMade)
 TestTagsBySize = suite(TagsBySize)
 TestDeletesWhatBeginsAlike = suite(DeletesWhatBeginsAlike)
 TestDeletesOnce = suite(DeletesOnce)
