@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,18 @@ from mlopskit.evidence import (
     MOST_COLUMNS,
     MOST_POINTS,
     MOST_ROWS,
+    MOST_TARGETS,
     Matrix,
     Plot,
     Points,
     Series,
     shortened,
 )
-from mlopskit.tables import Table
+from mlopskit.tables import Table, Value
 
 _BINS = 10
 _BARS = 30
+_MOST_ANSWERS = 1_000_000
 _REST = "all others"
 
 
@@ -93,12 +96,40 @@ def residuals(true: Array, said: Array, /) -> list[Plot]:
     ]  # fmt: skip
 
 
-def worst_rows(data: Dataset, badness: Array, answers: dict[str, Sequence[Any]], /, *, title: str) -> Table:
-    """Return the rows of the greatest badness above 0, with their labels, what was answered, and their inputs."""
-    order = [int(at) for at in np.argsort(-badness, kind="stable")[:MOST_ROWS] if badness[at] > 0]
-    inputs = {name: data.columns[name] for name in data.inputs[:MOST_COLUMNS]}
-    columns = {"label": data.labels, **answers, **{f"input {name}": cells for name, cells in inputs.items()}}
-    rows = [(at, *(shortened(cells[at]) for cells in columns.values())) for at in order]
+def together(scores: Array, positive: NDArray[np.bool_], /) -> list[Plot]:
+    """Return the curves of several targets together (micro-averaged); both arguments have the shape (rows, targets).
+
+    Each answer counts as a row does. Of more than a million answers some of the rows are taken, evenly. Without answers
+    of both classes there are none.
+    """
+    step = max(positive.size // _MOST_ANSWERS, 1)
+    scored, seen = scores[::step].ravel(), positive[::step].ravel()
+    if not seen.any() or seen.all():
+        return []
+    plots = [make(scored, seen) for make in (roc, precision_recall, calibration)]
+    return [replace(one, title=f"{one.title}, all targets together") for one in plots]
+
+
+def targets(columns: Sequence[str], rows: Sequence[tuple[Value, ...]], /, *, title: str) -> Table:
+    """Return figures of each target as a table, of very many the first ones; each row begins with the target's name."""
+    cut = f", {MOST_TARGETS} of {len(rows):,}" if len(rows) > MOST_TARGETS else ""
+    return Table(("target", *columns), rows[:MOST_TARGETS], f"{title}{cut}")
+
+
+def worst(badness: Array, /) -> list[int]:
+    """Return the numbers of the rows of the greatest badness above 0, the worst first."""
+    return [int(at) for at in np.argsort(-badness, kind="stable")[:MOST_ROWS] if badness[at] > 0]
+
+
+def worst_rows(data: Dataset, badness: Array, answers: Mapping[str, Any], /, *, title: str) -> Table:
+    """Return the rows of the greatest badness above 0, with what was answered, and their inputs.
+
+    `answers` holds, by title, what has a cell for the number of each row, or of those rows alone. Of one target its
+    labels stand there, too.
+    """
+    inputs = {f"input {name}": data.columns[name] for name in data.inputs[:MOST_COLUMNS]}
+    columns = {**({} if data.targets[1:] else {"label": data.labels}), **answers, **inputs}
+    rows = [(at, *(shortened(cells[at]) for cells in columns.values())) for at in worst(badness)]
     return Table(("row", *columns), rows, title)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +15,9 @@ from mlopskit.builtin.measuring import ROWS, Measured, Metric
 from mlopskit.data import Dataset
 from mlopskit.evidence import Evidence
 from mlopskit.runtime.scoring import Scorer
+from mlopskit.tables import Table, Value
+
+_MOST_PLOTTED = 2  # targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +67,72 @@ class MultioutputRegressionEvaluator(MeasuringEvaluator):
 
     def measure(self, model: Scorer, data: Dataset, /) -> Measured:
         """Return what a model answers on all rows of a dataset, as columns to sum up."""
-        outputs = model.score(data.input_columns()) if len(data) else {}
-        parts = {}
-        for name, cells in data.label_columns().items():
-            parts[name] = columns_of(np.asarray(cells, float), np.asarray(predictions_of(outputs, data, name), float))
+        parts = {name: columns_of(*pair) for name, pair in _answered_each(model, data).items()}
         columns = {f"{column}: {name}": cells for name, part in parts.items() for column, cells in part.items()}
         columns |= {ROWS: np.ones(len(data)), **_tails(parts)}
         single = [_of_target(metric, name) for name in (parts if len(parts) <= MOST else []) for metric in METRICS]
         means = [_mean(metric, data.targets) for metric in METRICS]
         return Measured(columns=columns, metrics=(*means, *single), groups=self.groups_of(data))
 
+    def evidence(self, model: Scorer, data: Dataset, /) -> Evidence:
+        """Return figures of each target, the rows of the largest errors, and plots of the two worst targets.
+
+        Errors of different targets are compared in units of the spread (the standard deviation) of their labels.
+        """
+        if not len(data):
+            return Evidence()
+        pairs = _answered_each(model, data)
+        errors = {name: np.abs(said - true) / _spread(true) for name, (true, said) in pairs.items()}
+        ordered = sorted(pairs, key=lambda name: -float((errors[name] ** 2).mean()))
+        each = np.column_stack([*errors.values()])
+        mean = each.mean(axis=1)
+        answers = {"mean error": mean.tolist(), **_largest(pairs, each, curves.worst(mean))}
+        plots = [(name, plot) for name in ordered[:_MOST_PLOTTED] for plot in curves.residuals(*pairs[name])]
+        return Evidence(
+            plots=[replace(plot, title=f"{plot.title}: {name}") for name, plot in plots],
+            tables=[_of_targets({name: pairs[name] for name in ordered})],
+            rows=[curves.worst_rows(data, mean, answers, title="Rows of the largest errors, in units of spread")],
+        )
+
+
+def _largest(
+    pairs: Mapping[str, tuple[Array, Array]], errors: Array, rows: Sequence[int]
+) -> dict[str, Mapping[int, str | float]]:
+    """Return, of some rows, the target of the largest error, its label, and what was predicted."""
+    names = [*pairs]
+    found = {row: names[int(errors[row].argmax())] for row in rows}
+    label, said = ({row: float(pairs[name][side][row]) for row, name in found.items()} for side in (0, 1))
+    return {"most at": found, "its label": label, "its prediction": said}
+
+
+def _answered_each(model: Scorer, data: Dataset) -> dict[str, tuple[Array, Array]]:
+    """Return the labels of each target, and what a model answers."""
+    outputs = model.score(data.input_columns()) if len(data) else {}
+    return {
+        name: (np.asarray(cells, float), np.asarray(predictions_of(outputs, data, name), float))
+        for name, cells in data.label_columns().items()
+    }
+
+
+def _of_targets(pairs: Mapping[str, tuple[Array, Array]]) -> Table:
+    """Return the figures of each target, in the given order."""
+    rows: list[tuple[Value, ...]] = []
+    for name, (true, said) in pairs.items():
+        error, spread = said - true, float(np.std(true))
+        rmse = float(np.sqrt((error**2).mean()))
+        rows.append((name, float(np.abs(error).mean()), rmse, 1 - (rmse / spread) ** 2 if spread else None, spread))
+    return curves.targets(
+        ("mae", "rmse", "r2", "spread of labels"), rows, title="Targets, those of the largest errors first"
+    )
+
+
+def _spread(labels: Array) -> float:
+    return float(np.std(labels)) or 1.0 if len(labels) else 1.0
+
 
 def _tails(parts: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
     """Return by how much each row moves a mean: errors add up, squares in units of their target's spread."""
-    spreads = {name: float(np.std(part["label"])) or 1.0 if len(part["label"]) else 1.0 for name, part in parts.items()}
+    spreads = {name: _spread(part["label"]) for name, part in parts.items()}
     powers = {"mae": ("absolute", 0), "rmse": ("squared", 1), "r2": ("squared", 2)}
     return {
         f"tail of {metric}": np.sum([part[of] / spreads[name] ** power for name, part in parts.items()], axis=0)

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from mlopskit.builtin import curves
 from mlopskit.builtin.multilabel import MultilabelEvaluator
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
+from mlopskit.evidence import MOST_ROWS, MOST_TARGETS, Evidence
 from mlopskit.gates import Gate
+from mlopskit.runtime import canonical
 
 TARGETS = ("t0", "t1", "t2")
 
@@ -104,3 +107,83 @@ def test_two_models_are_compared_row_by_row():
     compared = MultilabelEvaluator().compare(Model(true), Model(said), data(true), metric="accuracy", slice="")
     assert compared.method == "tango"
     assert compared.value == pytest.approx(1 - found(true, said).find("accuracy").value)
+
+
+class Scored:
+    """Answers flags, and how likely each was called."""
+
+    def __init__(self, said, scores):
+        self.said, self.scores = said, scores
+
+    def score(self, rows):
+        names = [f"t{at}" for at in range(self.said.shape[1])]
+        outputs = {f"prediction.{name}": self.said[:, at].tolist() for at, name in enumerate(names)}
+        for at, name in enumerate(names):
+            outputs |= {f"probability.{name}.False": (1 - self.scores[:, at]).tolist()}
+            outputs |= {f"probability.{name}.True": self.scores[:, at].tolist()}
+        return outputs
+
+
+def many(targets, rows=60):
+    generator = np.random.default_rng(0)
+    scores = generator.random((rows, targets))
+    columns = {f"t{at}": (scores[:, at] + generator.normal(0, 0.2, rows) > 0.5).tolist() for at in range(targets)}
+    return Scored(scores > 0.5, scores), Dataset(columns={"x": [*range(rows)], **columns}, target=[*columns])
+
+
+def test_the_evidence_shows_each_target_the_worst_rows_and_the_curves_of_all_together():
+    model, rows = many(3)
+    found = MultilabelEvaluator().evidence(model, rows)
+    true = np.column_stack([rows.columns[name] for name in rows.targets])
+    (table,) = found.tables
+    assert table.columns == ("target", "share right", "labelled yes", "predicted yes", "precision", "recall")
+    expected = {
+        name: (
+            metrics.accuracy_score(true[:, at], model.said[:, at]),
+            true[:, at].sum(),
+            model.said[:, at].sum(),
+            metrics.precision_score(true[:, at], model.said[:, at]),
+            metrics.recall_score(true[:, at], model.said[:, at]),
+        )
+        for at, name in enumerate(rows.targets)
+    }
+    assert {row[0]: row[1:] for row in table.rows} == {name: pytest.approx(row) for name, row in expected.items()}
+    assert [row[1] for row in table.rows] == sorted(row[1] for row in table.rows)
+    wrong = (true != model.said).sum(axis=1)
+    first = found.rows[0].rows[0]
+    assert found.rows[0].columns == ("row", "wrong", "which", "input x")
+    assert first[1] == wrong.max() == wrong[first[0]]
+    assert first[2].count(" instead of ") == first[1]
+    roc = found.plots[0]
+    assert roc.title == "ROC curve, all targets together"
+    area = metrics.roc_auc_score(true, model.scores, average="micro")
+    assert metrics.auc(*np.array(roc.series[0].points).T) == pytest.approx(area, abs=1e-3)
+    assert Evidence.from_table(canonical.loads(canonical.dumps(found.as_table()), what="it", limit=10**6)).plots
+
+
+def test_the_evidence_of_a_hundred_and_fifty_targets_is_small():
+    model, rows = many(150)
+    found = MultilabelEvaluator().evidence(model, rows)
+    assert len(found.tables[0].rows) == MOST_TARGETS
+    assert found.tables[0].title == "Targets, those most often wrong first, 100 of 150"
+    assert len(found.rows[0].rows) == MOST_ROWS
+    assert len(canonical.dumps(found.as_table())) < 100_000
+
+
+def test_of_many_answers_some_rows_make_the_curves(monkeypatch):
+    monkeypatch.setattr(curves, "_MOST_ANSWERS", 30)
+    model, rows = many(3)
+    found = MultilabelEvaluator().evidence(model, rows)
+    assert len(found.plots) == 3
+
+
+def test_without_rows_wrong_answers_or_two_classes_the_evidence_says_less():
+    true, _ = answers(20)
+    assert MultilabelEvaluator().evidence(Model(true), data(true).take([])) == Evidence()
+    right = MultilabelEvaluator().evidence(Model(true), data(true))
+    assert right.rows[0].rows == []
+    assert right.plots == []
+    classes = np.arange(60).reshape(20, 3) % 4
+    assert MultilabelEvaluator().evidence(Model(classes), data(classes)).tables[0].columns == ("target", "share right")
+    never = np.zeros((20, 3), bool)
+    assert MultilabelEvaluator().evidence(Model(never), data(never)).tables[0].rows[0] == ("t0", 1.0, 0, 0, None, None)

@@ -7,7 +7,9 @@ from sklearn import metrics
 from mlopskit.builtin.regression import MultioutputRegressionEvaluator, RegressionEvaluator
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
+from mlopskit.evidence import MOST_TARGETS, Evidence
 from mlopskit.gates import Gate
+from mlopskit.runtime import canonical
 
 
 class Said:
@@ -170,3 +172,44 @@ def test_a_mean_that_hangs_on_a_few_rows_of_one_target_is_not_judged():
         assert f"a few rows decide {metric}" in found.find(metric).reason
     for metric in ("mae", "mae(squared small)"):
         assert not found.find(metric).reason
+
+
+def test_the_evidence_of_several_targets_shows_each_and_the_rows_of_the_largest_errors():
+    rows = several()
+    columns = dict(rows.columns)
+    columns["said small"] = [*columns["small"][:-1], columns["small"][-1] + 60]
+    rows = Dataset(columns={**columns, "x": [*range(200)]}, target=rows.targets)
+    found = MultioutputRegressionEvaluator().evidence(SaidOfEach(*rows.targets), rows)
+    (table,) = found.tables
+    assert table.columns == ("target", "mae", "rmse", "r2", "spread of labels")
+    # By the spread of each, not by the units.
+    assert [row[0] for row in table.rows] == ["small", "squared small"]
+    for name, mae, rmse, r2, _ in table.rows:
+        true, said = rows.columns[name], rows.columns[f"said {name}"]
+        assert mae == pytest.approx(metrics.mean_absolute_error(true, said))
+        assert rmse == pytest.approx(metrics.root_mean_squared_error(true, said))
+        assert r2 == pytest.approx(metrics.r2_score(true, said))
+    (worst,) = found.rows
+    assert worst.columns[:5] == ("row", "mean error", "most at", "its label", "its prediction")
+    row = worst.rows[0]
+    assert (row[0], row[2]) == (199, "small")
+    assert row[4] - row[3] == pytest.approx(60)
+    assert [one.title for one in found.plots] == [
+        "Predictions: small", "Errors: small", "Predictions: squared small", "Errors: squared small",
+    ]  # fmt: skip
+
+
+def test_the_evidence_of_very_many_targets_is_small_and_of_no_rows_nothing():
+    generator = np.random.default_rng(0)
+    names = [f"y{at}" for at in range(150)]
+    columns = {name: generator.normal(size=50).tolist() for name in names}
+    columns |= {f"said {name}": columns[name] for name in names[1:]}
+    columns |= {"said y0": [0.0] * 50, "y1": [3.0] * 50, "said y1": [3.0] * 50}
+    rows = Dataset(columns=columns, target=names)
+    found = MultioutputRegressionEvaluator().evidence(SaidOfEach(*names), rows)
+    assert len(found.tables[0].rows) == MOST_TARGETS
+    assert found.tables[0].rows[0][0] == "y0"
+    assert [row[3] for row in found.tables[0].rows if row[0] == "y1"] == [None]
+    assert len(found.plots) == 4
+    assert len(canonical.dumps(found.as_table())) < 100_000
+    assert MultioutputRegressionEvaluator().evidence(SaidOfEach(*names), rows.take([])) == Evidence()

@@ -67,6 +67,7 @@ def evidence_of(texts: list[str]) -> Evidence:
         plots=plots,
         matrices=[Matrix(title=texts[0], labels=texts, counts=square)],
         tables=[Table([f"{text} {at}" for at, text in enumerate(texts)], [texts, texts], texts[-1])],
+        rows=[Table([f"row {text}" for text in texts], [texts], f"Rows {texts[0]}")],
     )
 
 
