@@ -9,6 +9,8 @@ from mlopskit.evaluation import Evaluation
 from mlopskit.runtime.profile import types_of
 from mlopskit.tables import Table
 
+_MOST_FIGURES = 200
+
 
 def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, /) -> str:
     """Return the card in Markdown; every name from data is escaped, and there is no time, host or user in it."""
@@ -20,13 +22,20 @@ def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, /) -> str:
         _columns(manifest["schema"]["outputs"], "output").markdown(),
         f"## Measured on {evaluation.rows:,} test rows",
         "Bounds are one-sided, at 95 %.",
-        evaluation.table().markdown(),
+        *_figures(evaluation.table()),
         "## Use",
         "Each form of the model needs what `requirements.txt` names:",
         Table(("form", "files"), [(one["format"], ", ".join(one["files"])) for one in manifest["models"]]).markdown(),
         '```python\nimport mlopskit as mk\n\nmodel = mk.load("PATH_OF_THIS_FOLDER")\nmodel.predict([{...}])\n```',
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _figures(table: Table) -> list[str]:
+    """Return the figures in Markdown, of very many the first ones: those of all rows stand before those of slices."""
+    more = len(table.rows) - _MOST_FIGURES
+    shown = Table(table.columns, table.rows[:_MOST_FIGURES]).markdown()
+    return [shown, *([f"… and {more:,} more in `evaluation.json`"] if more > 0 else [])]
 
 
 def _columns(schema: Mapping[str, Any], title: str) -> Table:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.modelcard import model_card
@@ -58,3 +59,13 @@ def test_names_from_data_stay_text() -> None:
     assert "a\\|b" in card()
     rows = [line for line in card().splitlines() if "javascript" in line]
     assert len(rows) == 3
+
+
+def test_of_very_many_figures_the_first_are_shown() -> None:
+    columns = {"properties": {"x": {"type": "string"}}, "required": ["x"]}
+    manifest = {"name": "m", "task": "t", "schema": {"inputs": columns, "outputs": columns}, "models": []}
+    about: dict[str, Any] = {"value": 1.0, "lower": 0.9, "upper": 1.0, "n": 26, "method": "x"}
+    estimates = tuple(Estimate(metric="recall", slice=f"source={at}", **about) for at in range(1234))
+    text = model_card(manifest, Evaluation(dataset="d", rows=9, estimates=estimates))
+    assert text.count("| recall |") == 200
+    assert "… and 1,034 more in `evaluation.json`" in text

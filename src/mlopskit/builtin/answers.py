@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlopskit.bootstrap import Array
 from mlopskit.builtin.measuring import Measured, differences, estimates
 from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
@@ -98,11 +100,35 @@ def predictions_of(outputs: Mapping[str, Any], data: Dataset, target: str, /) ->
     """Return what a model predicts of one target, a cell for each row; none of no rows.
 
     Raises:
-        DataError: it predicts other targets, or the labels are of another type than its predictions.
+        DataError: it predicts other targets, or nothing or NaN for a row, or the labels are of another type than its
+            predictions.
     """
     predictions = plain(prediction_of(outputs, data, target)) if len(data) else []
+    for row, cell in enumerate(predictions):
+        if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+            raise _no_answer(f"prediction of {target!r}", row, cell)
     check_kinds(target, plain(data.columns[target]), predictions)
     return predictions
+
+
+def probabilities_of(outputs: Mapping[str, Any], names: Sequence[str], /) -> Array:
+    """Return the named outputs as numbers of the shape (rows, names).
+
+    Raises:
+        DataError: one is missing, NaN or infinite.
+    """
+    found = np.column_stack([np.asarray(outputs[name], float) for name in names])
+    for row, at in np.argwhere(~np.isfinite(found))[:1]:
+        raise _no_answer(names[at], int(row), found[row, at].item())
+    return found
+
+
+def _no_answer(what: str, row: int, cell: object) -> DataError:
+    return DataError(
+        f"The model's {what} is {cell!r} for row {row}.",
+        remedy="Let it answer each row with a class or a finite number, or leave out rows that it cannot answer.",
+        row=row,
+    )
 
 
 def check_kinds(target: str, labels: Sequence[Any], predictions: Sequence[Any], /) -> None:

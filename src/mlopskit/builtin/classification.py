@@ -10,7 +10,7 @@ import numpy as np
 
 from mlopskit.bootstrap import Array
 from mlopskit.builtin import curves
-from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of, probabilities_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.errors import unknown
@@ -149,7 +149,7 @@ class _Answered:
     def probabilities(self) -> Array | None:
         if not self.named:
             return None
-        return np.column_stack([np.asarray(self.outputs[f"{_PROBABILITY}{name}"], float) for name in self.named])
+        return probabilities_of(self.outputs, [f"{_PROBABILITY}{name}" for name in self.named])
 
     def losses(self, scored: Array) -> dict[str, Array]:
         places = {name: at for at, name in enumerate(self.named)}

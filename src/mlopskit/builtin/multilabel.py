@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlopskit.bootstrap import Array
 from mlopskit.builtin import curves
-from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of
+from mlopskit.builtin.answers import MOST, MeasuringEvaluator, plain, predictions_of, probabilities_of
 from mlopskit.builtin.measuring import ROWS, Measured, Metric, proportion
 from mlopskit.data import Dataset
 from mlopskit.evidence import Evidence
@@ -98,8 +98,7 @@ class _Answered:
         named = {name: sorted(_named(self.outputs, name)) for name in self.labels}
         if any(len(classes) != _TWO for classes in named.values()):
             return None
-        columns = [self.outputs[f"probability.{name}.{classes[-1]}"] for name, classes in named.items()]
-        return np.column_stack([np.asarray(cells, float) for cells in columns])
+        return probabilities_of(self.outputs, [f"probability.{name}.{classes[-1]}" for name, classes in named.items()])
 
     def which(self, row: int) -> str:
         """Return in words what is wrong of a row."""

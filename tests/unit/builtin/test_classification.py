@@ -288,3 +288,29 @@ def test_equal_models_differ_by_no_more_than_the_rows_can_rule_out():
         found = ClassificationEvaluator().compare(model, model, data, metric=metric, slice="")
         assert found.value == 0
         assert found.lower == pytest.approx(0.05 ** (1 / found.n) - 1)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_slice_of_one_class_only_is_measured_where_it_can_be(classes):
+    names = ["n", "p", "q"][:classes]
+    labels = [names[at % classes] for at in range(90)] + ["n"] * 60
+    columns = {"x": [*range(150)], "source": ["all"] * 90 + ["one"] * 60, "y": labels}
+    outputs = {f"probability.{name}": [0.8 if name == label else 0.1 for label in labels] for name in names}
+    outputs = {"prediction": labels, **outputs}
+
+    class Right:
+        def score(self, rows):
+            return outputs
+
+    data = Dataset(columns=columns, target="y", slices=("source",))
+    found = ClassificationEvaluator().evaluate(Right(), data)
+    assert Gate.parse("accuracy[source=one] >= 0.9").judge(found).passed
+    undefined = ["roc_auc", "recall", "precision", "f1"] if classes == 2 else ["recall(p)", "precision(q)"]
+    for metric in undefined:
+        finding = Gate.parse(f"{metric}[source=one] >= 0").judge(found)
+        assert not finding.passed
+        assert finding.reason == f"{metric} is not defined on 0 rows"
+        every = Gate.parse(f"{metric}[source=*] >= 0", smallest_slice=10).findings(found)
+        assert [one.passed for one in every] == [True, True]
+        assert every[-1].reason.startswith("not judged: 1 slice has fewer than 10 rows for it: source=one (0)")
+    assert found.find("log_loss", "source=one").n == 60

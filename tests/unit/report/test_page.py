@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import mlopskit as mk
+from mlopskit.builtin.classification import ClassificationEvaluator
 from mlopskit.report import Report, html
 from tests.unit.report.conftest import HOSTILE, drifted, evidence_of, judged
 
@@ -128,3 +130,29 @@ def test_many_rows_and_slices_are_cut(report: Report) -> None:
     page = html(dataclasses.replace(report, package=judged(report.package, evaluation)))
     assert "… and 4,800 more" in page
     assert len(page) < 200_000
+
+
+def test_a_hundred_classes_stay_readable(report: Report) -> None:
+    labels = [f"class {at % 100} {'long ' * 50}" for at in range(1000)]
+    said = [labels[at if at % 10 else (at + 1) % 1000] for at in range(1000)]
+    outputs = {"prediction": said, **{f"probability.{name}": [0.01] * 1000 for name in dict.fromkeys(labels)}}
+
+    class Said:
+        def score(self, rows: mk.Columns, /) -> mk.Columns:
+            return outputs
+
+    data = mk.Dataset(columns={"x": [*range(1000)], "y": labels}, target="y")
+    evaluator = ClassificationEvaluator()
+    found = evaluator.evaluate(Said(), data)
+    sliced = [
+        dataclasses.replace(one, slice=f"source={at}") for one in found.estimates for at in range(1000) if not one.slice
+    ]
+    evaluation = dataclasses.replace(found, estimates=(*found.estimates, *sliced))
+    evidence = evaluator.evidence(Said(), data)
+    page = html(dataclasses.replace(report, package=judged(report.package, evaluation), evidence=evidence))
+    assert len(page) < 500_000
+    reading = read(page)
+    assert f"… and {len(sliced) - 200:,} more" in reading.texts
+    # Of the classes nineteen, and the others together.
+    assert sum("all others" in text for text in reading.texts) == 2
+    assert len(evidence.matrices[0].labels) == 20
