@@ -3,14 +3,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import mlopskit as mk
-from mlopskit.errors import ConfigError, DataError, MlopskitError, StoreError, UnknownNameError, VerdictError
+from mlopskit.errors import (
+    ConfigError,
+    DataError,
+    MlopskitError,
+    PackageError,
+    StoreError,
+    UnknownNameError,
+    VerdictError,
+)
 
 TEXTS = [f"{word} {number}" for number in range(30) for word in ("good", "bad")]
 LABELS = ["Positive", "Negative"] * 30
@@ -141,3 +150,11 @@ def test_a_function_measures_and_gates_compare_and_time(tmp_path: Path) -> None:
     assert verdict is not None
     assert verdict.passed
     assert "beyond production" in verdict.findings[1].reason
+
+
+def test_a_model_that_answers_nan_is_not_packaged(tmp_path: Path) -> None:
+    model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    model.coef_ = np.array([np.nan])
+    with pytest.raises(PackageError, match=r"answered something else than its schema says: Row 0, column 'prediction'"):
+        mk.package(model, [[0.5], [1.5]], [0.5, 1.5], name="mood", registry=tmp_path / "registry")
+    assert mk.Registry.at(tmp_path / "registry").names() == []
