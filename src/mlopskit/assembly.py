@@ -79,7 +79,7 @@ class Parts:
             endpoints=[*table.endpoint],
             row_hashes=table.data.row_hashes,
             importance=table.evaluate.importance,
-            robustness=table.evaluate.robustness,
+            robustness=robustness.check_changes(table.evaluate.robustness),
             worst_rows=check_worst_rows(table.evaluate.worst_rows),
             provenance={"seed": table.train.seed, "settings": self._settings()},
             trust_code=table.trust_code,

@@ -36,6 +36,18 @@ class Change:
     needs: str
 
 
+def check_changes(changes: Sequence[str], /) -> Sequence[str]:
+    """Return kinds of changes, once it is known that there are such.
+
+    Raises:
+        UnknownNameError: there is no such kind of change.
+    """
+    for change in changes:
+        if change not in CHANGES:
+            raise unknown("kind of change", change, CHANGES)
+    return changes
+
+
 def perturbed(data: Dataset, changes: Sequence[str], schema: Mapping[str, Any], /) -> dict[str, Dataset]:
     """Return the rows of a dataset once for each kind of change, by the name of the slice that they are.
 
@@ -48,9 +60,7 @@ def perturbed(data: Dataset, changes: Sequence[str], schema: Mapping[str, Any], 
         UnknownNameError: there is no such kind of change.
         ConfigError: it changes none of the rows, or a column has the name that such slices have.
     """
-    for change in changes:
-        if change not in CHANGES:
-            raise unknown("kind of change", change, CHANGES)
+    check_changes(changes)
     if changes and COLUMN in data.columns:
         raise ConfigError(
             f"The data have a column {COLUMN!r}, which is what the slices of changed rows are called by.",

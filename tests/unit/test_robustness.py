@@ -285,6 +285,13 @@ def test_what_cannot_be_changed_stops_a_run_before_it_trains(fresh_project: Path
     assert project.runs()[-1].error.startswith("read: ")  # type: ignore[union-attr]
 
 
+def test_a_mistyped_change_is_found_before_a_run_begins(fresh_project: Path) -> None:
+    project = asking(fresh_project, ASKED.replace('"typos"', '"typo"'))
+    with pytest.raises(UnknownNameError, match="Did you mean 'typos'"):
+        project.run()
+    assert len(project.runs()) == 0
+
+
 def test_slices_of_another_kind_are_none_of_changed_rows() -> None:
     assert robustness.table(None).rows == []
     found = ClassificationEvaluator().evaluate(Careful(), rows())
