@@ -162,7 +162,7 @@ def _check_python(then: Mapping[str, Any]) -> None:
     was, now_is = (
         f"{implementation} {'.'.join(str(version).split('.')[:2])}"
         for implementation, version in (
-            (then["implementation"], then["python"]),
+            (then.get("implementation"), then.get("python")),
             (platform.python_implementation(), platform.python_version()),
         )
     )

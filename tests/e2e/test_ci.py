@@ -476,3 +476,28 @@ def test_a_pipeline_deploys_what_passes_and_nothing_else(
     assert broken["train"].result == "failure"
     assert not broken["train"].outputs.get(key)
     assert live(tmp_path, "validation") == live(tmp_path, "production") == second
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_schedule_finds_an_alarm_of_drift_once(fresh_project: Path, tmp_path: Path) -> None:
+    settings = Path("mlopskit.toml")
+    settings.write_text(settings.read_text().replace("[data]", f'[data]\nincoming = "{tmp_path}/asked/*.csv"'))
+    system: Any = GitHub(prepared("github", tmp_path), tmp_path / "github")
+    first = system.run("push", refuse="validation")["train"]
+    assert first.result == "success", first.said
+
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    (asked / "monday.csv").write_text("text\n" + f"{'long ' * 30}\n" * 60)
+    found = system.run("schedule", refuse="validation")["train"]
+    assert "new: drift text" in found.said
+    # Nothing new was learned: it is the same package, and the report says what has moved.
+    assert (found.result, found.outputs["digest"]) == ("success", first.outputs["digest"])
+    report = (system.store / "artifact" / "report.md").read_text()
+    assert "Drift of the incoming rows from the training rows: 1 column in alarm" in report
+
+    (asked / "tuesday.csv").write_text("text\n" + f"{'longer ' * 30}\n" * 60)
+    quiet = system.run("schedule", refuse="validation")["train"]
+    assert "Nothing changed" in quiet.said
+    assert quiet.outputs["changed"] == "0"
