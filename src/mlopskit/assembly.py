@@ -20,8 +20,8 @@ from mlopskit.deployer import Deployer
 from mlopskit.errors import DataError
 from mlopskit.evaluator import Evaluator
 from mlopskit.evidence import check_worst_rows
-from mlopskit.feedback import feedback_files, with_feedback
-from mlopskit.fingerprint import code_files, fingerprint
+from mlopskit.feedback import asked, feedback_files, with_feedback
+from mlopskit.fingerprint import code_files, find_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
 from mlopskit.incoming import Incoming
@@ -220,7 +220,13 @@ class Parts:
         if table.incoming is None:
             return None
         about = {"settings": dataclasses.asdict(table), "cache": self.root / CACHE}
-        return Incoming(uri=table.incoming, root=self.root, read=self.columns, **about)  # type: ignore[arg-type]
+        return Incoming(uri=table.incoming, root=self.root, read=self._asked, **about)  # type: ignore[arg-type]
+
+    def _asked(self, uri: str) -> Mapping[str, Sequence[Any]]:
+        """Return the columns of one file of incoming rows, in the form of feedback or of the data."""
+        ((path, file),) = find_files(uri, self.root).items()
+        found = asked(file, path)
+        return self.columns(uri) if found is None else found
 
     def _alarms(self, registry: Registry, digest: str) -> Mapping[str, str]:
         incoming = self.incoming()

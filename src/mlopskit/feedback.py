@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mlopskit.cells import check_cells
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
 from mlopskit.fingerprint import find_files, read_bytes
 from mlopskit.reading import Places
 
 _KEYS = ("row", "prediction", "label", "digest", "when")
+_SUFFIXES = (".jsonl", ".ndjson")
 _TYPES = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
@@ -45,6 +47,27 @@ def with_feedback(data: Dataset, uri: str, root: Path, /, *, file_column: str | 
     return replace(
         data, columns=columns, places=replace(places, files=[*places.files, *files]) if data.places else None
     )
+
+
+def asked(file: Path, path: str, /) -> dict[str, list[Any]] | None:
+    """Return the columns of the rows in a file of feedback, with a label or without; None if it is no such file.
+
+    Raises:
+        DataError: a line is malformed; it names the file and the line.
+    """
+    lines = _lines(file, path) if file.suffix.lower() in _SUFFIXES else iter(())
+    _, first = next(lines, (0, {}))
+    if not isinstance(first.get("row"), dict):
+        return None
+    rows = [first["row"]]
+    for number, table in lines:
+        if not isinstance(table.get("row"), dict):
+            _refuse(f"{path}:{number}", "has no table as 'row'", "Write that row as the first one is.")
+        rows.append(table["row"])
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+    for name, cells in columns.items():
+        check_cells(name, cells)
+    return columns
 
 
 @dataclass(frozen=True, kw_only=True)

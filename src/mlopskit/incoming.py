@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import json
 import logging
 import uuid
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit.drift import Drift, drift
+from mlopskit.errors import ConfigError, DataError
 from mlopskit.fingerprint import fingerprint
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
@@ -21,6 +24,7 @@ from mlopskit.trainingrows import counts_of
 
 KEY = "drift "
 CACHE = "drift.json"
+_EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +32,7 @@ _log = logging.getLogger(__name__)
 class Incoming:
     """The files of `[data] incoming`, of which there may be none yet.
 
-    `read` returns the columns of all of them, as `settings` say; `cache` is a folder where the last answer is kept.
+    `read` returns the columns of one of them, as `settings` say; `cache` is a folder where the last answer is kept.
     """
 
     uri: str
@@ -43,10 +47,32 @@ class Incoming:
         Raises:
             DataError: they cannot be read.
         """
-        counts = counts_of(registry, manifest) if self._files() else None
-        if counts is None:
+        counts = counts_of(registry, manifest)
+        columns = {} if counts is None else self.columns()
+        if counts is None or not columns:
             return None
-        return drift(counts, self.read(self.uri), needed=manifest["schema"]["inputs"]["required"])
+        return drift(counts, columns, needed=manifest["schema"]["inputs"]["required"])
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the columns of all files; a cell of a column that its file lacks is missing. Empty files have none.
+
+        Raises:
+            DataError: one cannot be read.
+        """
+        # An address is asked for as it is given: its file is named without the query.
+        single = self.uri.startswith(("https://", "http://"))
+        paths = [self.uri] if single else [path for path, sha in self._files().items() if sha != _EMPTY]
+        parts = [self.read(path) for path in paths]
+        names = dict.fromkeys(name for part in parts for name in part)
+        lengths = [max(map(len, part.values()), default=0) for part in parts]
+        return {
+            name: [
+                cell
+                for part, length in zip(parts, lengths, strict=True)
+                for cell in part.get(name, itertools.repeat(None, length))
+            ]
+            for name in names
+        }
 
     def alarms(self, registry: Registry, manifest: Mapping[str, Any], /) -> dict[str, str]:
         """Return "drift COLUMN" of each column in alarm, and the digest of the training rows that it drifted from.
@@ -63,11 +89,11 @@ class Incoming:
         key = canonical.digest_of(canonical.dumps({**about, "mlopskit": metadata.version("mlopskit")}))
         columns = self._remembered(key)
         if columns is None:
-            found = self.drift(registry, manifest)
-            if found is None:
+            if counts_of(registry, manifest) is None:
                 _log.warning("What the training rows held is not known: whether %s has drifted is not seen.", self.uri)
                 return {}
-            columns = [plain(name) for name in found.alarms]
+            found = self.drift(registry, manifest)
+            columns = [plain(name) for name in found.alarms] if found else []
             self._remember(key, columns)
         return {f"{KEY}{column}": trained for column in columns}
 
@@ -88,3 +114,20 @@ class Incoming:
             beside = self.cache / f"{CACHE}.{uuid.uuid4().hex}"
             beside.write_text(json.dumps({"key": key, "columns": columns}), encoding="utf-8")
             beside.replace(self.cache / CACHE)
+
+
+def columns_seen(
+    uri: str | None, incoming: Incoming | None, read: Callable[[str], Mapping[str, Sequence[Any]]], /
+) -> Mapping[str, Sequence[Any]]:
+    """Return the columns of files that are named, read as data are, or of the incoming ones.
+
+    Raises:
+        ConfigError: there are neither.
+        DataError: the files cannot be read, or none have come in yet.
+    """
+    if uri is None and incoming is None:
+        raise ConfigError("No rows are named.", remedy="Name their files, or set incoming in [data].")
+    columns = incoming.columns() if uri is None and incoming is not None else read(str(uri))
+    if not columns:
+        raise DataError("Nothing has come in yet.", remedy="Wait for rows, or name other files.", uri=uri)
+    return columns

@@ -19,6 +19,7 @@ from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.drift import LEAST, Drift, drift
 from mlopskit.errors import ConfigError, unknown
 from mlopskit.gates import Verdict
+from mlopskit.incoming import columns_seen
 from mlopskit.judging import Judged
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.promoting import Promotion
@@ -98,14 +99,12 @@ class Project:
 
         Raises:
             ConfigError: no files are named, or nothing is known of the package's training rows.
-            DataError: the files cannot be read.
+            DataError: the files cannot be read, or none have come in yet.
         """
-        uri = uri or self.config.data.incoming
-        if uri is None:
-            raise ConfigError("No rows are named.", remedy="Name their files, or set incoming in [data].")
+        parts = Parts(self.config, self.root)
+        columns = columns_seen(uri, parts.incoming(), parts.columns)
         package = self.package(reference)
         counts = trainingrows.known_counts_of(self.registry, package)
-        columns = Parts(self.config, self.root).columns(uri)
         return drift(counts, columns, needed=package.schema.inputs["required"], least=least)
 
     def verdict(self, digest: str, /) -> Verdict | None:

@@ -9,7 +9,7 @@ import pytest
 import mlopskit as mk
 from mlopskit.assembly import Parts
 from mlopskit.errors import DataError
-from mlopskit.feedback import with_feedback
+from mlopskit.feedback import asked, with_feedback
 from mlopskit.steps import quiet
 
 DATA = mk.Dataset(columns={"text": ["a", "b"], "length": [1.5, 2.0], "label": ["Up", "Down"]}, target="label")
@@ -71,6 +71,25 @@ def test_a_line_of_another_form_is_named(tmp_path: Path, line: Any, said: str) -
         with_feedback(DATA, uri, tmp_path)
     assert caught.value.message.startswith("Feedback one.jsonl:3 ")
     assert said in caught.value.message
+
+
+def test_rows_that_were_asked_are_read_with_a_label_or_without(tmp_path: Path) -> None:
+    told(tmp_path, {"row": ROW, "label": "Up"}, "", {"row": {"text": None, "more": 1}})
+    file = tmp_path / "one.jsonl"
+    assert asked(file, "one.jsonl") == {"text": ["c", None], "length": [3, None], "more": [None, 1]}
+    for other in ('{"text": "c"}', '{"row": 3}', ""):
+        file.write_text(other)
+        assert asked(file, "one.jsonl") is None
+    assert asked(file.rename(tmp_path / "one.csv"), "one.csv") is None
+
+
+@pytest.mark.parametrize(
+    "line", ['{"row": 3}', '{"text": "c"}', '{"row": {"text": ["c"]}}', '{"row": {"text": 1e999}}']
+)
+def test_a_row_that_was_asked_and_is_none_is_named(tmp_path: Path, line: str) -> None:
+    told(tmp_path, {"row": ROW}, line)
+    with pytest.raises(DataError):
+        asked(tmp_path / "one.jsonl", "one.jsonl")
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:

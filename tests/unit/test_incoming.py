@@ -82,11 +82,9 @@ def test_a_run_answers_an_alarm_once_and_is_the_same_model_if_nothing_else_is_ne
     assert changed() == []
     comes_in("tuesday.csv", LONG)
     assert changed() == []
-    comes_in("tuesday.csv", LONG, "texts")
-    with pytest.raises(DataError, match="'texts'"):
+    (INCOMING / "tuesday.csv").write_bytes(b"text\n\xff\n")
+    with pytest.raises(DataError, match=r"tuesday\.csv"):
         changed()
-    (INCOMING / "monday.csv").unlink()
-    assert changed() == []
     for file in INCOMING.iterdir():
         file.unlink()
     # What is over is no change.
@@ -139,17 +137,44 @@ def test_what_was_found_is_remembered_until_anything_changes(
         read.append(uri)
         return {"text": SHORT}
 
-    monkeypatch.setattr("mlopskit.assembly.Parts.columns", reading)
+    monkeypatch.setattr("mlopskit.assembly.Parts._asked", reading)
     assert changed() == ["new: drift text"]
     assert read == []
     comes_in("monday.csv", SHORT)
     assert changed() == []
     assert changed() == []
-    assert read == ["incoming/*.csv"]
+    assert read == ["incoming/monday.csv"]
     for wrong in ("", "[]", "{}", json.dumps({"key": 1, "columns": 1}), "[" * 100_000):
         (Path(".mlopskit/cache") / CACHE).write_text(wrong)
         assert changed() == []
     assert len(read) == 6
+
+
+def test_files_may_be_empty_and_a_column_that_one_lacks_is_missing_there(asked: mk.Project) -> None:
+    INCOMING.mkdir()
+    (INCOMING / "sunday.csv").touch()
+    assert changed() == []
+    with pytest.raises(DataError, match="Nothing has come in yet"):
+        asked.drift()
+    comes_in("monday.csv", SHORT)
+    assert changed() == []
+    assert (asked.drift().rows, asked.drift().alarm) == (60, False)
+    comes_in("tuesday.csv", SHORT, "other")
+    found = asked.drift()
+    assert found.rows == 120
+    assert found.columns[0].most == "missing: 0.0% before, 50.0% now"
+
+
+def test_they_may_be_lines_of_feedback(asked: mk.Project) -> None:
+    settings("incoming/*.csv", "incoming/*.jsonl")
+    mk.Project().run()
+    INCOMING.mkdir()
+    lines = [{"row": {"text": text}, "prediction": "Up", "when": "2026-01-31"} for text in LONG]
+    (INCOMING / "monday.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert mk.Project().drift().rows == 60
+    assert changed() == ["new: drift text"]
+    (INCOMING / "monday.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in LONG))
+    assert changed() == ["new: drift text"]
 
 
 def test_without_counts_it_is_said_that_nobody_knows(asked: mk.Project, caplog: pytest.LogCaptureFixture) -> None:
