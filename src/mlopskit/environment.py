@@ -97,9 +97,10 @@ def _call(program: str, *arguments: str, remedy: str) -> None:
     )
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        told = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
+        # pip ends with the error that matters, and a hint behind it; what stands before may be very long.
+        told = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines
         raise StorageError(
-            f"The recorded environment cannot be restored: {_SECRET.sub('://', ' '.join(told))}",
+            f"The recorded environment cannot be restored: {_SECRET.sub('://', ' '.join(told[-1:]))}",
             remedy=f"{remedy} Or make it here as it is: mlopskit reproduce --here",
         )
 

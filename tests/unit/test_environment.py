@@ -53,10 +53,10 @@ def test_no_more_than_names_and_versions_reaches_pip(tmp_path: Path, name: str, 
 
 
 def test_a_program_that_fails_is_quoted_by_its_errors_and_without_secrets() -> None:
-    said = "WARNING: a\\nERROR: not at https://me:hunter2@host/x\\nERROR: nor there\\nhint"
+    said = "WARNING: a\\nERROR: not there\\nERROR: nor at https://me:hunter2@host/x\\nhint"
     with pytest.raises(StorageError) as caught:
         environment._call(sys.executable, "-c", f"import sys; sys.exit('{said}')", remedy="Mend it.")
-    assert caught.value.message == "The recorded environment cannot be restored: not at https://host/x nor there"
+    assert caught.value.message == "The recorded environment cannot be restored: nor at https://host/x"
     assert caught.value.remedy == "Mend it. Or make it here as it is: mlopskit reproduce --here"
     with pytest.raises(StorageError, match=r"restored: ZeroDivisionError: division by zero"):
         environment._call(sys.executable, "-c", "1 / 0", remedy="")
