@@ -150,3 +150,25 @@ def project(project_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copytree(project_made, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     return mk.Project()
+
+
+# What would end a line, or move the cursor, colour, ring, or turn around what stands behind it on a terminal.
+HOSTILE = "\r\nINFO run mood: all is well\x1b[2J\x1b]0;x\x07\u2028\u2029\x85\x9b31m\u202e\u2066"
+
+
+@pytest.fixture
+def hostile() -> str:
+    """Return a text that a log and a terminal must not obey."""
+    return HOSTILE
+
+
+@pytest.fixture
+def hostile_project(fresh_project: Path) -> Path:
+    """Return the folder of a project whose files, columns, labels and slices hold such texts."""
+    for file in (fresh_project / "data").iterdir():
+        text = file.read_text().replace("text,label", f'"text{HOSTILE}",label').replace("Up", f'"Up{HOSTILE}"')
+        file.write_text(text, newline="")
+        file.rename(file.with_name(f"{file.stem}{HOSTILE}.csv"))
+    settings = fresh_project / "mlopskit.toml"
+    settings.write_text(settings.read_text().replace("source=b", "source=*"))
+    return fresh_project

@@ -35,7 +35,7 @@ from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.selftest import SelfTest, Trying
 from mlopskit.splits import split
-from mlopskit.steps import Progress
+from mlopskit.steps import Progress, logged
 from mlopskit.storage import Place, resolve_place
 from mlopskit.trainer import Trainer
 
@@ -65,6 +65,7 @@ class Parts:
     def pipeline(self, registry: Registry, progress: Progress) -> Pipeline:
         """Return the pipeline of them all."""
         table = self.config
+        progress = logged(f"run {table.name}", progress)
         return Pipeline(
             name=table.name,
             registry=registry,

@@ -25,14 +25,16 @@ from mlopskit.errors import (
     VetoError,
 )
 from mlopskit.gates import Verdict
+from mlopskit.log import logger, one_line
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
-from mlopskit.steps import Progress, quiet
+from mlopskit.steps import Progress, logged, quiet
 
 DEADLINE = 60.0
+_log = logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,9 @@ class Deploying:
     def run(self) -> Deployment:
         """Deploy, verify before and after the switch, and record it.
 
+        It may be run again, whatever became of the last time: what was done is found done. If that was all, the
+        deployment that is recorded already is returned.
+
         Raises:
             RefusedError: no passing verdict, a veto, or another answer than the golden rows'; nothing is switched, or
                 what was live before is live again.
@@ -71,6 +76,8 @@ class Deploying:
             plugins.notify(observers, "mlopskit_failed", step=str(getattr(error, "step", "")), error=error)
             raise
         plugins.notify(observers, "mlopskit_deployed", deployment=deployment)
+        rows = deployment.receipt.rows
+        _log.info("%s: %s answers %d golden rows as expected", self._what(), deployment.package, rows)
         return deployment
 
     def _run(self, observers: object) -> Deployment:
@@ -109,16 +116,24 @@ class Deploying:
                 receipt = self._ask(None)
             deployment = self._record(bundle, at, receipt)
             with self._step("record"):
-                self.registry.add_deployment(deployment)
+                return self._kept(deployment, switched=before != at)
         except BaseException as error:
             self._undo(before, at, error)
             raise
+
+    def _kept(self, deployment: Deployment, *, switched: bool) -> Deployment:
+        """Record a deployment, unless it is the last one once more: whoever repeats a step has deployed once."""
+        for last in [] if switched else self.registry.deployments(deployment.name, deployment.endpoint)[-1:]:
+            if replace(deployment, operation=last.operation, when=last.when) == last:
+                return last
+        self.registry.add_deployment(deployment)
         return deployment
 
     def _undo(self, before: Locator | None, at: Locator, error: BaseException) -> None:
         """Make live again what was live before, unless somebody else has deployed since."""
         if before == at:
             return
+        _log.info("%s: undo the switch", self._what())
         try:
             self.deployer.activate(
                 self.package.name, before, instead_of=at, why=f"undo: {type(error).__name__} after the switch"
@@ -142,7 +157,7 @@ class Deploying:
                 digest=digest,
             )
         elif not verdict.passed:
-            failed = [f"{one.gate} ({one.reason})" for one in verdict.findings if not one.passed]
+            failed = [one_line(f"{one.gate} ({one.reason})") for one in verdict.findings if not one.passed]
             raise VerdictError(
                 f"The package {digest} of {name!r} was refused: {'; '.join(failed) or 'no gate judged it'}.",
                 remedy="Mend the model, or say why it shall go on: --override REASON, in Python override=….",
@@ -207,9 +222,12 @@ class Deploying:
             override=self.override,
         )
 
+    def _what(self) -> str:
+        return f"{'roll back' if self.rollback else 'deploy'} {self.package.name} to {self.endpoint}"
+
     @contextlib.contextmanager
     def _step(self, step: str) -> Iterator[None]:
-        self.progress(step)
+        logged(self._what(), self.progress)(step)
         try:
             yield
         except MlopskitError as error:
@@ -257,9 +275,10 @@ def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
     while True:
         try:
             return ask()
-        except NotReadyError:
+        except NotReadyError as error:
             if time.monotonic() + pause > end:
                 raise
+            _log.info("Asked again in %.2g s: %s", pause, error.message)
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlopskit.log import one_line
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.records import Run
 from mlopskit.runtime import canonical
@@ -75,7 +76,7 @@ class Difference:
         """Return the differences for a person."""
         lines = [self.table().text()] if self.changes else []
         lines += ["Nothing that both know differs."] if self.same else []
-        lines += [f"Not known of both: {', '.join(self.unknown)}."] if self.unknown else []
+        lines += [f"Not known of both: {', '.join(map(one_line, self.unknown))}."] if self.unknown else []
         return "\n".join(lines)
 
     def as_table(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mlopskit.pipeline import Training, register
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.registry import Registry, home
 from mlopskit.robustness import perturbed
-from mlopskit.steps import Progress, quiet
+from mlopskit.steps import Progress, logged, quiet
 
 
 def package(
@@ -73,7 +73,8 @@ def package(
         provenance={"data": _digests(test, training), "gates": [*map(str, rules)]},
     )
     place, endpoints = _place(registry)
-    options: dict[str, Any] = {"endpoints": endpoints, "trust_code": _several(trust_code), "progress": progress}
+    told = logged(f"package {name}", progress)
+    options: dict[str, Any] = {"endpoints": endpoints, "trust_code": _several(trust_code), "progress": told}
     return register(recipe, rules, place, training=training, **options)[0]
 
 

@@ -23,12 +23,15 @@ from mlopskit.gates import Gate, Verdict
 from mlopskit.incoming import KEY
 from mlopskit.isolated import IsolatedModel
 from mlopskit.judging import comparing_of, evidence_of, judge_package, outcome_of
+from mlopskit.log import logger
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry
 from mlopskit.steps import Progress, quiet
 from mlopskit.trainer import Trainer
+
+_log = logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +138,7 @@ class Pipeline:
         now_is = dict(self._now(before))
         changed = changes(before.fingerprint if before else {}, now_is)
         if before is not None and not changed and not force:
+            _log.info("run %s: nothing changed since run %s", self.name, before.id)
             return dataclasses.replace(before, changed=())
         clock = _Clock(self.progress)
         clock.found |= self.commit()
@@ -237,7 +241,9 @@ class Pipeline:
             settings=self.provenance.get("settings", {}),
             **clock.found,
         )
-        return self.registry.add_run(run)
+        recorded = self.registry.add_run(run)
+        _log.info("run %s: run %s %s: %s", self.name, recorded.id, outcome, digest or error)
+        return recorded
 
 
 def _train(trainer: Trainer, data: Dataset, progress: Progress) -> object:

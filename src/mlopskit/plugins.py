@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlopskit.errors import PluginError, unknown
+from mlopskit.log import logger
 from mlopskit.tables import Table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KINDS = ("trainers", "evaluators", "formats", "storages", "deployers", "commands", "observers")
 _NAMED_BY = {"deployers": "target", "storages": "schemes"}
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 T = TypeVar("T")
 
 
@@ -185,8 +185,8 @@ def notify(manager: pluggy.PluginManager, hook: str, **facts: object) -> None:
     for name, call in _each(manager, hook):
         try:
             call(**facts)
-        except Exception:
-            _log.warning("The observer %r failed in %s.", name, hook, exc_info=True)
+        except Exception as error:
+            _log.warning("The observer %r failed in %s: %s: %s", name, hook, type(error).__name__, error)
 
 
 def _each(manager: pluggy.PluginManager, hook: str) -> Iterator[tuple[str, Any]]:

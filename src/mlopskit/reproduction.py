@@ -15,6 +15,7 @@ from typing import Any
 from mlopskit import config, environment, git
 from mlopskit.assembly import pipeline_of
 from mlopskit.errors import ConfigError, TrainingError
+from mlopskit.log import one_line
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.pipeline import Pipeline, changes
 from mlopskit.records import Run
@@ -71,7 +72,7 @@ class Reproduction:
             lines.append(f"Restored {len(self.restored) - _SHOWN} more")
         if self.clean is False:
             lines.append("When the run began, not all was committed.")
-        return "\n".join(lines)
+        return "\n".join(map(one_line, lines))
 
     def as_table(self) -> dict[str, Any]:
         """Return it as a plain table."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlopskit.deployer import Deployer
 from mlopskit.errors import MlopskitError, unknown
+from mlopskit.log import one_line
 from mlopskit.records import Run
 from mlopskit.registry import Registry
 from mlopskit.tables import Table
@@ -43,7 +44,9 @@ class Status:
     def text(self) -> str:
         """Return the status for a person, with the commands that repair what is wrong."""
         last = f"run {self.run.id} {self.run.outcome} ({self.run.when})" if self.run else "no run yet"
-        faults = [f"{one.place}: {one.state}\n  Repair: {one.repair}" for one in self.places if one.repair]
+        faults = [
+            f"{one.place}: {one_line(one.state)}\n  Repair: {one_line(one.repair)}" for one in self.places if one.repair
+        ]
         return "\n".join([f"{self.name}: {last}", *([self.table().text()] if self.places else []), *faults])
 
     def as_table(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Progress: which step is at work, shown in place on a terminal or in a notebook, and nowhere else."""
+"""Progress: which step is at work, shown in place on a terminal or in a notebook, and logged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from mlopskit.log import logger, one_line
+
+_log = logger()
 Progress = Callable[[str], None]
 
 
@@ -17,11 +20,22 @@ def quiet(step: str) -> None:
     del step
 
 
+def logged(what: str, progress: Progress, /) -> Progress:
+    """Return a function that logs a step at work, at INFO, and tells it on."""
+
+    def tell(step: str) -> None:
+        _log.info("%s: %s", what, step)
+        progress(step)
+
+    return tell
+
+
 @contextmanager
 def progress(what: str, /) -> Iterator[Progress]:
     """Give a function that shows the step at work; in a notebook below the cell, on a terminal on standard error.
 
-    Where standard error is a pipe or a file, it does nothing. Give it to what takes `progress`:
+    Where standard error is a pipe or a file, it does nothing: the steps are logged, too, which is what other programs
+    read. Give it to what takes `progress`:
 
         with mk.progress("run") as step:
             project.run(progress=step)
@@ -48,8 +62,8 @@ def _terminal(what: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(f"{what} …")) as status:
-        yield lambda step: status.update(Text(f"{what}: {step} …"))
+    with Console(stderr=True).status(Text(f"{one_line(what)} …")) as status:
+        yield lambda step: status.update(Text(f"{one_line(what)}: {one_line(step)} …"))
 
 
 def _notebook(what: str) -> Iterator[Progress]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlopskit.errors import ConfigError, MlopskitError
+from mlopskit.log import logger
 from mlopskit.project import Project
 from mlopskit.records import Run
-from mlopskit.runtime.errors import printable
 
 LOCK = ".mlopskit/watch.lock"
-_log = logging.getLogger("mlopskit.watch")
+_log = logger("mlopskit.watch")
 
 
 @dataclass(kw_only=True)
@@ -69,11 +68,11 @@ class Watch:
             if self._settled(project) and changed and self._seen != self._tried:
                 return self._run_and_tell(project, changed)
         except MlopskitError as error:
-            _log.error("%s", printable(f"{error.message} {error.remedy}"))
+            _log.error("%s %s", error.message, error.remedy)
         return None
 
     def _run_and_tell(self, project: Project, changed: Sequence[str]) -> Run | None:
-        _log.info("%s", printable(f"Running: {', '.join(changed)}"))
+        _log.info("Running: %s", ", ".join(changed))
         self._tried = self._seen
         try:
             run = self.run(project)
@@ -82,9 +81,9 @@ class Watch:
             code = {key: sha for key, sha in project.fingerprint().items() if key.startswith("code ")}
             self._tried = {**code, **self._seen}
             text = f"{error.message} {error.remedy}" if isinstance(error, MlopskitError) else repr(error)
-            _log.error("%s", printable(f"The run failed: {text}"))
+            _log.error("The run failed: %s", text)
             return None
-        _log.info("%s", printable(f"Run {run.id} {run.outcome}: {run.name} {run.digest}"))
+        _log.info("Run %s %s: %s %s", run.id, run.outcome, run.name, run.digest)
         return run
 
     def _settled(self, project: Project) -> bool:

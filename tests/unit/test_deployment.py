@@ -124,6 +124,42 @@ def test_what_is_live_already_stays_live_when_it_fails_afterwards(
     assert target.live == {"digest": package.digest}
 
 
+def test_what_is_deployed_once_more_has_been_deployed_once(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target = Target()
+    first = deploying(package, registry, target, why="first").run()
+    target.calls.clear()
+    assert deploying(package, registry, target, why="first").run() == first
+    assert registry.deployments(package.name, "production") == [first]
+    assert target.calls[-1] == "predict live", "it is verified all the same"
+
+
+def changed_answer(answer: mk.Answer) -> mk.Answer:
+    return replace(answer, runtime={"engine": "a newer one"})
+
+
+@pytest.mark.parametrize(
+    ("options", "failing", "live"),
+    [
+        ({"why": "another"}, {}, ...),
+        ({"rollback": True}, {}, ...),
+        ({"override": "the shop opens today"}, {}, ...),
+        ({}, {"predict live change": changed_answer}, ...),
+        ({}, {}, None),
+    ],
+)
+def test_what_differs_from_the_last_deployment_is_another_one(
+    package: mk.ModelPackage, registry: mk.Registry, options: Any, failing: Any, live: Any
+) -> None:
+    target = Target()
+    first = deploying(package, registry, target).run()
+    target.failing.update(failing)
+    if live is not ...:
+        target.live = live
+    second = deploying(package, registry, target, **options).run()
+    assert second.operation != first.operation
+    assert registry.deployments(package.name, "production") == [first, second]
+
+
 @pytest.mark.parametrize("step", ["check", "build", "push", "predict beside", "live"])
 @pytest.mark.parametrize("error", [OSError("cut off"), KeyboardInterrupt(), ConfigError("No.", remedy="Mend it.")])
 def test_a_failure_before_the_switch_leaves_what_was_live(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mlopskit.data import Dataset
 from mlopskit.errors import DataError
+from mlopskit.log import logger
 from mlopskit.steps import Progress
 
-_LOG = logging.getLogger("mlopskit")
+_LOG = logger()
 _WEIGHT = "sample_weight"
 # The task of scikit-learn's searches that is one candidate on one split.
 _TASK = "candidate-split-evaluation"

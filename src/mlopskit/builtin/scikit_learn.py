@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,10 +17,11 @@ from mlopskit.cells import kind_of
 from mlopskit.data import Dataset
 from mlopskit.errors import ConfigError, DataError, TrainingError, nearest
 from mlopskit.estimators import frame_of, is_classifier
+from mlopskit.log import logger
 from mlopskit.steps import Progress, quiet
 from mlopskit.trainer import Trainer
 
-_LOG = logging.getLogger("mlopskit")
+_LOG = logger()
 _SEED = "random_state"
 # Modules that are never imported afresh, whatever a project calls its own.
 _KEPT = frozenset({*sys.stdlib_module_names, "__main__", "mlopskit"})
@@ -130,7 +130,7 @@ def _warnings_logged() -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for text in dict.fromkeys(f"{one.category.__name__}: {one.message}" for one in caught):
-        _LOG.warning("%s", text)
+        _LOG.warning("%s", " ".join(text.split()))
 
 
 def _copied(estimator: Any, parameters: Mapping[str, Any]) -> Any:

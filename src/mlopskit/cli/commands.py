@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlopskit.cli.output import progress, show
+from mlopskit.log import one_line
 
 if TYPE_CHECKING:
     from mlopskit.project import Project
@@ -63,7 +64,7 @@ def init(context: click.Context, *, name: str, as_json: bool) -> int:
 
     file = Path(context.obj.project)
     _write_new(file, string.Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(name=check_name(name)))
-    show({"file": str(file)}, f"Wrote {file}. Edit it, then: mlopskit run", as_json=as_json)
+    show({"file": str(file)}, f"Wrote {one_line(str(file))}. Edit it, then: mlopskit run", as_json=as_json)
     return 0
 
 
@@ -94,12 +95,12 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
     verdict = project.verdict(done.digest) if done.digest else None
     why = _listed(done.changed) or ("forced" if force else "")
     lines = [f"Run {done.id}: {why}" if why else f"Nothing changed since run {done.id}."]
-    lines += [f"Data check: {text}" for text in done.warnings]
+    lines += [one_line(f"Data check: {text}") for text in done.warnings]
     if verdict:
         table = verdict.table().text()
         # A narrow terminal cuts the reasons off; those of failures are told in full.
         cut = [one for one in verdict.findings if not one.passed and one.reason not in table]
-        lines += [table, *[f"Failed: {one.gate}: {one.reason}" for one in cut]]
+        lines += [table, *[one_line(f"Failed: {one.gate}: {one.reason}") for one in cut]]
         lines += [f"{done.outcome}: {project.name} {done.digest}"]
         if verdict.seen_before:
             lines.append(f"Earlier verdicts on these test rows: {verdict.seen_before}.")
@@ -109,7 +110,7 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
 
 def _listed(changed: Any) -> str:
     most = 5
-    shown = ", ".join(list(changed)[:most])
+    shown = ", ".join(map(one_line, list(changed)[:most]))
     return shown if len(changed) <= most else f"{shown} and {len(changed) - most} more"
 
 
@@ -123,7 +124,7 @@ def build(context: click.Context, *, endpoint: str, reference: str | None, into:
     """Build the bundle of an endpoint into a folder, and push nothing."""
     bundle = _open(context).build(endpoint, Path(into), reference)
     about = {"digest": bundle.digest, "package": bundle.package, "folder": into, "files": list(bundle.files)}
-    show(about, f"Built {bundle.digest} in {into} ({len(bundle.files)} files).", as_json=as_json)
+    show(about, f"Built {bundle.digest} in {one_line(into)} ({len(bundle.files)} files).", as_json=as_json)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from mlopskit.runtime.errors import printable
 
 def show(value: Any, text: str, /, *, as_json: bool) -> None:
     """Print a value as JSON, or the text that says the same."""
-    click.echo(json.dumps(value, sort_keys=True) if as_json else text)
+    click.echo(json.dumps(value, sort_keys=True) if as_json else printable(text))
 
 
 def write_file(file: Path, text: str, /) -> None:
@@ -49,9 +50,11 @@ def say_error(error: MlopskitError, /, *, as_json: bool) -> int:
         click.echo(json.dumps({**about, "notes": notes, "exit_code": error.exit_code}, sort_keys=True))
         return error.exit_code
     label = click.style(_LABELS.get(error.exit_code, "Error"), fg="red", bold=True)
-    click.echo(f"{label}{f' at {step!r}' if step else ''}: {printable(error.message)}", err=True)
+    # Further lines are indented: what a message quotes can begin no line that looks like one of ours.
+    message = textwrap.indent(printable(error.message), "  ").lstrip()
+    click.echo(f"{label}{f' at {step!r}' if step else ''}: {message}", err=True)
     for line in (error.remedy, *notes):
-        click.echo(f"  {printable(line)}", err=True)
+        click.echo(textwrap.indent(printable(line), "  "), err=True)
     return error.exit_code
 
 

@@ -8,6 +8,7 @@ import click
 
 from mlopskit.cli.commands import _open, _verb
 from mlopskit.cli.output import show, write_file
+from mlopskit.log import one_line
 
 _FORMATS = ("html", "markdown")
 
@@ -33,7 +34,11 @@ def report(
         return 0
     write_file(Path(output), text)
     about = {"package": found.package.digest, "outcome": found.outcome, "file": output}
-    show(about, f"Wrote {output}: {found.package.name} {found.package.digest}, {found.outcome}.", as_json=as_json)
+    show(
+        about,
+        f"Wrote {one_line(output)}: {found.package.name} {found.package.digest}, {found.outcome}.",
+        as_json=as_json,
+    )
     return 0
 
 

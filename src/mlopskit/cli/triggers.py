@@ -16,6 +16,7 @@ import click
 
 from mlopskit.cli.commands import _open, _verb, _write_new
 from mlopskit.cli.output import progress, show
+from mlopskit.log import one_line
 
 if TYPE_CHECKING:
     from mlopskit.project import Project
@@ -38,7 +39,7 @@ _INSTALLS = {
 def changed(context: click.Context, *, exit_code: bool, as_json: bool) -> int:
     """Say what changed since the last run that was judged: data, code, settings, environment."""
     found = _open(context).changed()
-    text = "\n".join(found) or "Nothing changed since the last run that was judged."
+    text = "\n".join(map(one_line, found)) or "Nothing changed since the last run that was judged."
     show({"changed": found}, text, as_json=as_json)
     return 1 if exit_code and found else 0
 

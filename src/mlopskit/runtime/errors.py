@@ -58,7 +58,8 @@ class MlopskitError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without this an error would not leave a worker process: exceptions are rebuilt from their positions alone.
-        return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), ()
+        # What was set later, such as the step and the notes, goes along.
+        return functools.partial(type(self), self.message, remedy=self.remedy, **self.culprits), (), vars(self)
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,9 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +88,42 @@ def test_a_reader_that_went_away_is_no_refusal(project: object) -> None:
         ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=True
     )
     assert (said.stdout, said.stderr) == ("141\n", "")
+
+
+@pytest.fixture
+def obeyed(hostile: str, hostile_project: Path, cli: Any) -> Callable[..., list[str]]:
+    """Return what runs a command and gives the lines that a terminal would obey, or that data have made up."""
+
+    def lines(*command: str) -> list[str]:
+        said = cli(*command)
+        printed = (said.out + said.err).split("\n")
+        assert len(printed) > 1, "it said nothing"
+        return [line for line in printed if not line.isprintable() or line.startswith("INFO run mood")]
+
+    return lines
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there files have no such names")
+def test_no_command_prints_what_a_terminal_obeys(hostile: str, obeyed: Callable[..., list[str]]) -> None:
+    commands = [
+        *(["changed"], ["data", "check"], ["run"], ["runs"], ["diff", "1", "1"], ["report", "--format", "markdown"]),
+        *(["deploy", "production"], ["deploy", "production", "--why", hostile, "--override", hostile]),
+        *(
+            ["history", "production"],
+            ["status"],
+            ["deploy", hostile],
+            ["history", hostile],
+            [hostile],
+            ["run", hostile],
+        ),
+        *(["report", "-o", f"r{hostile}.html"], ["build", "production", "--into", f"b{hostile}"]),
+        *(["--project", hostile, "run"], ["data", "drift", f"data/{hostile}"], ["init", "--name", hostile]),
+    ]
+    assert [(command, lines) for command in commands if (lines := obeyed(*command))] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there files have no such names")
+def test_nor_does_one_that_judges(obeyed: Callable[..., list[str]]) -> None:
+    commands = [["run"], ["evaluate"], ["gates", "selftest"], ["verify", "production"]]
+    assert [(command, lines) for command in commands if (lines := obeyed(*command))] == []
