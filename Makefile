@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := UV_PYTHON_DOWNLOADS=never .uv/bin/uv
 RUN := .venv/bin
 
-.PHONY: help setup demo test check prove lock clean
+.PHONY: help setup demo test check prove engines lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,8 +39,17 @@ prove: setup  ## measure every figure that the documentation names (long)
 	@$(RUN)/python -m pytest -q -n auto -m slow tests/e2e/test_zoo.py
 	@$(RUN)/python benchmarks/honesty.py
 
+engines: .engines/ready  ## make .engines, with the engines of other pipelines, for the examples and their tests
+
+.engines/ready: .uv/bin/uv requirements.engines.lock pyproject.toml
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines
+	@$(UV) pip sync --quiet --require-hashes --python .engines requirements.engines.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python .engines --editable .
+	@touch $@
+
 lock: .uv/bin/uv  ## choose the newest versions and write them down
 	@$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --group dev --no-emit-package mlopskit --output-file requirements.lock pyproject.toml $(wildcard plugins/*/pyproject.toml)
+	@$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --group engines --constraint requirements.lock --output-file requirements.engines.lock pyproject.toml
 
 clean:  ## remove what the targets made
-	@rm -rf .venv .uv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .uv .engines build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,7 +18,7 @@ def _locked(text: str) -> list[tuple[str, str]]:
 
 def test_every_line_of_the_locks_is_pinned_with_its_hashes(root):
     pinned = re.compile(r"[A-Za-z0-9._-]+==[^\s;]+ .*--hash=sha256:[0-9a-f]{64}")
-    for name in ("requirements.lock", "requirements.uv.lock"):
+    for name in ("requirements.lock", "requirements.uv.lock", "requirements.engines.lock"):
         locked = _locked((root / name).read_text("utf-8"))
         assert locked
         assert not [line for _, line in locked if not pinned.match(line)]
@@ -26,7 +26,11 @@ def test_every_line_of_the_locks_is_pinned_with_its_hashes(root):
 
 def test_the_lock_pins_all_that_is_asked_for(root):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    groups = project["dependency-groups"]
+    engines = _locked((root / "requirements.engines.lock").read_text("utf-8"))
+    asked = [*project["project"]["dependencies"], *groups["engines"]]
+    assert {canonicalize_name(Requirement(one).name) for one in asked} <= {name for name, _ in engines}
+    asked = [*project["project"]["dependencies"], *groups["dev"]]
     for plugin in root.glob("plugins/*/pyproject.toml"):
         asked += tomllib.loads(plugin.read_text("utf-8"))["project"].get("dependencies", [])
     names = {canonicalize_name(Requirement(one).name) for one in asked}

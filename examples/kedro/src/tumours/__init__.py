@@ -1,0 +1,1 @@
+"""A Kedro project whose last steps are mlopskit's."""
