@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlopskit.buckets import BucketStorage
     from mlopskit.builtin.fileshare import FileShare
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
+    from mlopskit.collecting import Collection, Garbage, gc
     from mlopskit.commits import StoredObject
     from mlopskit.copying import Copied, Copy, copy
     from mlopskit.data import Dataset
@@ -60,6 +61,7 @@ _HOME = {
     "Bundle": "records",
     "BundleDeployer": "bundles",
     "Change": "difference",
+    "Collection": "collecting",
     "Columns": "runtime.schema",
     "Copied": "copying",
     "Copy": "copying",
@@ -75,6 +77,7 @@ _HOME = {
     "FileShare": "builtin.fileshare",
     "Finding": "gates",
     "Format": "format",
+    "Garbage": "collecting",
     "Gate": "gates",
     "GoldenRow": "modelpackage",
     "GoldenSpec": "recipe",
@@ -108,6 +111,7 @@ _HOME = {
     "approve": "promoting",
     "copy": "copying",
     "deploy": "deploying",
+    "gc": "collecting",
     "hookimpl": "hookspecs",
     "load": "loading",
     "package": "fitted",
@@ -127,6 +131,7 @@ __all__ = [
     "Bundle",
     "BundleDeployer",
     "Change",
+    "Collection",
     "Columns",
     "Copied",
     "Copy",
@@ -142,6 +147,7 @@ __all__ = [
     "FileShare",
     "Finding",
     "Format",
+    "Garbage",
     "Gate",
     "GoldenRow",
     "GoldenSpec",
@@ -175,6 +181,7 @@ __all__ = [
     "approve",
     "copy",
     "deploy",
+    "gc",
     "hookimpl",
     "load",
     "package",

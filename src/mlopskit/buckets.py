@@ -99,7 +99,9 @@ class BucketStorage(Storage):
     def stat(self, key: str, /) -> Stat | None:
         """Return size and tag of a file."""
         found = self.find(check_path(key))
-        return None if found is None or MAKING in found.facts else Stat(size=found.size, etag=found.etag)
+        if found is None or MAKING in found.facts:
+            return None
+        return Stat(size=found.size, etag=found.etag, modified=found.modified)
 
     def local(self, key: str, /) -> Path | None:
         """Return None: a bucket has no paths."""

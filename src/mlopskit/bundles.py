@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlopskit import isolated, vendoring
+from mlopskit import isolated, marks, vendoring
 from mlopskit.aliases import Alias
 from mlopskit.deployer import Deployer
 from mlopskit.errors import ConflictError, DeployError, IntegrityError, ManifestError, PackageError
+from mlopskit.marks import Mark
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.runtime import canonical
@@ -91,7 +92,8 @@ def local_folder(storage: Storage, prefix: str, /) -> Iterator[Path]:
         for key, _ in storage.list(prefix):
             file = Path(temporary, key)
             file.parent.mkdir(parents=True, exist_ok=True)
-            with storage.open(key) as source, file.open("wb") as target:
+            # What is removed since it was listed is missing, and said to be so when the folder is checked.
+            with contextlib.suppress(FileNotFoundError), storage.open(key) as source, file.open("wb") as target:
                 while chunk := source.read(1 << 20):
                     target.write(chunk)
         yield Path(temporary, prefix)
@@ -123,6 +125,7 @@ class BundleDeployer(Deployer):
         """Commit the bundle under its digest."""
         storage, prefix = self._storage(), f"{self.bundles(bundle.name)}/{hex_of(bundle.digest)}"
         files: dict[str, Path | bytes] = {path: bundle.folder / path for path in bundle.files}
+        marks.keep(storage, prefix)
         if not storage.commit(prefix, files, last=bundle.listing):
             with local_folder(storage, prefix) as folder:
                 check_folder(folder, listing=bundle.listing, digest=bundle.digest)
@@ -135,7 +138,7 @@ class BundleDeployer(Deployer):
             raise DeployError(
                 f"Nothing is live for {name!r} at {self.to!r}.", remedy="Deploy a package there first.", name=name
             )
-        with local_folder(self._storage(), f"{self.bundles(name)}/{hex_of(found['bundle'])}") as folder:
+        with local_folder(self._storage(), self._prefix(name, found)) as folder:
             check_folder(folder, listing=self.listing, digest=found["bundle"])
             return self.ask(folder, rows)
 
@@ -155,22 +158,39 @@ class BundleDeployer(Deployer):
                 remedy="Look at 'mlopskit status', then deploy again if it is still wanted.",
                 winner=head,
             )
-        if at is not None and (fault := self.fault(name, at)):
+        mark = None if at is None else self._keep(name, at)
+        if at == live:
+            alias.refresh()
+            return
+        moved = alias.append(None if at is None else at["bundle"], after=head, why=why)
+        if at is not None and (gone := self._gone(name, at, since=mark)):
+            # gc looks at the aliases after it has said what it removes: either it has seen this move, or we see that.
+            alias.append(None if head is None else head.digest, after=moved, why="undo: gc was removing the bundle")
+            raise gone
+
+    def _keep(self, name: str, at: Locator) -> Mark | None:
+        """Say that a bundle is relied on, and check that it is there."""
+        mark = marks.keep(self._storage(), self._prefix(name, at))
+        if fault := self.fault(name, at):
             raise IntegrityError(
                 fault, remedy="Deploy it again; deploying pushes what is missing.", digest=at["bundle"]
             )
-        if at == live:
-            alias.refresh()
-        else:
-            alias.append(None if at is None else at["bundle"], after=head, why=why)
+        return mark
+
+    def _gone(self, name: str, at: Locator, *, since: Mark | None) -> ConflictError | None:
+        newest = marks.head(self._storage(), self._prefix(name, at))
+        going = newest is not None and newest != since and newest.state in (marks.REMOVING, marks.REMOVED)
+        return marks.going(self._prefix(name, at), newest) if newest and going else None
+
+    def _prefix(self, name: str, at: Locator) -> str:
+        return f"{self.bundles(name)}/{hex_of(at['bundle'])}"
 
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove nothing: a bundle under its digest may serve other aliases too."""
 
     def fault(self, name: str, at: Locator, /) -> str | None:
         """Say whether the bundle is missing: then the alias points to nothing."""
-        prefix = f"{self.bundles(name)}/{hex_of(at['bundle'])}"
-        if self._storage().stat(f"{prefix}/{self.listing}") is not None:
+        if self._storage().stat(f"{self._prefix(name, at)}/{self.listing}") is not None:
             return None
         return f"There is no complete bundle {at['bundle']} of {name!r} at {self.to!r}."
 
@@ -214,6 +234,7 @@ class PublishingDeployer(BundleDeployer):
         manifest = canonical.loads((bundle.folder / MANIFEST).read_bytes(), what=MANIFEST, limit=MAX_MANIFEST)
         files = vendoring.runtime_files(model["format"] for model in manifest["models"])
         prefix = f"{bundle.name}/runtime/{hex_of(vendoring.digest_of_files(files))}"
+        marks.keep(self._storage(), prefix)
         if not self._storage().commit(prefix, files, last=vendoring.MAIN):
             self._check_runtime(prefix, files)
         return super().push(bundle)

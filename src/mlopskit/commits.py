@@ -34,11 +34,15 @@ NOBODY, DELETING = "nobody", "deleting"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """One object of a bucket: its size in bytes, its etag, and the facts kept beside its bytes, by lower-case names."""
+    """One object of a bucket: its size in bytes, its etag, and the facts kept beside its bytes, by lower-case names.
+
+    `modified` is when it was written, in seconds since 1970 by the clock of the place, None where that does not say.
+    """
 
     size: int
     etag: str
     facts: Mapping[str, str]
+    modified: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlopskit import config
+from mlopskit import config, marks
 from mlopskit.aliases import RECORD, Alias, commit_record
 from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import (
@@ -50,6 +50,7 @@ class Registry:
     def add(self, package: ModelPackage, /) -> ModelPackage:
         """Store a package under its digest, and return it from there; storing it again changes nothing."""
         prefix = _package_key(package.name, package.digest)
+        marks.keep(self.storage, prefix)
         if not self.storage.commit(prefix, package.paths(), last=MANIFEST):
             here = self.storage.local(prefix)
             if here is not None:

@@ -19,10 +19,14 @@ Place = NewType("Place", str)
 
 @dataclass(frozen=True, kw_only=True)
 class Stat:
-    """What a place says of one file: its size in bytes and a tag that changes with its content."""
+    """What a place says of one file: its size in bytes, a tag that changes with its content, and when it was written.
+
+    `modified` is in seconds since 1970 by the clock of the place, None where that says nothing about it.
+    """
 
     size: int
     etag: str
+    modified: float | None = None
 
 
 class Storage(ABC):

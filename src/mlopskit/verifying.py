@@ -15,6 +15,7 @@ from mlopskit.content import PACKAGE, Content, Shelf, contents, shelves
 from mlopskit.errors import MlopskitError, StorageError
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
+from mlopskit.marks import Mark
 from mlopskit.records import Approval, Deployment, Run
 from mlopskit.registry import MAX_RECORD, Registry, opened
 from mlopskit.runtime import canonical
@@ -29,6 +30,7 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "approvals": Approval.from_table,
     "deployments": Deployment.from_table,
     "evidence": Evidence.from_table,
+    "marks": Mark.from_table,
     "runs": Run.from_table,
     "verdicts": Verdict.from_table,
 }
@@ -198,9 +200,10 @@ class _Model:
             yield Damage(key=key, kind="record", reason=said)
             return
         placed = chain.partition("/")[2]
-        wanted = {
+        wanted: dict[str, dict[str, object]] = {
             "approvals": {"name": self.name, "digest": f"sha256:{placed}"},
             "deployments": {"name": self.name, "endpoint": placed},
+            "marks": {"seq": int(seq)},
             "runs": {"name": self.name, "id": seq},
             "verdicts": {"name": self.name, "digest": f"sha256:{placed}"},
         }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 import threading
@@ -95,6 +96,29 @@ def fill(tmp_path: Path) -> Callable[..., list[str]]:
         return [package.digest for package in packages]
 
     return put
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], mk.ModelPackage]:
+    """Return what makes a small package for each number, once."""
+    folder = tmp_path_factory.mktemp("small")
+    return functools.cache(lambda number: tiny_package(folder, number))
+
+
+@pytest.fixture
+def deployed() -> Callable[[str], mk.Deployment]:
+    """Return what makes the record of a deployment of a package."""
+
+    def make(digest: str) -> mk.Deployment:
+        receipt = mk.Receipt(
+            package=digest, place="target", rows=1, ties=0, mismatches=(), largest_difference=0.0, runtime={}
+        )
+        return mk.Deployment(
+            endpoint="production", target="t", name="mood", package=digest, bundle=digest, locator={"bundle": digest},
+            receipt=receipt, operation=digest, who="w", why="", when="",
+        )  # fmt: skip
+
+    return make
 
 
 @pytest.fixture

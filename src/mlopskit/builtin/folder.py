@@ -57,7 +57,8 @@ class FolderStorage(Storage):
             raise self._unreadable(error) from error
         if not stat.S_ISREG(info.st_mode):
             return None
-        return Stat(size=info.st_size, etag=f"{info.st_mtime_ns}-{info.st_ino}-{info.st_size}")
+        etag = f"{info.st_mtime_ns}-{info.st_ino}-{info.st_size}"
+        return Stat(size=info.st_size, etag=etag, modified=info.st_mtime)
 
     def local(self, key: str, /) -> Path | None:
         """Return the real path."""

@@ -1,7 +1,8 @@
-"""The commands that keep a registry: verify what it holds, copy packages to another one."""
+"""The commands that keep a registry: verify what it holds, copy packages to another one, remove what nobody needs."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,4 +120,37 @@ def _name(context: click.Context) -> str | None:
     return _open(context).name if Path(context.obj.project).exists() else None
 
 
-ALL = (verify, copy)
+@_verb(
+    "gc",
+    click.option("--older-than", default="7d", show_default=True, metavar="TIME", help="The grace time: 7d, 12h, 0s."),
+    click.option("--keep", type=click.IntRange(min=1), default=10, show_default=True, help="Packages of each place."),
+    click.option("--dry-run", is_flag=True, help="Say what would be removed, and write nothing."),
+    _REGISTRY,
+)
+def gc(
+    context: click.Context, *, older_than: str, keep: int, dry_run: bool, registry: str | None, as_json: bool
+) -> int:
+    """Remove packages, bundles and runtimes that nothing needs, a grace time after they were found to be garbage."""
+    from mlopskit import collecting
+
+    seconds = _seconds(older_than)
+    with progress("gc") as step:
+        place = _registry(context, registry)
+        found = collecting.gc(place, older_than=seconds, keep=keep, dry_run=dry_run, progress=step)
+    show(found.as_table(), found.text(), as_json=as_json)
+    return 0
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of a time such as 7d, 12h, 30m or 0s."""
+    from mlopskit.errors import UsageError
+
+    match = re.fullmatch(r"([0-9]{1,6})([dhms])", text)
+    if match is None:
+        raise UsageError(
+            f"{text!r} is no time.", remedy="Give a number and d, h, m or s for days, hours, minutes or seconds: 7d."
+        )
+    return float(match[1]) * {"d": 86_400, "h": 3_600, "m": 60, "s": 1}[match[2]]
+
+
+ALL = (verify, copy, gc)

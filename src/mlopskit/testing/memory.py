@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import io
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -23,10 +24,12 @@ class MemoryStorage(Storage):
 
     schemes: ClassVar[tuple[str, ...]] = ("memory",)
 
-    def __init__(self, uri: str = "memory://", /) -> None:
-        """Begin with nothing."""
+    def __init__(self, uri: str = "memory://", /, *, clock: Callable[[], float] = time.time) -> None:
+        """Begin with nothing; `clock` gives the time of the place."""
         self._uri = uri
+        self._clock = clock
         self._files: dict[str, bytes] = {}
+        self._times: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @property
@@ -44,7 +47,9 @@ class MemoryStorage(Storage):
     def stat(self, key: str, /) -> Stat | None:
         """Return size and tag of a file."""
         data = self._files.get(check_path(key))
-        return None if data is None else Stat(size=len(data), etag=hashlib.sha256(data).hexdigest())
+        if data is None:
+            return None
+        return Stat(size=len(data), etag=hashlib.sha256(data).hexdigest(), modified=self._times.get(key))
 
     def local(self, key: str, /) -> Path | None:
         """Return None: there are no paths."""
@@ -69,12 +74,14 @@ class MemoryStorage(Storage):
             if any(key.startswith(start) for key in self._files):
                 return False
             self._files |= made
+            self._times |= dict.fromkeys(made, self._clock())
         return True
 
     def hint(self, key: str, data: bytes, /) -> None:
         """Set a file."""
         with self._lock:
             self._files |= {check_path(key): data}
+            self._times[key] = self._clock()
 
     def delete(self, prefix: str, /) -> None:
         """Forget the files below a prefix."""
@@ -119,7 +126,7 @@ class MemoryBucket(BucketStorage):
     def store(self, key: str, data: Path | bytes, facts: Mapping[str, str], /, *, over: str | None) -> bool:
         """Write an object under a lock, if that is there which it is to be written over."""
         content = data if isinstance(data, bytes) else data.read_bytes()
-        made = StoredObject(size=len(content), etag=uuid.uuid4().hex, facts=dict(facts))
+        made = StoredObject(size=len(content), etag=uuid.uuid4().hex, facts=dict(facts), modified=time.time())
         with self._lock:
             found = self.find(key)
             if over not in (self.ANY, found and found.etag):

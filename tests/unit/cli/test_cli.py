@@ -28,6 +28,7 @@ VERBS = [
     "plugins",
     "verify",
     "copy",
+    "gc",
     "runs",
     "diff",
     "reproduce",

@@ -64,3 +64,19 @@ def test_copy_sends_what_is_not_there_yet(cli: Any, refused: Any, here: list[str
     assert "--all" in refused(2, "copy", here[0], "--all", "--to", "other")
     assert "holds no package" in refused(2, "copy", "sha256:" + "0" * 64, "--to", "other")
     assert "Missing option '--to'" in refused(2, "copy", here[0])
+
+
+def test_gc_marks_first_and_removes_then(cli: Any, refused: Any, here: list[str]) -> None:
+    assert "Would remove 2 (" in cli("gc", "--dry-run", "--older-than", "0s").out
+    first = cli("gc")
+    assert (first.code, first.err) == (0, "")
+    assert "Removed 0 (0 bytes) from" in first.out
+    assert "2 wait for the grace time to pass" in first.out
+    assert {one["state"] for one in cli("gc", "--json").json["garbage"]} == {"waiting"}
+    assert files_of(here[0]).is_dir()
+    assert "Removed 2 (" in cli("gc", "--older-than", "0s", "--keep", "1").out
+    assert not files_of(here[0]).exists()
+    assert cli("verify").code == 0
+    for wrong in ("7", "d", "-1d", "1w", "1.5d", ""):
+        assert "is no time" in refused(2, "gc", f"--older-than={wrong}")
+    assert "0 is not in the range" in refused(2, "gc", "--keep", "0")
