@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from mlopskit.testing.assertions import assert_directional, assert_invariant, assert_metric, assert_predicts
     from mlopskit.testing.bundledeployers import BundleDeployerConformance
     from mlopskit.testing.deployers import DeployerConformance
+    from mlopskit.testing.faultproxy import FaultProxy, NetworkFault
     from mlopskit.testing.faults import Fault, FaultyDisk
     from mlopskit.testing.folderdeployer import FolderDeployer
     from mlopskit.testing.formats import FormatConformance, Sample
     from mlopskit.testing.memory import MemoryBucket, MemoryStorage
+    from mlopskit.testing.outcomes import OutcomeConformance
     from mlopskit.testing.processdeployer import ProcessDeployer
     from mlopskit.testing.storages import StorageConformance
     from mlopskit.testing.trainers import TrainerConformance
@@ -32,11 +34,14 @@ _HOME = {
     "BundleDeployerConformance": "bundledeployers",
     "DeployerConformance": "deployers",
     "Fault": "faults",
+    "FaultProxy": "faultproxy",
     "FaultyDisk": "faults",
     "FolderDeployer": "folderdeployer",
     "FormatConformance": "formats",
     "MemoryBucket": "memory",
     "MemoryStorage": "memory",
+    "NetworkFault": "faultproxy",
+    "OutcomeConformance": "outcomes",
     "ProcessDeployer": "processdeployer",
     "Sample": "formats",
     "StorageConformance": "storages",
@@ -51,11 +56,14 @@ __all__ = [
     "BundleDeployerConformance",
     "DeployerConformance",
     "Fault",
+    "FaultProxy",
     "FaultyDisk",
     "FolderDeployer",
     "FormatConformance",
     "MemoryBucket",
     "MemoryStorage",
+    "NetworkFault",
+    "OutcomeConformance",
     "ProcessDeployer",
     "Sample",
     "StorageConformance",
