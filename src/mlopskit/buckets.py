@@ -1,6 +1,6 @@
 """Storage in a bucket: folders whole or not at all, where only single objects can be written on a condition.
 
-A folder is made in three steps. Its last file is claimed: written empty, with facts that say which content is made.
+A folder is made in three steps. Its last file is claimed: written with a mark, and facts that say what is being made.
 All other files are written, each over nothing or over exactly what was looked at. Then the last file gets its bytes,
 over exactly that claim. Until then nobody sees the folder; who finds the claim of a writer that died goes on with it
 or takes it over, after which that writer can change nothing any more. Whether a write whose answer was lost was done
@@ -22,6 +22,7 @@ from typing import BinaryIO, ClassVar
 
 from mlopskit.commits import (
     CLAIM,
+    CLAIM_SIZE,
     DELETING,
     FOLDER,
     LAST,
@@ -31,6 +32,7 @@ from mlopskit.commits import (
     Commit,
     StoredObject,
     busy,
+    claim_facts,
     sha256_of,
 )
 from mlopskit.errors import IntegrityError, UnsafePathError
@@ -155,10 +157,10 @@ class BucketStorage(Storage):
             self.discard(key)
 
     def _claim_to_delete(self, key: str, folder: str) -> None:
-        facts = {CLAIM: uuid.uuid4().hex, MAKING: DELETING, FOLDER: folder, LAST: key}
+        facts = claim_facts(DELETING, folder=folder, last=key)
         for _ in range(MOST_TRIES):
             found = self.find(key)
-            if found is None or self.store(key, b"", facts, over=found.etag):
+            if found is None or self.store(key, facts[CLAIM].encode(), facts, over=found.etag):
                 return
         raise busy(f"{key!r} in {self.uri!r} is being written by others again and again")
 
@@ -169,8 +171,8 @@ class BucketStorage(Storage):
         return {} if found is None else found.facts
 
     def _hidden(self, start: str, found: Sequence[Listed]) -> tuple[str, ...]:
-        """Return with what the keys of folders begin that are being made, or removed; a claim is always empty."""
-        claims = [self._facts(key, facts) for key, size, facts in found if size == 0]
+        """Return with what the keys of folders begin that are being made, or removed."""
+        claims = [self._facts(key, facts) for key, size, facts in found if size == CLAIM_SIZE]
         hidden = {f"{facts[FOLDER]}/" for facts in claims if MAKING in facts}
         if found:  # it may all be a part of a folder whose last file stands elsewhere
             last = self._facts(found[0][0], found[0][2]).get(LAST, start)

@@ -30,6 +30,8 @@ WRITER = "writer"  # who gave the last file its bytes
 FOLDER = "folder"  # of a claim: what is being made,
 MAKING = "making"  # and the digest of its content, or who gave it up
 NOBODY, DELETING = "nobody", "deleting"
+# In bytes: only what is of this size may be a claim.
+CLAIM_SIZE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,8 @@ class Commit:
         raise busy(f"Others write another content to {self.folder!r} in {self.storage.uri!r}")
 
     def _mark(self, making: str, *, over: str | None) -> bool:
-        facts = {CLAIM: uuid.uuid4().hex, MAKING: making, FOLDER: self.folder, LAST: self.key}
-        return self.storage.store(self.key, b"", facts, over=over)
+        facts = claim_facts(making, folder=self.folder, last=self.key)
+        return self.storage.store(self.key, facts[CLAIM].encode(), facts, over=over)
 
     def _claim(self) -> StoredObject | None:
         """Return the claim under which this content is made; None where the folder has been made."""
@@ -157,6 +159,11 @@ class Commit:
 
     def _about(self, path: str, claim: str) -> dict[str, str]:
         return {SHA256: self.shas[path], CLAIM: claim, LAST: self.key}
+
+
+def claim_facts(making: str, /, *, folder: str, last: str) -> dict[str, str]:
+    """Return the facts of a new claim; it is unlike any other, and so are its bytes, by which some tags go."""
+    return {CLAIM: uuid.uuid4().hex, MAKING: making, FOLDER: folder, LAST: last}
 
 
 def sha256_of(data: Path | bytes, /) -> str:

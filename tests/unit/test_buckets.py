@@ -150,7 +150,7 @@ def test_a_writer_of_another_content_that_goes_on_and_on_is_a_conflict():
             done = super().store(key, data, facts, over=over)
             if key == "x/a":  # somebody takes over each time
                 foreign = {"making": "another", "claim": "c", "folder": "x", "last": "x/last"}
-                super().store("x/last", b"", foreign, over=self.ANY)
+                super().store("x/last", b"c" * 32, foreign, over=self.ANY)
             return done
 
     with pytest.raises(ConflictError, match="another content to 'x'"):
@@ -264,13 +264,13 @@ def test_a_place_that_others_write_to_again_and_again_is_a_conflict():
 
         def find(self, key):
             facts = {"making": "another", "claim": "c", "folder": "x", "last": "x/last"}
-            return StoredObject(size=0, etag=uuid.uuid4().hex, facts=facts) if key == "x/last" else super().find(key)
+            return StoredObject(size=32, etag=uuid.uuid4().hex, facts=facts) if key == "x/last" else super().find(key)
 
     with pytest.raises(ConflictError, match="again and again"):
         Restless().commit("x", FILES, last="last")
     bucket = Restless()
     facts = {"making": "another", "folder": "x"}
-    bucket.objects |= {f"x/{name}": (StoredObject(size=0, etag="e", facts=facts), b"") for name in ("last", "other")}
-    bucket.objects["x/other"] = (StoredObject(size=0, etag="e", facts={}), b"")
+    bucket.objects |= {f"x/{name}": (StoredObject(size=32, etag="e", facts=facts), b"") for name in ("last", "other")}
+    bucket.objects["x/other"] = (StoredObject(size=32, etag="e", facts={}), b"")
     with pytest.raises(ConflictError, match="again and again"):
         bucket.delete("x")
