@@ -105,6 +105,9 @@ class WebPlace:
 
     def _download(self, digest: str, key: str, part: Path) -> None:
         data = self.get(f"{key}/{MANIFEST}", limit=MAX_MANIFEST)
+        if data is not None and len(data) > MAX_MANIFEST:
+            text = f"{MANIFEST} at {self.address}/{key} has more than {MAX_MANIFEST:,} bytes."
+            raise LimitError(text, remedy=FETCH, file=MANIFEST)
         if data is None or canonical.digest_of(data) != digest:
             what = "is not there" if data is None else f"has the digest {canonical.digest_of(data)}, expected {digest}"
             raise IntegrityError(f"{MANIFEST} at {self.address}/{key} {what}.", remedy=FETCH, file=MANIFEST)

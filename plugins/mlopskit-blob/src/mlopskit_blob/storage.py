@@ -169,7 +169,5 @@ def _is_code(error: Any, code: str) -> bool:
 
 def _known(properties: BlobProperties) -> StoredObject:
     facts = {name.lower(): value for name, value in (properties.metadata or {}).items()}
-    written = properties.last_modified
-    return StoredObject(
-        size=properties.size, etag=properties.etag, facts=facts, modified=written.timestamp() if written else None
-    )
+    modified = properties.last_modified.timestamp()
+    return StoredObject(size=properties.size, etag=properties.etag, facts=facts, modified=modified)

@@ -167,4 +167,5 @@ def _known(found: Any) -> StoredObject:
     """Return what is known of an object; its tag holds the version too, by which Google's service goes."""
     etag = f"{found.meta.get('version') or ''} {found.meta.get('e_tag') or ''}"
     facts = {name.lower(): value for name, value in found.attributes.items()}
-    return StoredObject(size=found.meta["size"], etag=etag, facts=facts)
+    modified = found.meta["last_modified"].timestamp()
+    return StoredObject(size=found.meta["size"], etag=etag, facts=facts, modified=modified)
