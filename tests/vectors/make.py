@@ -141,7 +141,7 @@ Vector = tuple[str, list[Step]] | tuple[str, list[Step], str]
 
 
 def hints() -> dict[str, Vector]:
-    three = A[:3]
+    three, beyond = A[:3], record(2**53, DIGESTS[1], A[2])
     other = {"model": {"name": "other"}, "alias": {"alias": "candidate"}}
     vectors: dict[str, Vector] = {
         "good chain": ("The newest record is the one that the hint names.", [(place(three), live(3))]),
@@ -159,7 +159,7 @@ def hints() -> dict[str, Vector]:
         ),
         "hint beyond counting": (
             "2^53 is more than some readers can count to.",
-            [(place(three, record(2**53, DIGESTS[1], A[2])), live(3))],
+            [({**place(three, beyond), key(2**53): beyond}, live(3))],
         ),
     }
     return vectors | {
@@ -201,6 +201,10 @@ def chains() -> dict[str, Vector]:
         "first with a previous": (
             "The first record follows none.",
             [(one(record(1, DIGESTS[1], A[0])), refused("broken-chain"))],
+        ),
+        "gap of one that names none before": (
+            "Only record 1 has no record before it.",
+            [({**without(place(three), key(2)), key(3): record(3, DIGESTS[3], None)}, refused("broken-chain"))],
         ),
         "forged far ahead": (
             "A number is reached from the one before.",
@@ -252,6 +256,12 @@ def malformed() -> dict[str, Vector]:
         "keys not sorted": json.dumps(
             dict(sorted(json.loads(plain).items(), reverse=True)), separators=(",", ":"), ensure_ascii=False
         ).encode(),
+        "escape of capitals": plain.replace("é".encode(), b"\\u001F"),
+        "escape longer than its short form": plain.replace("é".encode(), b"\\u000a"),
+        "escaped slash": plain.replace("é".encode(), b"\\/"),
+        "minus nought": plain.replace(b'"name"', b'"more":-0,"name"'),
+        "leading nought": plain.replace(b'"name"', b'"more":01,"name"'),
+        "comma too many": plain.replace(b'"name"', b'"more":[1,],"name"'),
         "needless escape": plain.replace("é".encode(), b"\\u00e9"),
         "cut off": plain[:-20],
         "empty": b"",
@@ -277,12 +287,17 @@ def malformed() -> dict[str, Vector]:
         for what, data in spoilt.items()
     }
     deep = record(1, DIGESTS[1], None).replace(b'"name"', b'"more":' + b"[" * 70 + b"]" * 70 + b',"name"')
+    deepest = record(1, DIGESTS[1], None).replace(b'"name"', b'"more":' + b"[" * 63 + b"]" * 63 + b',"name"')
     newer = record(1, DIGESTS[1], None, format_version=2, kind={"new": [1, 2.5, True]})
     minor = [record(1, DIGESTS[1], None, format_version=1, approvals=[{"who": "é", "at": 1.5, "n": 10**17}])]
     minor.append(record(2, DIGESTS[2], minor[0]))
     huge = record(1, DIGESTS[1], None, why="x" * 66_000)
     return vectors | {
         "record deep": ("It is nested deeper than 64.", [(one(deep), refused("limit"))]),
+        "record just not too deep": (
+            "It is nested 64 deep.",
+            [({**one(deepest), **PACKAGES[DIGESTS[1]]}, {"seq": 1, "digest": DIGESTS[1]})],
+        ),
         "record huge": ("It is longer than 65,536 bytes.", [(one(huge), refused("limit"))]),
         "record of a later format": ("It needs a later reader.", [(one(newer), refused("version"))]),
         "record with more fields": (
@@ -377,6 +392,11 @@ def manifests() -> dict[str, Vector]:
         "of another model": (spell({**plain, "name": "other"}), "integrity"),
         "of a later format": (spell({**plain, "format_version": 2, "more": 1}), "version"),
         "files a list": (spell({**plain, "files": ["model.json"]}), "malformed"),
+        "size of another file": (
+            listing(**{"model.json": {"sha256": sha256(files["model.json"]), "size": 99}}),
+            "integrity",
+        ),
+        "size as text": (listing(more={**entry, "size": "1"}), "malformed"),
         "size negative": (listing(more={**entry, "size": -1}), "malformed"),
         "size a fraction": (listing(more={**entry, "size": 1.0}), "malformed"),
         "size enormous": (listing(more={**entry, "size": 1 << 50}), "limit"),

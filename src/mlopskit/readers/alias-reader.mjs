@@ -292,12 +292,9 @@ function parse(bytes, limit) {
     const list = (close, depth, item) => {
         if (depth > MAX_DEPTH) throw new ReadError("limit", `It is nested deeper than ${MAX_DEPTH}.`);
         at += 1;
-        while (text[at] !== close) {
+        for (let first = true; text[at] !== close; first = false) {
+            if (!first) take(",");
             item();
-            if (text[at] !== close) {
-                take(",");
-                if (text[at] === close) throw malformed(`a comma too many at ${at}`);
-            }
         }
         at += 1;
     };
