@@ -29,7 +29,7 @@ _CLOSE = 0.85
 _MOST_METRICS = 20
 
 # What a package answers to the rows and, by the name of their slice, to them changed; or why it does not.
-Answers = Mapping[str, Answered | MlopskitError]
+Answers = Mapping[str, Answered | str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,8 @@ class Comparing:
         if changed is None:
             return self.evaluator.compare(live.own, live.answers, live.data, metric=gate.metric, slice=gate.slice)
         data = changed.take(live.rows)
-        own, answers = (_known(side[gate.slice]).take(data, live.rows) for side in (self._own, live.all))
+        sides = {"this package": self._own, live.alias: live.all}
+        own, answers = (_known(side[gate.slice], who).take(data, live.rows) for who, side in sides.items())
         return robustness.compare(self.evaluator, own, answers, data, metric=gate.metric, slice=gate.slice)
 
     def _judged(self, gate: Gate, difference: Estimate, live: _Live, what: str) -> Finding:
@@ -154,7 +155,7 @@ class Comparing:
         """Return both packages' answers to the rows that the live one was not trained on."""
         package = self.registry.package(self.package.name, digest)
         everything = self._answers(package)
-        own, answers = _known(self._own[""]), _known(everything[""])
+        own, answers = _known(self._own[""], "this package"), _known(everything[""], alias)
         learned = trainingrows.trained_on(self.registry, package, self.data)
         left = [row for row in range(len(self.data)) if row not in (learned or ())]
         data = self.data
@@ -176,27 +177,26 @@ class Comparing:
             raise StoreError("The package holds no model.", remedy="Package the model again.")
         formats = [model.format for model in package.models]
         wanted = package.schema.inputs["required"]
-        check_columns(
-            package.schema.inputs, {name: self.data.columns[name] for name in wanted if name in self.data.columns}
-        )
+        inputs = {name: self.data.columns[name] for name in wanted if name in self.data.columns}
+        check_columns(package.schema.inputs, inputs)
         trust = trusted(package.digest, [*self.trust_code, self.package.digest])
         with isolated.isolated_model(package.folder, digest=package.digest, formats=formats, trust_code=trust) as model:
-            return {
-                slice: self._asked(model, data, wanted) for slice, data in [("", self.data), *self.perturbed.items()]
-            }
+            answers: Answers = {"": Answered(self.data.input_columns(), model.score(inputs))}
+            return {**answers, **{slice: self._asked(model, slice, wanted) for slice in self.perturbed}}
 
-    def _asked(self, model: Scorer, data: Dataset, wanted: Sequence[str]) -> Answered | MlopskitError:
-        columns = {**self.data.columns, **data.columns}  # what is a slice here may be an input there
+    def _asked(self, model: Scorer, slice: str, wanted: Sequence[str]) -> Answered | str:
+        """Return what a model answers to changed rows, or why it does not: the rows as they are may be compared."""
+        changed = self.perturbed[slice]
+        columns = {**self.data.columns, **changed.columns}  # what is a slice here may be an input there
         try:
-            outputs = model.score({name: columns[name] for name in wanted if name in columns})
-        except MlopskitError as error:  # the rows as they are may still be compared
-            return error
-        return Answered(data.input_columns(), outputs)
+            return Answered(changed.input_columns(), model.score({name: columns[name] for name in wanted}))
+        except MlopskitError as error:
+            return robustness.failing(slice, error)
 
 
-def _known(answers: Answered | MlopskitError) -> Answered:
-    if isinstance(answers, MlopskitError):
-        raise answers
+def _known(answers: Answered | str, who: str) -> Answered:
+    if isinstance(answers, str):
+        raise StoreError(f"{who}: {answers}", remedy="Train it on such rows, or leave that gate out.")
     return answers
 
 

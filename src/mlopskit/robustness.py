@@ -6,6 +6,7 @@ is given other rows, once more.
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import unicodedata
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlopskit.data import Dataset
-from mlopskit.errors import ConfigError, LimitError, PackageError, RowError, UnsafeModelError, unknown
+from mlopskit.errors import ConfigError, LimitError, MlopskitError, PackageError, RowError, UnsafeModelError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
 from mlopskit.evaluator import Evaluator
 from mlopskit.runtime.profile import types_of
@@ -23,6 +24,7 @@ from mlopskit.tables import Table, Value
 
 COLUMN = "perturbed"
 RATE = 0.1
+_log = logging.getLogger("mlopskit")
 _WORD = re.compile(r"\S+")
 _JOINER = "\u200d"
 
@@ -105,11 +107,16 @@ def _estimates(
     except (PackageError, RowError) as error:
         if isinstance(error, LimitError | UnsafeModelError):  # its process has ended: that is no answer
             raise
-        # The error's text may hold a cell, and the evaluation travels with the package.
-        reason = f"the model fails on rows changed so ({type(error).__name__})"
+        reason = failing(slice, error)
         nothing: dict[str, Any] = {"value": 0.0, "lower": None, "upper": None, "n": 0, "reason": reason}
         return [replace(one, slice=slice, counts={}, **nothing) for one in whole]
     return [replace(one, slice=slice) for one in found if not one.slice]
+
+
+def failing(slice: str, error: MlopskitError, /) -> str:
+    """Return what is kept of a model's failure on changed rows; all of it is logged alone, for it may hold a cell."""
+    _log.warning("The model fails on the rows %s: %s", slice, error.message)
+    return f"the model fails on rows changed so ({type(error).__name__})"
 
 
 def compare(

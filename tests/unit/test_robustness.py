@@ -212,14 +212,23 @@ def test_a_package_is_judged_on_changed_rows_and_has_the_same_digest_each_time(t
     assert [one.passed for one in verdict.findings] == [True, False, True]
 
 
-def test_a_model_that_does_not_know_what_is_mistyped_is_refused_and_the_package_made(tmp_path: Path) -> None:
-    columns = [{"colour": colour} for colour in ("red", "blue")] * 50
-    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit([[one["colour"]] for one in columns], LABELS[:100])
-    options: dict[str, Any] = {"name": NAME, "registry": tmp_path / "registry", "robustness": "typos"}
-    made = mk.package(model, columns, LABELS[:100], gates=["accuracy[perturbed=typos] >= 0.5"], **options)
-    verdict = mk.Registry.at(tmp_path / "registry").verdict(NAME, made.digest)
+def test_a_model_that_does_not_know_what_is_mistyped_is_refused_and_the_package_made(
+    tmp_path: Path, package: mk.ModelPackage, registry: mk.Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.alias(NAME, "production").append(package.digest, after=None, why="")
+    texts = [{"text": colour} for colour in ("red", "blue")] * 50
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit([[one["text"]] for one in texts], LABELS[:100])
+    gates = ["accuracy[perturbed=typos] >= 0.5", "accuracy[perturbed=typos] >= production - 0.9"]
+    made = mk.package(model, texts, LABELS[:100], name=NAME, gates=gates, robustness="typos", registry=registry)
+    verdict = registry.verdict(NAME, made.digest)
     assert verdict is not None
-    assert verdict.findings[0].reason == "the model fails on rows changed so (PackageError)"
+    assert [one.passed for one in verdict.findings] == [False, False]
+    reason = "the model fails on rows changed so (PackageError)"
+    assert verdict.findings[0].reason == reason
+    assert verdict.findings[1].reason.endswith(f"cannot be compared on these rows: this package: {reason}")
+    # What is mistyped is said here, and kept nowhere.
+    assert "The model fails on the rows perturbed=typos" in caplog.text
+    assert "Found unknown categories" in caplog.text
 
 
 def test_changed_rows_are_compared_with_what_is_live_but_for_those_that_it_learned(tmp_path: Path) -> None:
