@@ -69,6 +69,7 @@ def test_an_alarm_counts_as_changed_data_and_rows_that_are_like_the_others_do_no
     comes_in("tuesday.csv", LONG)
     assert changed() == ["new: drift text"]
     assert mk.Project().fingerprint()["drift text"] == asked.runs()[-1].data["train"]
+    assert asked.report().incoming == asked.drift()
     (INCOMING / "tuesday.csv").unlink()
     assert changed() == []
 

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def state(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_clean_clone_gives_the_same_digest_and_changed_data_are_named(
-    fresh_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     settings = Path("mlopskit.toml")
     settings.write_text(f'registry = "{tmp_path / "registry"}"\n{settings.read_text()}')
@@ -66,6 +67,8 @@ def test_a_clean_clone_gives_the_same_digest_and_changed_data_are_named(
     # What is remembered of trusted packages and of files may change; nothing of the project does.
     changed = {name for name, data in state(tmp_path).items() if before.get(name) != data}
     assert not [name for name in changed if not name.startswith(str(tmp_path / "state"))]
+    what = "figure: reproduce in a clean clone; of a run on one row that was changed and not committed"
+    record_property(what, "the same digest; the file of data is named")
 
 
 @pytest.mark.slow
@@ -159,12 +162,14 @@ def older(tmp_path: Path) -> Path:
 @pytest.mark.live
 @pytest.mark.slow
 def test_a_package_of_another_version_of_what_it_imports_is_the_same_again_where_that_is_restored(
-    fresh_project: Path, older: Path, tmp_path: Path
+    fresh_project: Path, older: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     Path("model.py").write_text(MODEL)
     commit()
     command = [Path(sys.executable).with_name("mlopskit"), "run"]
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(older)}, capture_output=True, check=True)
+    # What measures these tests would be imported, and restored, too.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    subprocess.run(command, env={**kept, "PYTHONPATH": str(older)}, capture_output=True, check=True)
     before = state(tmp_path)
     found = mk.Project().reproduce()
     now_is = metadata.version("joblib")
@@ -177,6 +182,7 @@ def test_a_package_of_another_version_of_what_it_imports_is_the_same_again_where
     here = mk.Project().reproduce(here=True)
     assert (here.same, here.restored, here.files[0]) == (False, (), "model.skops")
     assert f"Installed joblib {now_is}, it was {OLDER}" in here.text()
+    record_property(f"figure: reproduce of a package of joblib {OLDER}, where {now_is} is installed", "the same digest")
 
 
 def test_files_are_named_in_the_order_in_which_they_are_made() -> None:
@@ -206,3 +212,11 @@ def test_no_link_leads_what_is_written_out_of_the_worktree(tmp_path: Path) -> No
     reproduction._link_data(run, here, there)
     assert list(outside.iterdir()) == []
     assert (there / "b.csv").resolve() == (here / "b.csv").resolve()
+
+
+def test_of_much_that_was_restored_a_part_is_named_and_the_rest_counted() -> None:
+    about = {"digest": "x", "made": "x", "run": "1", "commit": "a" * 40, "clean": True}
+    restored = tuple(f"part{number} 1.0, here 2.0" for number in range(8))
+    found = reproduction.Reproduction(**about, inputs=(), environment=(), files=(), restored=restored)
+    assert found.text().splitlines()[1:] == [*(f"Restored {text}" for text in restored[:5]), "Restored 3 more"]
+    assert found.as_table()["restored"] == list(restored)
