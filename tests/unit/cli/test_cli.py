@@ -179,7 +179,7 @@ def test_what_a_terminal_would_obey_is_not_printed(
     error.add_note("also \x1b[0m")
     monkeypatch.setattr(Project, "status", lambda _: (_ for _ in ()).throw(error))
     said = cli("status")
-    assert said.err == "Error: Bad \\x1b[31m\\u202ename\nmore\n  Known: \\x07bell.\n  also \\x1b[0m\n"
+    assert said.err == "Error: Bad \\x1b[31m\\u202ename\n  more\n  Known: \\x07bell.\n  also \\x1b[0m\n"
     assert cli("status", "--json").json["notes"] == ["also \x1b[0m"]
 
 
