@@ -46,9 +46,14 @@ def _is_meant(key: str, pattern: Sequence[str], suffixes: Sequence[str]) -> bool
 
 def _split(uri: str, suffixes: Sequence[str]) -> tuple[str, list[str]]:
     """Return the place to look in, and what to look for there, by segments; nothing for all that is directly in it."""
+    if "?" in uri:
+        raise DataError(
+            f"The address {uri.partition('?')[0]!r} goes on with a '?'.",
+            remedy="Leave that out: credentials stand in the environment, and patterns are of '*', '**' and '[…]'.",
+        )
     scheme, _, path = uri.partition("://")
     segments = path.strip("/").split("/")
-    at = next((at for at, one in enumerate(segments) if set(one) & set("*?[")), len(segments))
+    at = next((at for at, one in enumerate(segments) if set(one) & set("*[")), len(segments))
     if at == len(segments) and segments[-1].lower().endswith(tuple(suffixes)):
         at -= 1
     return f"{scheme}://{'/'.join(segments[:at])}", segments[at:]

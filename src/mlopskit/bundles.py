@@ -23,7 +23,7 @@ from mlopskit.runtime import canonical
 from mlopskit.runtime.names import hex_of
 from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_listed, read_files, read_listing, walk
 from mlopskit.runtime.schema import Row
-from mlopskit.storage import Place, Storage, storage_at
+from mlopskit.storage import Place, Storage, copy_folder, storage_at
 from mlopskit.trust import trusted
 
 
@@ -89,13 +89,7 @@ def local_folder(storage: Storage, prefix: str, /) -> Iterator[Path]:
         yield here
         return
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
-        for key, _ in storage.list(prefix):
-            file = Path(temporary, key)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # What is removed since it was listed is missing, and said to be so when the folder is checked.
-            with contextlib.suppress(FileNotFoundError), storage.open(key) as source, file.open("wb") as target:
-                while chunk := source.read(1 << 20):
-                    target.write(chunk)
+        copy_folder(storage, prefix, Path(temporary, prefix))
         yield Path(temporary, prefix)
 
 

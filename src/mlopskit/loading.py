@@ -94,10 +94,11 @@ def load(
 ) -> LoadedModel:
     """Load a model from a package's folder, from a file share, or from a registry.
 
-    `NAME@ALIAS` and `NAME@DIGEST` are looked up in the registry. A model's folder on a share opens with `alias`. A
-    package's folder opens by its name (the digest's 64 hex digits), by `digest="sha256:..."`, or unchecked against
-    any digest with `digest="unpinned"`. A package with code of its own is loaded if it was packaged on this machine, or
-    if its digest is among `trust_code`; that code then runs in this process.
+    `NAME@ALIAS` and `NAME@DIGEST` are looked up in the registry. A model's folder on a share, or its address in a
+    bucket (az://…/NAME), opens with `alias`. A package's folder opens by its name (the digest's 64 hex digits), by
+    `digest="sha256:..."`, or unchecked against any digest with `digest="unpinned"`. A package with code of its own is
+    loaded if it was packaged on this machine, or if its digest is among `trust_code`; that code then runs in this
+    process.
 
     Raises:
         IntegrityError: the package is not what its digest says.
@@ -106,7 +107,7 @@ def load(
     """
     text = str(reference)
     if alias is not None:
-        found = _on_share(Path(text), alias)
+        found = _on_share(text, alias)
         return _load(found.folder, found.digest, trust_code)
     if "@" in text and not Path(text).exists():
         found = opened(registry).resolve(text)
@@ -144,12 +145,13 @@ def watch(
     return Watched(there, alias=alias, every=every, folder=folder, load=lambda package: _model(package, trust_code))
 
 
-def _on_share(folder: Path, alias: str) -> ModelPackage:
-    share = folder.absolute()
-    found = Registry.at(share.parent).alias(share.name, alias).head()
+def _on_share(folder: str, alias: str) -> ModelPackage:
+    place, _, name = (folder if "://" in folder else Path(folder).absolute().as_posix()).rpartition("/")
+    registry = Registry.at(place)
+    found = registry.alias(name, alias).head()
     if found is None or found.digest is None:
-        raise AliasError(f"Nothing is live under {alias!r} in {str(folder)!r}.", remedy="Deploy a package to it first.")
-    return Registry.at(share.parent).package(share.name, found.digest)
+        raise AliasError(f"Nothing is live under {alias!r} in {folder!r}.", remedy="Deploy a package to it first.")
+    return registry.package(name, found.digest)
 
 
 def _load(folder: Path, digest: str | None, trust_code: Collection[str]) -> LoadedModel:

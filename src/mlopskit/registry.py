@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +28,7 @@ from mlopskit.records import Approval, Deployment, Run, Runs
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_digest, check_name, hex_of
 from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_manifest
-from mlopskit.storage import Storage, resolve_place, storage_at
+from mlopskit.storage import Storage, copy_folder, resolve_place, storage_at
 
 DEFAULT = ".mlopskit/registry"
 MAX_RECORD = 16 << 20
@@ -177,11 +179,8 @@ class Registry:
             return here
         # A bucket's package is read from a private copy, which stays for as long as this process.
         folder = Path(tempfile.mkdtemp(prefix="mlopskit-"), prefix.rsplit("/", 1)[1])
-        for key, _ in self.storage.list(prefix):
-            file = folder / key.removeprefix(f"{prefix}/")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with self.storage.open(key) as source:
-                file.write_bytes(source.read())
+        atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+        copy_folder(self.storage, prefix, folder)
         return folder
 
     # --- aliases ----------------------------------------------------------------------------------------------------

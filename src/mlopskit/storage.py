@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,10 +13,13 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, NewType
 
 from mlopskit import plugins
-from mlopskit.errors import ConfigError, StorageError
+from mlopskit.errors import ConfigError, LimitError, StorageError
+from mlopskit.runtime.package import MAX_FILES, MAX_TOTAL
 
 # The address of a place: a path, or scheme://...; a relative path counts from the project's folder.
 Place = NewType("Place", str)
+_CHUNK = 1 << 20
+_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +121,37 @@ def storage_at(place: str, /) -> Storage:
     """
     scheme = place.partition("://")[0] if "://" in place else "file"
     return _storage_of(scheme)(place)
+
+
+def copy_folder(storage: Storage, prefix: str, into: Path, /) -> None:
+    """Copy a committed folder into a local one, which is to be checked then: what is gone by now is left out.
+
+    Raises:
+        LimitError: it is larger than any package may be; nothing was copied.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    listed = list(itertools.islice(storage.list(prefix), MAX_FILES + 1))
+    total = sum(size for _, size in listed)
+    if len(listed) > MAX_FILES or total > MAX_TOTAL:
+        raise LimitError(
+            f"{prefix!r} in {storage.uri!r} has {len(listed):,} files of {total:,} bytes, "
+            f"at most {MAX_FILES:,} of {MAX_TOTAL:,} are read.",
+            remedy="Find out who wrote it.",
+        )
+
+    def copy(one: tuple[str, int]) -> None:
+        key, size = one
+        target = into / key.removeprefix(f"{prefix}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError), storage.open(key) as source, target.open("wb") as opened:
+            left = size + 1  # one more than there may be shows that it is not the file that is meant
+            while left and (chunk := source.read(min(left, _CHUNK))):
+                left -= opened.write(chunk)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for _ in pool.map(copy, listed):
+            pass
 
 
 @functools.cache  # a registry opens places by the dozen, and what is installed stays the same

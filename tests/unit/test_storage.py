@@ -3,8 +3,8 @@ import io
 import pytest
 
 from mlopskit import plugins
-from mlopskit.errors import StorageError, UnknownNameError
-from mlopskit.storage import Storage, storage_at
+from mlopskit.errors import LimitError, StorageError, UnknownNameError
+from mlopskit.storage import Storage, copy_folder, storage_at
 from mlopskit.testing.memory import MemoryStorage
 
 
@@ -60,3 +60,31 @@ def test_a_storage_that_lacks_an_operation_cannot_be_made():
 
     with pytest.raises(TypeError, match="abstract"):
         Half("half://")
+
+
+def test_a_folder_is_copied_up_to_what_its_listing_says(storage, tmp_path, monkeypatch):
+    storage.commit("b/c", {"x": b"12", "y/z": b"3"}, last="x")
+    copy_folder(storage, "b/c", tmp_path / "copy")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "copy").rglob("*") if file.is_file()} == {
+        "x": b"12",
+        "z": b"3",
+    }
+    monkeypatch.setattr(storage, "open", lambda _: io.BytesIO(b"endless" * 1000))
+    copy_folder(storage, "b/c", tmp_path / "cut")
+    assert (tmp_path / "cut" / "x").stat().st_size == 3, "one byte more than listed shows that it is another"
+
+
+def test_what_is_larger_than_any_package_is_not_copied(storage, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "list", lambda _: iter([("a/x", 1 << 60)]))
+    with pytest.raises(LimitError, match="at most 10,000 of"):
+        copy_folder(storage, "a", tmp_path / "copy")
+    monkeypatch.setattr(storage, "list", lambda _: ((f"a/{n}", 0) for n in range(1 << 60)))
+    with pytest.raises(LimitError, match=r"has 10,001 files"):
+        copy_folder(storage, "a", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_what_is_gone_since_it_was_listed_is_left_out(storage, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "list", lambda _: iter([("a/x", 10), ("a/gone", 1)]))
+    copy_folder(storage, "a", tmp_path / "copy")
+    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["x"]
