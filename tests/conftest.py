@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import functools
+import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import mlopskit as mk
+from mlopskit.runtime import canonical
 from mlopskit.testing.memory import MemoryStorage
 
 # A busy machine is no failure; a test that never ends has pytest's own limit.
@@ -74,6 +78,54 @@ def package(made: tuple[Path, str, str], registry: mk.Registry) -> mk.ModelPacka
 def other(made: tuple[Path, str, str], registry: mk.Registry) -> mk.ModelPackage:
     """Return the second package."""
     return registry.package(NAME, made[2])
+
+
+def tiny_package(folder: Path, number: int) -> mk.ModelPackage:
+    """Write a package of a few hundred bytes, one of its own for each number; nothing can score with it."""
+    answer = {"expected": {"prediction": float(number)}, "row": {"x": 1.0}}
+    files = {"model.skops": b"%d" % number * 100, "golden.jsonl": canonical.dumps(answer) + b"\n", "code.txt": b"x"}
+    sizes = {path: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for path, data in files.items()}
+    model = {"files": ["model.skops"], "format": "skops", "frame": "arrays", "preprocess": [], "requires": []}
+    plain = {"additionalProperties": False, "type": "object"}
+    inputs, outputs = (
+        {**plain, "required": [name], "properties": {name: {"type": "number"}}} for name in ("x", "prediction")
+    )
+    manifest = {
+        "environment": {},
+        "evaluation": None,
+        "files": sizes,
+        "format_version": 1,
+        "golden": {"file": "golden.jsonl", "from": "file", "rows": 1, "scale": 1.0, "tolerance": 0.0},
+        "models": [model],
+        "name": "mood",
+        "provenance": {},
+        "schema": {"inputs": inputs, "outputs": outputs},
+        "task": "regression",
+    }
+    data = canonical.dumps(manifest)
+    here = folder / canonical.digest_of(data).removeprefix("sha256:")
+    for path, content in {**files, "manifest.json": data}.items():
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+        (here / path).write_bytes(content)
+    return mk.ModelPackage.open(here)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], mk.ModelPackage]:
+    """Return what makes a small package for each number, once."""
+    folder = tmp_path_factory.mktemp("small")
+    return functools.cache(lambda number: tiny_package(folder, number))
+
+
+@pytest.fixture(scope="session")
+def verdict_on() -> Callable[..., mk.Verdict]:
+    """Return what makes a verdict on a package."""
+
+    def make(package: mk.ModelPackage, *, passed: bool = True) -> mk.Verdict:
+        finding = mk.Finding(gate="accuracy >= 0.75", passed=passed, reached=0.9, n=100, reason="")
+        return mk.Verdict(name=package.name, digest=package.digest, dataset="sha256:" + "d" * 64, findings=(finding,))
+
+    return make
 
 
 MODEL = """

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 import hashlib
 import sys
 import threading
@@ -14,7 +13,6 @@ from urllib.parse import unquote
 import pytest
 
 import mlopskit as mk
-from mlopskit.runtime import canonical
 from mlopskit.testing.memory import MemoryStorage
 
 Install = Callable[..., None]
@@ -41,42 +39,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             del sys.modules[name]
 
 
-def tiny_package(folder: Path, number: int) -> mk.ModelPackage:
-    """Write a package of a few hundred bytes, one of its own for each number; nothing can score with it."""
-    answer = {"expected": {"prediction": float(number)}, "row": {"x": 1.0}}
-    files = {"model.skops": b"%d" % number * 100, "golden.jsonl": canonical.dumps(answer) + b"\n", "code.txt": b"x"}
-    sizes = {path: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for path, data in files.items()}
-    model = {"files": ["model.skops"], "format": "skops", "frame": "arrays", "preprocess": [], "requires": []}
-    plain = {"additionalProperties": False, "type": "object"}
-    inputs, outputs = (
-        {**plain, "required": [name], "properties": {name: {"type": "number"}}} for name in ("x", "prediction")
-    )
-    manifest = {
-        "environment": {},
-        "evaluation": None,
-        "files": sizes,
-        "format_version": 1,
-        "golden": {"file": "golden.jsonl", "from": "file", "rows": 1, "scale": 1.0, "tolerance": 0.0},
-        "models": [model],
-        "name": "mood",
-        "provenance": {},
-        "schema": {"inputs": inputs, "outputs": outputs},
-        "task": "regression",
-    }
-    data = canonical.dumps(manifest)
-    here = folder / canonical.digest_of(data).removeprefix("sha256:")
-    for path, content in {**files, "manifest.json": data}.items():
-        (here / path).parent.mkdir(parents=True, exist_ok=True)
-        (here / path).write_bytes(content)
-    return mk.ModelPackage.open(here)
-
-
-def passing(package: mk.ModelPackage, *, passed: bool = True) -> mk.Verdict:
-    """Return a verdict on a package."""
-    finding = mk.Finding(gate="accuracy >= 0.75", passed=passed, reached=0.9, n=100, reason="")
-    return mk.Verdict(name=package.name, digest=package.digest, dataset="sha256:" + "d" * 64, findings=(finding,))
-
-
 @pytest.fixture(params=["folder", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> mk.Registry:
     """Return an empty registry on each kind of storage: one with real paths, and one without, as a bucket is."""
@@ -84,25 +46,17 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> mk.Registry:
 
 
 @pytest.fixture
-def fill(tmp_path: Path) -> Callable[..., list[str]]:
+def fill(small: Callable[[int], mk.ModelPackage], verdict_on: Callable[..., mk.Verdict]) -> Callable[..., list[str]]:
     """Return what puts small packages with verdicts into a registry, and returns their digests."""
 
     def put(registry: mk.Registry, *numbers: int, judged: bool = True, passed: bool = True) -> list[str]:
-        packages = [tiny_package(tmp_path / "made", number) for number in numbers]
-        for package in packages:
+        for package in map(small, numbers):
             registry.add(package)
             if judged:
-                registry.add_verdict(passing(package, passed=passed))
-        return [package.digest for package in packages]
+                registry.add_verdict(verdict_on(package, passed=passed))
+        return [small(number).digest for number in numbers]
 
     return put
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], mk.ModelPackage]:
-    """Return what makes a small package for each number, once."""
-    folder = tmp_path_factory.mktemp("small")
-    return functools.cache(lambda number: tiny_package(folder, number))
 
 
 @pytest.fixture
