@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 import mlopskit as mk
-from mlopskit.testing.memory import MemoryStorage
+from mlopskit.testing.memory import MemoryBucket, MemoryStorage
 
 Install = Callable[..., None]
 
@@ -39,10 +39,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             del sys.modules[name]
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> mk.Registry:
-    """Return an empty registry on each kind of storage: one with real paths, and one without, as a bucket is."""
-    return mk.Registry.at(tmp_path / "place") if request.param == "folder" else mk.Registry(MemoryStorage())
+    """Return an empty registry on each kind of storage: one with real paths, one without, and one of single objects."""
+    if request.param == "folder":
+        return mk.Registry.at(tmp_path / "place")
+    return mk.Registry(MemoryStorage() if request.param == "memory" else MemoryBucket())
 
 
 @pytest.fixture
