@@ -34,14 +34,15 @@ if TYPE_CHECKING:
     from mlopskit.gates import Finding, Gate, Verdict
     from mlopskit.hookspecs import hookimpl
     from mlopskit.loading import LoadedModel, load, watch
-    from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
+    from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
     from mlopskit.project import Project
     from mlopskit.promoting import approve, promote
     from mlopskit.recipe import GoldenSpec
-    from mlopskit.records import Answer, Approval, Bundle, Deployment, Locator, Mismatch, Receipt, Run, Runs
+    from mlopskit.records import Answer, Approval, Bundle, Deployment, Locator, Receipt, Run, Runs
     from mlopskit.registry import Registry
     from mlopskit.report.value import Report
     from mlopskit.runtime.alias import AliasRecord
+    from mlopskit.runtime.golden import GoldenRow, Mismatch
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
     from mlopskit.runtime.watching import Watched, WatchState
@@ -79,12 +80,12 @@ _HOME = {
     "Format": "format",
     "Garbage": "collecting",
     "Gate": "gates",
-    "GoldenRow": "modelpackage",
+    "GoldenRow": "runtime.golden",
     "GoldenSpec": "recipe",
     "LoadedModel": "loading",
     "Locator": "records",
     "Matrix": "evidence",
-    "Mismatch": "records",
+    "Mismatch": "runtime.golden",
     "ModelPackage": "modelpackage",
     "Place": "storage",
     "Plot": "evidence",

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit.comparison import PREDICTION, probabilities_of
-from mlopskit.modelpackage import GoldenRow
 from mlopskit.runtime import canonical
+from mlopskit.runtime.golden import PREDICTION, GoldenRow, probabilities_of
 from mlopskit.runtime.schema import Row
 
 Candidates = Sequence[tuple[str, int]]  # hash of the row, its number

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit.evaluation import Evaluation
-from mlopskit.runtime import canonical
+from mlopskit.runtime.golden import GoldenRow, golden_rows
 from mlopskit.runtime.package import Package, open_package
-from mlopskit.runtime.schema import Row
 from mlopskit.tables import Value, card
 
-MAX_LINE = 4 << 20
 _MOST_INPUTS = 12
 SMALL_FILES = ("manifest.json", "golden.jsonl", "evaluation.json", "requirements.txt", "README.md")
 
@@ -41,14 +39,6 @@ class StoredModel:
     requires: tuple[str, ...] = ()
     preprocess: tuple[str, ...] = ()
     frame: str = "arrays"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GoldenRow:
-    """A row with its expected outputs."""
-
-    row: Row
-    expected: Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +80,7 @@ class ModelPackage:
     @cached_property
     def golden(self) -> Sequence[GoldenRow]:
         """The golden rows; empty if it has none."""
-        lines = self.files.get("golden.jsonl", b"").splitlines()
-        parsed = (canonical.loads(line, what="golden.jsonl", limit=MAX_LINE) for line in lines)
-        return [GoldenRow(row=line["row"], expected=line["expected"]) for line in parsed]
+        return golden_rows(self.files, self.manifest)
 
     @property
     def tolerance(self) -> float:

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import behaviour, estimators, golden, isolated, plugins, robustness
-from mlopskit.comparison import Scale, answers_labels, compare_rows
 from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
 from mlopskit.evaluator import Answered, Evaluator
 from mlopskit.format import Format
 from mlopskit.importance import importance
 from mlopskit.modelcard import model_card
-from mlopskit.modelpackage import GoldenRow, ModelPackage, Schema, StoredModel
+from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
 from mlopskit.recipe import Recipe
 from mlopskit.runtime import canonical
+from mlopskit.runtime.golden import GoldenRow, Scale, answers_labels, compare_rows
 from mlopskit.runtime.names import check_name
 from mlopskit.runtime.package import FORMAT_VERSION, MANIFEST
 from mlopskit.runtime.schema import Columns

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlopskit.errors import ManifestError
 from mlopskit.runtime.alias import AliasRecord
+from mlopskit.runtime.golden import Mismatch
 from mlopskit.runtime.schema import Row
 from mlopskit.tables import Table, Value, card, plain
 
@@ -18,7 +19,6 @@ __all__ = [
     "Bundle",
     "Deployment",
     "Locator",
-    "Mismatch",
     "Receipt",
     "Run",
     "Runs",
@@ -39,16 +39,6 @@ class Answer:
     digest: str
     runtime: Mapping[str, str]
     place: str = "target"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """A golden row that was answered otherwise: its number from 0, the output, what was expected, what was said."""
-
-    row: int
-    output: str
-    expected: Any
-    answered: Any
 
 
 @dataclass(frozen=True, kw_only=True)

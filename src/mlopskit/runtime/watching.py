@@ -25,6 +25,7 @@ from typing import Any, Self
 from . import alias as records
 from .alias import AliasRecord
 from .errors import AliasError, MlopskitError, PackageError, StorageError, UsageError, printable
+from .golden import check_golden
 from .names import check_name, hex_of
 from .package import Package, open_package
 from .places import PACKAGES, Place, of_model, place_at
@@ -220,7 +221,9 @@ class Watched:
         if spoilt and time.monotonic() < spoilt.until:
             raise spoilt.failure
         try:
-            model = self._load(self._place.package(record.digest, kept=self._memory.packages))
+            package = self._place.package(record.digest, kept=self._memory.packages)
+            model = self._load(package)
+            check_golden(package, model)
         except StorageError:
             self._failures = 1  # the place is away, the package is none the worse
             raise

@@ -70,10 +70,12 @@ class Published:
         self.records = []
         self._write = write
 
-    def package(self, factor, **changes):
-        """Write a package that multiplies by a factor; return its digest."""
-        files = {"model.json": canonical.dumps({"factor": factor}), "data/words.txt": b"word"}
-        return self._write(files, root=self.folder / "packages", **changes)[1]
+    def package(self, factor, *, expected=None, **changes):
+        """Write a package that multiplies by a factor, and is expected to answer 1 so; return its digest."""
+        row = canonical.dumps({"expected": {"prediction": expected or factor}, "row": {"x": 1}})
+        files = {"model.json": canonical.dumps({"factor": factor}), "data/words.txt": b"word", "golden.jsonl": row}
+        golden = {"file": "golden.jsonl", "from": "test", "rows": 1, "scale": 1.0, "tolerance": 1e-6}
+        return self._write(files, root=self.folder / "packages", **{"golden": golden, **changes})[1]
 
     def file(self, digest, path):
         return self.folder / "packages" / digest.removeprefix("sha256:") / path

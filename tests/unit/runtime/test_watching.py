@@ -156,6 +156,7 @@ def damaged(published):
         "another model's": (IntegrityError, published.package(5, name="other")),
         "not to be loaded": (UnsafeModelError, published.package("x")),
         "without a form": (PackageError, published.package(6, models=[])),
+        "answering otherwise": (PackageError, published.package(7, expected=8)),
     }
 
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlopskit.comparison import Comparison, compare_rows
-from mlopskit.modelpackage import GoldenRow
+from mlopskit.errors import ManifestError, PackageError
+from mlopskit.runtime import canonical, open_package
+from mlopskit.runtime.golden import Comparison, GoldenRow, check_golden, compare_rows
+from mlopskit.runtime.scoring import Model
 
 LABELS = {"prediction": "b", "probability.a": 0.25, "probability.b": 0.75}
 TIE = {"prediction": "b", "probability.a": 0.5, "probability.b": 0.5}
@@ -111,3 +113,43 @@ def test_numbers_agree_exactly_by_the_rule(expected: float, answered: float, tol
     found = compared({"prediction": expected}, {"prediction": answered}, labels=False, tolerance=tolerance)
     within = abs(answered - expected) <= tolerance * max(1.0, abs(expected))
     assert bool(found.mismatches) is not within
+
+
+class Half:
+    """A scorer of one column."""
+
+    def score(self, rows):
+        return {"prediction": [x / 2 for x in rows["x"]]}
+
+
+def opened(write_package, expected: list[float], **changes):
+    """Return a package whose golden rows expect these numbers of 0, 1, 2 …, and its model, which answers the half."""
+    rows = [
+        canonical.dumps({"row": {"x": float(x)}, "expected": {"prediction": one}}) for x, one in enumerate(expected)
+    ]
+    files = {"model.json": b"", "golden.jsonl": b"".join(row + b"\n" for row in rows)}
+    about = {"file": "golden.jsonl", "from": "test", "rows": len(rows), "scale": 1.0, "tolerance": 1e-6}
+    folder, digest = write_package({**files, **changes}, golden=about)
+    package = open_package(folder, digest=digest)
+    schema = package.manifest["schema"]
+    return package, Model(name="sentiment", digest=digest, format="half", schema=schema, scorer=Half())
+
+
+def test_a_model_that_answers_as_its_golden_rows_say_is_taken(write_package) -> None:
+    check_golden(*opened(write_package, [0.0, 0.5, 1.0 + 5e-7]))
+    check_golden(*opened(write_package, []))
+
+
+def test_a_model_that_answers_otherwise_here_is_not(write_package) -> None:
+    package, model = opened(write_package, [0.0, 0.5, 1.1, 9.0])
+    with pytest.raises(
+        PackageError, match=r"answers 2 outputs of its 4 golden rows .* 'prediction' is 1.0, expected 1.1"
+    ):
+        check_golden(package, model)
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b'{"expected":1,"row":{}}', b'{"expected": {},"row":{}}'])
+def test_a_line_that_is_no_golden_row_is_refused(write_package, line: bytes) -> None:
+    package, model = opened(write_package, [], **{"golden.jsonl": line + b"\n"})
+    with pytest.raises(ManifestError, match=r"golden\.jsonl"):
+        check_golden(package, model)
