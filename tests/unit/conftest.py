@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -113,6 +114,7 @@ class Shop:
         status = 404 if data is None else 304 if request.headers["If-None-Match"] == tag else 200
         self.asked.append((request.path, status))
         request.send_response(status)
+        request.send_header("Content-Type", mimetypes.guess_type(file.name)[0] or "application/octet-stream")
         if data is not None:
             request.send_header("ETag", tag)
         body = data if status == 200 and data is not None else b""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -250,6 +250,32 @@ def test_an_address_of_another_form_is_refused(reader, address):
 def test_nobody_there_is_told(reader):
     reader.open("http://127.0.0.1:1/sentiment")
     assert reader.read() == "away"
+
+
+PAGE = """<!doctype html><script type="module">
+import { AliasReader } from "/alias-reader.mjs";
+const say = (text) => fetch(`/said/${encodeURIComponent(text)}`);
+try {
+    const { seq, digest, files } = await new AliasReader(`${location.origin}/sentiment`, "production").read();
+    await say([seq, digest, files.size].join(" "));
+} catch (error) {
+    await say(`${error.kind} ${error}`);
+}
+</script>"""
+
+
+def test_the_javascript_reader_works_in_a_browser(shop, place, tmp_path):
+    needs(["chromium"])
+    (shop.folder / "page.html").write_text(PAGE)
+    shutil.copy(SOURCES / "alias-reader.mjs", shop.folder)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    options += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'user'}"]
+    command = ["chromium", *options, "--remote-debugging-port=0", f"{shop.address}/page.html"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+        while not (said := [path for path, _ in shop.asked if path.startswith("/said/")]):
+            time.sleep(0.05)
+        browser.terminate()
+    assert re.fullmatch(r"/said/2 sha256:[0-9a-f]{64} 3", unquote(said[0]))
 
 
 def test_what_the_page_shows_runs(tmp_path, shop, place):

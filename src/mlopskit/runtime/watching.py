@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import math
 import os
-import random
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import alias as records
 from .alias import AliasRecord
@@ -33,10 +30,13 @@ from .schema import Columns, Row
 from .scoring import Loaders, Model
 from .scoring import load as load_model
 
+if TYPE_CHECKING:
+    from logging import Logger
+    from tempfile import TemporaryDirectory
+
 LARGEST = 4 << 30
 LONGEST = 300.0  # seconds between two looks, or two tries with one package, while something is wrong
 _JOIN = 5.0
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class Watched:
         self._alias = check_name(alias, kind="alias")
         self._every = every
         self._load = load
-        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="mlopskit-")
+        self._temporary = None if folder else _temporary()
         kept = self._temporary.name if self._temporary else folder
         self._memory = _Memory(Path(kept or ""), place.name, alias)
         self._seen = self._memory.read("seen")
@@ -209,7 +209,7 @@ class Watched:
             since = before.since if before.record and before.digest == record.digest else time.time()
             self._state = replace(before, record=record, since=since)
             self._memory.tidy({record.digest, before.digest})
-            _log.info("%s: record %d is live, %s", self._thread.name, record.seq, record.digest)
+            _log().info("%s: record %d is live, %s", self._thread.name, record.seq, record.digest)
         self._state = replace(self._state, failure=None, failed=None)
 
     def _model_of(self, record: AliasRecord) -> Model | None:
@@ -246,15 +246,32 @@ class Watched:
     def _fail(self, error: MlopskitError) -> None:
         failure = _bare(error)
         if self._state.failure is None or self._state.failure.message != failure.message:
-            _log.warning("%s: %s", self._thread.name, printable(str(failure)).replace("\n", " "))
+            _log().warning("%s: %s", self._thread.name, printable(str(failure)).replace("\n", " "))
         self._state = replace(self._state, failure=failure, failed=time.time())
 
     def _pause(self) -> float:
         # Many readers that were started at once, or that lost the place at once, must not ask it at once.
+        import random
+
         return self._backoff(self._failures) * random.uniform(0.8, 1.0)  # noqa: S311  # no secret depends on it
 
     def _backoff(self, failures: int) -> float:
         return min(self._every * 2.0 ** min(failures, 30), max(self._every, LONGEST))
+
+
+# Imported where they are used: whoever loads a package and watches nothing does without them.
+
+
+def _temporary() -> TemporaryDirectory[str]:
+    from tempfile import TemporaryDirectory
+
+    return TemporaryDirectory(prefix="mlopskit-")
+
+
+def _log() -> Logger:
+    import logging
+
+    return logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -298,7 +315,8 @@ class _Memory:
             return None
         except (MlopskitError, OSError) as error:
             raise UsageError(
-                f"{str(file)!r} does not say what was seen of the alias {self._alias!r} of {self._name!r}: {error}",
+                f"{str(file)!r} does not say what was seen of the alias {self._alias!r} of {self._name!r}: "
+                f"{getattr(error, 'message', error)}",
                 remedy="Give each alias that is watched a folder of its own.",
             ) from error
 
