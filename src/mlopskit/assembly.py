@@ -20,7 +20,7 @@ from mlopskit.deployer import Deployer
 from mlopskit.errors import DataError
 from mlopskit.evaluator import Evaluator
 from mlopskit.evidence import check_worst_rows
-from mlopskit.feedback import asked, feedback_files, with_feedback
+from mlopskit.feedback import asked, with_feedback
 from mlopskit.fingerprint import code_files, find_files, fingerprint
 from mlopskit.functionevaluator import as_evaluator, imported
 from mlopskit.gates import Gate
@@ -253,8 +253,8 @@ class Parts:
         """
         cache = self.root / CACHE
         uris = [self.config.data.uri, self.config.data.test.uri, self._golden_uri(), self.config.evaluate.tests]
-        uris += feedback_files(self.config.data.feedback, self.root) if self.config.data.feedback else []
         data = {path: sha for uri in uris if uri for path, sha in self._digests(uri).items()}
+        data |= self._digests(self.config.data.feedback, none_yet=True) if self.config.data.feedback else {}
         watched = code_files(self.root) if before is None else _code_of(before)
         code = _hashed(self.root, watched, cache)
         tables = dataclasses.asdict(self.config)
@@ -268,11 +268,11 @@ class Parts:
             "environment": canonical.digest_of(canonical.dumps(_environment())),
         }
 
-    def _digests(self, uri: str) -> Mapping[str, str]:
+    def _digests(self, uri: str, *, none_yet: bool = False) -> Mapping[str, str]:
         if "://" not in uri:
-            return fingerprint(uri, self.root, cache=self.root / CACHE)
+            return fingerprint(uri, self.root, cache=self.root / CACHE, none_yet=none_yet)
         if uri not in self.asked:
-            self.asked[uri] = fingerprint(uri, self.root, cache=self.root / CACHE)
+            self.asked[uri] = fingerprint(uri, self.root, cache=self.root / CACHE, none_yet=none_yet)
         return self.asked[uri]
 
     def _golden_uri(self) -> str | None:

@@ -92,6 +92,18 @@ def test_a_row_that_was_asked_and_is_none_is_named(tmp_path: Path, line: str) ->
         asked(tmp_path / "one.jsonl", "one.jsonl")
 
 
+def test_feedback_at_an_address_is_asked_for_as_it_is_given(fresh_project: Path, shop: Any) -> None:
+    told_there = json.dumps({"row": {"text": "fine indeed"}, "label": "Up"})
+    shop.folder.mkdir()
+    (shop.folder / "one.jsonl").write_text(told_there)
+    settings = Path("mlopskit.toml")
+    text = settings.read_text().replace("[data]", f'[data]\nfeedback = "{shop.address}/one.jsonl?key=hunter2"')
+    settings.write_text(text)
+    found = mk.Project().fingerprint()
+    assert [key for key in found if "one.jsonl" in key] == [f"data {shop.address}/one.jsonl"]
+    assert {path for path, _ in shop.asked} == {"/one.jsonl?key=hunter2"}
+
+
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_bytes(b'{"row": "\xff"}')
     with pytest.raises(DataError, match="jsonl:1 is no JSON: "):

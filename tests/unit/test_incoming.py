@@ -178,6 +178,15 @@ def test_they_may_be_lines_of_feedback(asked: mk.Project) -> None:
     assert changed() == ["new: drift text"]
 
 
+def test_they_may_stand_at_an_address(asked: mk.Project, shop: Any) -> None:
+    shop.folder.mkdir()
+    (shop.folder / "asked.csv").write_text("\n".join(["text", *LONG]))
+    settings("incoming/*.csv", f"{shop.address}/asked.csv?key=hunter2")
+    assert changed() == ["changed: settings", "new: drift text"]
+    assert mk.Project().drift().alarms == ["text"]
+    assert {path for path, _ in shop.asked} == {"/asked.csv?key=hunter2"}
+
+
 def test_without_counts_it_is_said_that_nobody_knows(asked: mk.Project, caplog: pytest.LogCaptureFixture) -> None:
     comes_in("monday.csv", LONG)
     for file in Path(".mlopskit/registry/mood/columns").rglob("counts.json"):
