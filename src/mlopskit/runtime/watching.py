@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,9 +21,10 @@ from . import alias as records
 from .alias import AliasRecord
 from .errors import AliasError, MlopskitError, PackageError, StorageError, UsageError, printable
 from .golden import check_golden
+from .memory import Memory
 from .names import check_name, hex_of
 from .package import Package, open_package
-from .places import PACKAGES, Place, of_model, place_at
+from .places import Place, of_model, place_at
 from .schema import Columns, Row
 from .scoring import Loaders, Model
 from .scoring import load as load_model
@@ -106,7 +105,7 @@ class Watched:
         self._load = load
         self._temporary = None if folder else _temporary()
         kept = self._temporary.name if self._temporary else folder
-        self._memory = _Memory(Path(kept or ""), place.name, alias)
+        self._memory = Memory(Path(kept or ""), place.name, alias)
         self._seen = self._memory.read("seen")
         self._live: Model | None = None
         self._state = WatchState()
@@ -265,7 +264,7 @@ class Watched:
 def _temporary() -> TemporaryDirectory[str]:
     from tempfile import TemporaryDirectory
 
-    return TemporaryDirectory(prefix="mlopskit-")
+    return TemporaryDirectory(prefix="mlopskit-", ignore_cleanup_errors=True)
 
 
 def _log() -> Logger:
@@ -289,48 +288,3 @@ def _bare(error: Exception) -> MlopskitError:
     if isinstance(error, MlopskitError):
         return type(error)(error.message, remedy=error.remedy, **error.culprits)
     return PackageError(f"{type(error).__name__}: {error}", remedy="Correct what the message names.")
-
-
-class _Memory:
-    """What a reader keeps in a folder of its own: the newest record that it saw, the one that answers, packages."""
-
-    def __init__(self, folder: Path, name: str, alias: str) -> None:
-        self._folder = folder
-        self._name = name
-        self._alias = alias
-        self.packages = folder / PACKAGES
-        try:
-            self.packages.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"The folder {str(folder)!r} cannot be used: {error.strerror}.", remedy="Give one that can be written."
-            ) from error
-
-    def read(self, what: str) -> AliasRecord | None:
-        file = self._folder / f"{what}.json"
-        try:
-            data = file.read_bytes()
-            return records.parse_record(data, name=self._name, alias=self._alias, seq=None)
-        except FileNotFoundError:
-            return None
-        except (MlopskitError, OSError) as error:
-            raise UsageError(
-                f"{str(file)!r} does not say what was seen of the alias {self._alias!r} of {self._name!r}: "
-                f"{getattr(error, 'message', error)}",
-                remedy="Give each alias that is watched a folder of its own.",
-            ) from error
-
-    def write(self, what: str, record: AliasRecord) -> None:
-        beside = self._folder / f".{what}.json"
-        with beside.open("wb") as opened:
-            opened.write(record.data())
-            opened.flush()
-            os.fsync(opened.fileno())
-        beside.replace(self._folder / f"{what}.json")
-
-    def tidy(self, wanted: Collection[str | None]) -> None:
-        """Remove all packages but those wanted, and what a killed reader left half downloaded."""
-        names = {hex_of(digest) for digest in wanted if digest}
-        for entry in self.packages.iterdir():
-            if entry.name not in names:
-                shutil.rmtree(entry, ignore_errors=True)
