@@ -148,7 +148,8 @@ def follow(get: Get, prefix: str, /, *, name: str, alias: str, last: AliasRecord
         raise RollbackError(
             f"Record {last.seq} of the alias {alias!r} of {name!r}, which was seen before, "
             f"is {'gone' if data is None else 'another one'}.",
-            remedy="Restore the records; to go back to an earlier model, use 'mlopskit rollback'.",
+            remedy="Restore the records; to go back to an earlier model, use 'mlopskit rollback'. "
+            "If the alias was begun anew on purpose, give the reader an empty folder.",
             seen=last.seq,
         )
     return reader.onward(last)

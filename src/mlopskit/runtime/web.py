@@ -36,6 +36,7 @@ _ADDRESS = re.compile(
     r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?((?:/[A-Za-z0-9_~$][A-Za-z0-9._~$-]*)+)/?", re.ASCII
 )
 _QUERY = re.compile(r"[!-~]*", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9_-]+:[ -~]*", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _PORTS = 1 << 16
 
@@ -47,12 +48,16 @@ def web_place(address: str, /, *, headers: Mapping[str, str], query: str, limit:
         UsageError: it is none, or holds more than plain names.
     """
     found = _ADDRESS.fullmatch(address)
-    if not found or int((found[3] or ":0")[1:]) >= _PORTS or not _QUERY.fullmatch(query):
-        # The address is not shown: what is wrong in it may be a secret.
+    if not found or int((found[3] or ":0")[1:]) >= _PORTS:
+        # What is wrong is shown neither here nor below: it may be a secret.
         raise UsageError(
-            "The address of the model's folder is not of the form https://host/plain/names, or its query of another.",
+            "The address of the model's folder is not of the form https://host/plain/names.",
             remedy="Give it without user, query and encoded characters; what gives access stands in headers or query.",
         )
+    parts = {f"header {name!r}": _HEADER.fullmatch(f"{name}:{value}") for name, value in headers.items()}
+    for what, sent in {"query": _QUERY.fullmatch(query), **parts}.items():
+        if not sent:
+            raise UsageError(f"The {what} cannot be sent.", remedy="Use plain ASCII, and percent-encode the query.")
     name = check_name(found[4].rpartition("/")[2], kind="name of a model's folder")
     own = found[2].lower() in _LOOPBACK
     return WebPlace(address.rstrip("/"), name, limit, own, dict(headers), query.removeprefix("?"))

@@ -65,6 +65,13 @@ def test_a_query_that_no_request_can_hold_is_refused_and_not_shown():
         assert query not in str(caught.value)
 
 
+@pytest.mark.parametrize("headers", [{"A": "CANARY\r\nX: y"}, {"A": "CANARY é"}, {"A b": "CANARY"}, {"": "CANARY"}])
+def test_a_header_that_no_request_can_hold_is_refused_and_not_shown(headers):
+    with pytest.raises(UsageError, match=r"header .* cannot be sent") as caught:
+        at("http://127.0.0.1/sentiment", headers=headers)
+    assert "CANARY" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["Sentiment", "con", "a.json", "x" * 64])
 def test_the_last_part_is_a_models_name(name):
     with pytest.raises(UnsafeNameError, match="name of a model's folder"):
