@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,26 +24,36 @@ class Azurite:
     """A running emulator."""
 
     port: int
-    pid: int
+    account: str = ACCOUNT
+    key: str = KEY
 
     def connection(self, port: int | None = None) -> str:
         """Return the connection string, by way of another port if it is given."""
         endpoint = f"http://127.0.0.1:{port or self.port}/{ACCOUNT}"
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
 
+    def new_container(self) -> str:
+        """Make a container, and return its address."""
+        from azure.storage.blob import BlobServiceClient
 
-def free_port() -> int:
+        name = f"test-{uuid.uuid4().hex}"
+        with BlobServiceClient.from_connection_string(self.connection(), api_version="2025-11-05") as service:
+            service.create_container(name)
+        return f"az://{ACCOUNT}/{name}"
+
+
+def _free_port() -> int:
     """Return a port of this machine where nobody answers."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
-def start_azurite(log: Path, port: int | None = None) -> subprocess.Popen[bytes]:
-    """Start an emulator that keeps everything in memory, and wait until it answers."""
-    port = port or free_port()
+def _start(log: Path, port: int, *, kept: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start an emulator, which keeps everything in memory or in a folder, and wait until it answers."""
     command = EMULATOR / "node_modules" / ".bin" / "azurite-blob"
-    options = ["--inMemoryPersistence", "--silent", "--disableTelemetry", "--blobHost", "127.0.0.1"]
+    where = ["--inMemoryPersistence"] if kept is None else ["--location", str(kept)]
+    options = [*where, "--silent", "--disableTelemetry", "--blobHost", "127.0.0.1"]
     with log.open("wb") as opened:
         started = subprocess.Popen(
             [command, *options, "--blobPort", str(port)], stdout=opened, stderr=opened, cwd=log.parent
@@ -77,9 +87,9 @@ def azurite_installed() -> None:
 @pytest.fixture(scope="session")
 def azurite(azurite_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Return an emulator on a port of its own."""
-    port = free_port()
-    started = start_azurite(tmp_path_factory.mktemp("azurite") / "log", port)
-    yield Azurite(port=port, pid=started.pid)
+    port = _free_port()
+    started = _start(tmp_path_factory.mktemp("azurite") / "log", port)
+    yield Azurite(port=port)
     started.terminate()
     started.wait()
 
@@ -90,14 +100,16 @@ def container(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> str:
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection())
-    return new_container(azurite)
+    return azurite.new_container()
 
 
-def new_container(azurite: Azurite) -> str:
-    """Make a container, and return its address."""
-    from azure.storage.blob import BlobServiceClient
+@pytest.fixture
+def free_port() -> int:
+    """Return a port of this machine where nobody answers."""
+    return _free_port()
 
-    name = f"test-{uuid.uuid4().hex}"
-    with BlobServiceClient.from_connection_string(azurite.connection(), api_version="2025-11-05") as service:
-        service.create_container(name)
-    return f"az://{ACCOUNT}/{name}"
+
+@pytest.fixture
+def start_azurite(azurite_installed: None, free_port: int) -> Callable[..., tuple[Azurite, subprocess.Popen[bytes]]]:
+    """Return what starts an emulator of a test's own, at the same port each time."""
+    return lambda log, kept: (Azurite(port=free_port), _start(log, free_port, kept=kept))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -209,3 +212,26 @@ def test_no_failure_tells_a_secret_and_each_has_a_remedy():
         assert "az://account/prod-models" in said.message
         assert said.remedy
         assert "{" not in said.remedy
+
+
+def test_an_api_version_that_the_client_does_not_speak_is_refused(monkeypatch):
+    monkeypatch.setenv("MLOPSKIT_BLOB_API_VERSION", "2099-01-01")
+    monkeypatch.setenv("AZURE_STORAGE_KEY_ACCOUNT", SECRET)
+    with pytest.raises(ConfigError, match="API version '2099-01-01' can be made: Unsupported"):
+        BlobStorage("az://account/models").find("x")
+
+
+def test_clocks_that_differ_are_what_is_wrong():
+    from azure.core.exceptions import HttpResponseError
+
+    access = Access(account="account", endpoint="https://x", source="AZURE_STORAGE_KEY")
+    for minutes, says in ((3, "it answered 403"), (45, "the clocks differ by 45 minutes")):
+        error = HttpResponseError("refused")
+        theirs = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
+        error.status_code, error.error_code = 403, "AuthenticationFailed"
+        error.response = SimpleNamespace(headers={"Date": email.utils.format_datetime(theirs, usegmt=True)})
+        said = explained(error, PLACE, access)
+        assert says in said.message
+        assert ("clock" in said.remedy) == (minutes > 10)
+    error.response = SimpleNamespace(headers={})
+    assert "it answered 403 AuthenticationFailed" in explained(error, PLACE, access).message

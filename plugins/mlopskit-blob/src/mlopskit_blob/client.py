@@ -9,6 +9,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlopskit.errors import ConfigError
 from mlopskit_blob.access import Access
 
 if TYPE_CHECKING:
@@ -31,18 +32,25 @@ def container_client(access: Access, container: str, deadline: float, process: i
 
     del process  # connections belong to one
     _hide_signatures()
-    return ContainerClient(
-        access.endpoint,
-        container,
-        credential=_credential(access),
-        api_version=os.environ.get(VERSION, PINNED),
-        retry_policy=_retry_policy(deadline),
-        connection_timeout=min(_CONNECT_SECONDS, deadline),
-        read_timeout=min(_READ_SECONDS, deadline),
-        max_single_put_size=_BLOCK,
-        max_block_size=_BLOCK,
-        max_single_get_size=_BLOCK,
-        max_chunk_get_size=_BLOCK,
+    version = os.environ.get(VERSION, PINNED)
+    options: dict[str, Any] = {
+        "retry_policy": _retry_policy(deadline),
+        "connection_timeout": min(_CONNECT_SECONDS, deadline),
+        "read_timeout": min(_READ_SECONDS, deadline),
+        "max_single_put_size": _BLOCK,
+        "max_block_size": _BLOCK,
+        "max_single_get_size": _BLOCK,
+        "max_chunk_get_size": _BLOCK,
+    }
+    try:
+        return ContainerClient(
+            access.endpoint, container, credential=_credential(access), api_version=version, **options
+        )
+    except ValueError as error:
+        why = access.redacted(str(error).partition("\n")[0])
+    raise ConfigError(
+        f"No client of {access.endpoint!r} with the API version {version!a} can be made: {why}",
+        remedy=f"Correct {VERSION}, or unset it.",
     )
 
 

@@ -16,7 +16,7 @@ _REMEDIES = {
     "ContainerBeingDeleted": "Wait until it is deleted, or use another one.",
     "AuthenticationFailed": "See that {source} is right and not expired.",
     "NoAuthenticationInformation": "Give credentials: {variables}, or sign in with 'az login'.",
-    "AuthorizationFailure": "Ask for the role 'Storage Blob Data Contributor', and for access from this network.",
+    "AuthorizationFailure": "See that {source} is right and not expired, may do this, and may do it from this network.",
     "AuthorizationPermissionMismatch": "Ask for the role 'Storage Blob Data Contributor', or a signature that may "
     "read, write, list and delete; credentials are from {source}.",
     "AccountIsDisabled": "Enable the account.",
@@ -29,8 +29,8 @@ def explained(error: Exception, place: Place, access: Access, /) -> StorageError
     """Return the error that says what happened at a place, and what to do."""
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
 
-    code, status = str(getattr(error, "error_code", None) or ""), getattr(error, "status_code", None)
-    code = code.removeprefix("StorageErrorCode.")
+    code, status = getattr(error, "error_code", None) or "", getattr(error, "status_code", None)
+    code = str(getattr(code, "value", code))
     skew = _skew(error)
     if skew is not None:
         what, remedy = f"the clocks differ by {skew}", "Set this machine's clock."
@@ -67,6 +67,11 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:200]
 
 
+def now() -> dt.datetime:
+    """Return the present time as this machine has it."""
+    return dt.datetime.now(dt.UTC)
+
+
 def _skew(error: Any) -> str | None:
     """Say by how much the clocks differ, where the service refuses for that."""
     response = getattr(error, "response", None)
@@ -76,5 +81,5 @@ def _skew(error: Any) -> str | None:
         theirs = parsedate_to_datetime(response.headers.get("Date", ""))
     except ValueError:
         return None
-    difference = abs(dt.datetime.now(dt.UTC) - theirs)
+    difference = abs(now() - theirs)
     return f"{difference.total_seconds() / 60:.0f} minutes" if difference > _SKEW else None
