@@ -10,6 +10,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlopskit.errors import ConflictError, LimitError, MlopskitError, UsageError
 from mlopskit.runtime import alias as reading
@@ -47,6 +48,21 @@ def commit_record(storage: Storage, prefix: str, data: bytes, /) -> bool:
     if storage.commit(prefix, {RECORD: data}, last=RECORD):
         return True
     return storage.read(f"{prefix}/{RECORD}", limit=len(data)) == data
+
+
+def read_record(storage: Storage, key: str, /, *, limit: int) -> Any:
+    """Return what a record of at most `limit` bytes holds, None if there is none.
+
+    Raises:
+        ManifestError: it is malformed, or of a later format.
+        LimitError: it is longer.
+    """
+    data = storage.read(key, limit=limit)
+    if data is None:
+        return None
+    table = canonical.loads(data, what=key, limit=limit)
+    reading.check_version(table, f"The record {key!r}")
+    return table
 
 
 @dataclass(frozen=True)

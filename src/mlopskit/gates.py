@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mlopskit import everyslice
 from mlopskit.errors import ConfigError, unknown
 from mlopskit.evaluation import Estimate, Evaluation
-from mlopskit.tables import Table, Value, card
+from mlopskit.tables import Table, Value, card, known
 
 # A slice of fewer rows is not judged by a gate on every slice.
 SMALLEST_SLICE = 50
@@ -252,10 +252,10 @@ class Verdict:
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Verdict:
         """Return the verdict that a plain table says."""
-        findings = tuple(Finding(**one) for one in table["findings"])
-        measurements = tuple(Estimate(**one) for one in table.get("measurements", ()))
+        findings = tuple(Finding(**known(Finding, one)) for one in table["findings"])
+        measurements = tuple(Estimate(**known(Estimate, one)) for one in table.get("measurements", ()))
         warnings = tuple(table.get("warnings", ()))
-        return cls(**{**table, "findings": findings, "warnings": warnings, "measurements": measurements})
+        return cls(**{**known(cls, table), "findings": findings, "warnings": warnings, "measurements": measurements})
 
     def _repr_html_(self) -> str:
         outcome = "✓ passed" if self.passed else "✗ did not pass"

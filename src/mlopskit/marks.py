@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlopskit.aliases import RECORD, commit_record, now, operation, who
+from mlopskit.aliases import RECORD, commit_record, now, operation, read_record, who
 from mlopskit.errors import ConflictError, ManifestError
 from mlopskit.runtime import canonical
 from mlopskit.storage import Storage
+from mlopskit.tables import known
 
 MARKED, KEPT, REMOVING, REMOVED = "marked", "kept", "removing", "removed"
 _STATES = (MARKED, KEPT, REMOVING, REMOVED)
@@ -40,7 +41,7 @@ class Mark:
             raise ManifestError(
                 f"{ascii(table)[:80]} is no mark.", remedy="Restore the registry from a copy; records are never edited."
             )
-        return cls(**table)
+        return cls(**known(cls, table))
 
 
 def chain(prefix: str, /) -> str:
@@ -60,10 +61,10 @@ def head(storage: Storage, prefix: str, /) -> Mark | None:
     newest: Mark | None = None
     while True:
         key = record_key(prefix, newest.seq + 1 if newest else 1)
-        data = storage.read(key, limit=_MAX)
-        if data is None:
+        table = read_record(storage, key, limit=_MAX)
+        if table is None:
             return newest
-        newest = Mark.from_table(canonical.loads(data, what=key, limit=_MAX))
+        newest = Mark.from_table(table)
 
 
 def record_key(prefix: str, seq: int, /) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlopskit.errors import ManifestError
 from mlopskit.runtime.alias import AliasRecord
 from mlopskit.runtime.golden import Mismatch
 from mlopskit.runtime.schema import Row
-from mlopskit.tables import Table, Value, card, plain
+from mlopskit.tables import Table, Value, card, known, plain
 
 __all__ = [
     "AliasRecord",
@@ -85,7 +85,8 @@ class Receipt:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Receipt:
         """Return the receipt that a plain table says."""
-        return cls(**{**table, "mismatches": tuple(Mismatch(**one) for one in table["mismatches"])})
+        mismatches = tuple(Mismatch(**known(Mismatch, one)) for one in table["mismatches"])
+        return cls(**{**known(cls, table), "mismatches": mismatches})
 
 
 def _cell(value: Any) -> str | int | float | bool | None:
@@ -137,7 +138,7 @@ class Deployment:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Deployment:
         """Return the deployment that a plain table says."""
-        return cls(**{**table, "receipt": Receipt.from_table(table["receipt"])})
+        return cls(**{**known(cls, table), "receipt": Receipt.from_table(table["receipt"])})
 
     def _repr_html_(self) -> str:
         what = "Rolled back" if self.rollback else "Deployed"
@@ -165,7 +166,7 @@ class Approval:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Approval:
         """Return the approval that a plain table says."""
-        return cls(**table)
+        return cls(**known(cls, table))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +241,7 @@ class Run:
                 raise ManifestError(
                     f"The record of a run has no {name!r}.", remedy="Restore the registry from a copy.", field=name
                 )
-        return cls(**{one.name: table[one.name] for one in fields(cls) if one.name in table})
+        return cls(**known(cls, table))
 
 
 class Runs(tuple[Run, ...]):

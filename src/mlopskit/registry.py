@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import config, marks
-from mlopskit.aliases import RECORD, Alias, commit_record
+from mlopskit.aliases import RECORD, Alias, commit_record, read_record
 from mlopskit.bundles import check_folder, naming
 from mlopskit.errors import (
     ConflictError,
@@ -282,14 +283,11 @@ class Registry:
 
     def records(self, prefix: str, /) -> Iterator[dict[str, Any]]:
         """Yield the records below a key, oldest first."""
-        number = 1
-        while (table := self._record(f"{prefix}/{number}/{RECORD}")) is not None:
+        for number in itertools.count(1):
+            table = read_record(self.storage, f"{prefix}/{number}/{RECORD}", limit=MAX_RECORD)
+            if table is None:
+                return
             yield table
-            number += 1
-
-    def _record(self, key: str) -> dict[str, Any] | None:
-        data = self.storage.read(key, limit=MAX_RECORD)
-        return None if data is None else canonical.loads(data, what=key, limit=MAX_RECORD)
 
     def _below(self, prefix: str) -> list[str]:
         start = f"{prefix}/"

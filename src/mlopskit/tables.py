@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import html
 import io
 import json
@@ -10,6 +11,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Value = str | int | float | bool | None
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -98,6 +100,12 @@ class Table:
 
     def __str__(self) -> str:
         return self.text()
+
+
+def known(kind: type, table: Mapping[str, Any], /) -> dict[str, Any]:
+    """Return of a plain table what a dataclass has fields for: those that a later release added are passed over."""
+    names = {one.name for one in dataclasses.fields(kind)}
+    return {name: value for name, value in table.items() if name in names}
 
 
 def card(title: str, facts: Mapping[str, Value], *tables: Table) -> str:

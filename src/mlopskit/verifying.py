@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlopskit.aliases import Alias
+from mlopskit.aliases import Alias, read_record
 from mlopskit.content import PACKAGE, Content, Shelf, contents, shelves
 from mlopskit.errors import MlopskitError, StorageError
 from mlopskit.evidence import Evidence
@@ -18,7 +18,6 @@ from mlopskit.gates import Verdict
 from mlopskit.marks import Mark
 from mlopskit.records import Approval, Deployment, Run
 from mlopskit.registry import MAX_RECORD, Registry, opened
-from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name, hex_of
 from mlopskit.steps import Progress, quiet
 from mlopskit.tables import Table, card
@@ -190,8 +189,7 @@ class _Model:
     def _record(self, kind: str, chain: str, seq: str) -> Iterator[Damage]:
         key = f"{self.name}/{chain}/{seq}/record.json"
         try:
-            data = self.registry.storage.read(key, limit=MAX_RECORD)
-            table = canonical.loads(data or b"", what=key, limit=MAX_RECORD)
+            table = read_record(self.registry.storage, key, limit=MAX_RECORD)
             _READ[kind](table)
         except StorageError:
             raise

@@ -67,7 +67,7 @@ def parse_record(data: bytes, /, *, name: str, alias: str, seq: int | None) -> A
     what = f"record {'' if seq is None else f'{seq} '}of the alias {alias!r} of {name!r}"
     value, more = canonical.loads(data, what=f"The {what}", limit=MAX_RECORD), {}
     if isinstance(value, dict):
-        _check_version(value.get("format_version", FORMAT_VERSION), what)
+        check_version(value, f"The {what}")
         more = {key: value.pop(key) for key in value.keys() - _FIELDS.keys()}
     fields = check_fields(value, _FIELDS, what=f"the {what}")
     for key, want in {"name": name, "alias": alias, "seq": fields["seq"] if seq is None else seq}.items():
@@ -80,11 +80,17 @@ def parse_record(data: bytes, /, *, name: str, alias: str, seq: int | None) -> A
     return AliasRecord(**fields, more=more)
 
 
-def _check_version(version: object, what: str) -> None:
+def check_version(record: Any, what: str, /) -> None:
+    """Refuse a record of a later format: it may mean anything. One that does not say its format is of the first.
+
+    Raises:
+        ManifestError: it is of another format than this reader knows.
+    """
+    version = record.get("format_version", FORMAT_VERSION) if isinstance(record, dict) else FORMAT_VERSION
     # 1.0 and True equal 1, and are not spelled so.
     if type(version) is not int or version != FORMAT_VERSION:
         raise ManifestError(
-            f"The {what} has the format_version {shown(version)}, this reader knows {FORMAT_VERSION}.",
+            f"{what} has the format_version {shown(version)}, this reader knows {FORMAT_VERSION}.",
             remedy="It needs a later release of mlopskit; install the one that wrote it, or a later one.",
             field="format_version",
         )
