@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +75,7 @@ def test_adding_over_damaged_content_is_an_error(
         (DIGEST, "holds no package"),
         ("aaaaaaaa", "0 packages"),
         ("sha256:", "2 packages"),
-        ("nobody@candidate", "no alias"),
+        ("nobody@candidate", "no endpoint or alias"),
     ],
 )
 def test_what_is_not_there_is_named(
@@ -201,3 +203,27 @@ def test_a_registry_without_real_paths_reads_a_private_copy(
     assert copy.digest == package.digest
     assert copy.folder != package.folder
     assert registry.add(copy).digest == package.digest
+
+
+def test_what_is_removed_while_it_is_read_is_missed_by_name(bucket: mk.Registry, package: mk.ModelPackage) -> None:
+    storage = bucket.storage
+    gone = f"mood/packages/{package.digest[7:]}/README.md"
+    listed = [*storage.list("")]
+    storage._files = {key: data for key, data in storage._files.items() if key != gone}  # type: ignore[attr-defined]
+    storage.list = lambda prefix, /: (one for one in listed if one[0].startswith(f"{prefix}/"))  # type: ignore[method-assign]
+    with pytest.raises(IntegrityError, match=r"README\.md"):
+        bucket.package("mood", package.digest)
+
+
+def test_private_copies_of_a_bucket_s_packages_go_with_the_process(tmp_path: Path) -> None:
+    code = """
+import tempfile, sys
+tempfile.tempdir = sys.argv[1]
+from mlopskit.registry import Registry
+from mlopskit.testing import MemoryStorage
+registry = Registry(MemoryStorage())
+registry.storage.commit("m/packages/" + "a" * 64, {"manifest.json": b"{}"}, last="manifest.json")
+assert registry._local("m/packages/" + "a" * 64).joinpath("manifest.json").read_bytes() == b"{}"
+"""
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    assert [*tmp_path.iterdir()] == []
