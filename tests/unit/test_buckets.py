@@ -274,3 +274,27 @@ def test_a_place_that_others_write_to_again_and_again_is_a_conflict():
     bucket.objects["x/other"] = (StoredObject(size=32, etag="e", facts={}), b"")
     with pytest.raises(ConflictError, match="again and again"):
         bucket.delete("x")
+
+
+def test_nothing_rests_on_a_listing_that_is_late():
+    class Late(MemoryBucket):
+        late = None
+
+        def scan(self, start):
+            found = super().scan(start) if self.late is None else iter(self.late)
+            return (one for one in found if one[0].startswith(start))
+
+    bucket = Late()
+    before = list(bucket.scan(""))
+    assert bucket.commit("x", FILES, last="last")
+    after = list(bucket.scan(""))
+    bucket.late = before  # it does not show yet what was written
+    assert bucket.commit("x", OTHER, last="last") is False
+    assert bucket.commit("x", FILES, last="last") is False
+    assert bucket.read("x/a", limit=10) == b"1"
+    bucket.late = None
+    bucket.delete("x")
+    bucket.late = after  # it shows still what was deleted
+    assert bucket.commit("x", OTHER, last="last") is True
+    bucket.late = None
+    assert contents(bucket) == OTHER

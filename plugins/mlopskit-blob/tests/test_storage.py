@@ -5,6 +5,8 @@ import email.utils
 import json
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +17,7 @@ from mlopskit_blob.failures import explained
 from mlopskit_blob.storage import BlobStorage
 
 from mlopskit import plugins
-from mlopskit.errors import ConfigError, MlopskitError
+from mlopskit.errors import ConfigError, MlopskitError, StorageError
 from mlopskit.storage import Storage, storage_at
 
 SECRET = "c2VjcmV0LWNhbmFyeQ=="
@@ -235,3 +237,65 @@ def test_clocks_that_differ_are_what_is_wrong():
         assert ("clock" in said.remedy) == (minutes > 10)
     error.response = SimpleNamespace(headers={})
     assert "it answered 403 AuthenticationFailed" in explained(error, PLACE, access).message
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Sends everybody to another host, or notes who came."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):
+        pass
+
+    def __getattr__(self, name):
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.came.append(self.path)
+        self.send_response(307 if self.server.other else 404)
+        if self.server.other:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.other}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@pytest.fixture
+def serve():
+    """Return what starts a server."""
+    running = []
+
+    def start(other=0):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+        server.other, server.came = other, []
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_nobody_is_followed_to_another_host(serve, monkeypatch):
+    other = serve()
+    first = serve(other.server_address[1])
+    endpoint = f"http://127.0.0.1:{first.server_address[1]}/account"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection("account", BlobEndpoint=endpoint))
+    storage = BlobStorage("az://account/models")
+    for act in (
+        lambda: storage.find("x"),
+        lambda: storage.read("x", limit=9),
+        lambda: storage.hint("x", b"1"),
+        lambda: list(storage.list("")),
+        lambda: storage.discard("x"),
+    ):
+        with pytest.raises(StorageError, match="it answered 307"):
+            act()
+    assert first.came
+    assert not other.came

@@ -35,6 +35,7 @@ def container_client(access: Access, container: str, deadline: float, process: i
     version = os.environ.get(VERSION, PINNED)
     options: dict[str, Any] = {
         "retry_policy": _retry_policy(deadline),
+        "permit_redirects": False,  # another host may be anybody's
         "connection_timeout": min(_CONNECT_SECONDS, deadline),
         "read_timeout": min(_READ_SECONDS, deadline),
         "max_single_put_size": _BLOCK,
