@@ -20,7 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from mlopskit.testing import BundleDeployerConformance, FormatConformance, StorageConformance, TrainerConformance
+from mlopskit.testing import (
+    BundleDeployerConformance,
+    FormatConformance,
+    OutcomeConformance,
+    StorageConformance,
+    TrainerConformance,
+)
 from mlopskit.testing.packages import shared_packages
 
 BAD = Path(__file__).with_name("bad")
@@ -249,6 +255,23 @@ STORAGES = {
     "TakesAnyKey": found_by("test_refuses_unsafe_keys", r"hint took the unsafe key ''\. Check each key"),
     "HasNoAddress": found_by("test_has_an_address", r"uri is empty\. Return the place's address"),
 }
+NETWORKS = {
+    "TakesItsEchoForAnother": found_by(
+        "test_a_lost_answer_is_no_lost_race",
+        r"commit returned False for what it had done alone\. Read back",
+        "test_what_is_not_known_is_never_called_done",
+    ),
+    "GivesUpAtOnce": found_by(
+        "test_what_did_not_arrive_is_sent_again",
+        r"commit failed, though .* again\. It raised StorageError",
+        "test_a_lost_answer_is_no_lost_race",
+        "test_reads_the_bytes_that_were_written_or_raises",
+    ),
+    "SaysDoneAnyway": found_by("test_what_is_not_known_is_never_called_done", r"returned True, and nothing is there"),
+    "BelievesWhatItReads": found_by(
+        "test_reads_the_bytes_that_were_written_or_raises", r"open gave out other bytes than were written"
+    ),
+}
 TRAINERS = {
     "TakesPositions": found_by("test_is_a_frozen_dataclass", r"\['note'\] can be given by position\. Put @dataclass"),
     "ForgetsTheDecorator": found_by("test_is_a_frozen_dataclass", r"\['note'\] look like options, .* Put @dataclass"),
@@ -294,6 +317,7 @@ class Group:
 GROUPS = {
     "deployers": Group(BundleDeployerConformance, "Shelf", "BundleDeployer", DEPLOYERS, processes=2),
     "formats": Group(FormatConformance, "Table", "Format", FORMATS),
+    "networks": Group(OutcomeConformance, "Network", "BucketStorage", NETWORKS, processes=2),
     "storages": Group(StorageConformance, "MemoryStorage", "Storage", STORAGES),
     "trainers": Group(TrainerConformance, "Line", "Trainer", TRAINERS),
 }
@@ -360,8 +384,17 @@ def _start(module: str, names: Sequence[str], folder: Path, packages: Path) -> s
     )
 
 
+def _marks(module: str) -> list[pytest.MarkDecorator]:
+    # Each of its five hundred scenarios waits for what does not come.
+    return [pytest.mark.slow] if module == "networks" else []
+
+
+MODULES = [pytest.param(module, marks=_marks(module)) for module in GROUPS]
+
+
 @pytest.mark.parametrize(
-    ("module", "name"), [(module, name) for module, group in GROUPS.items() for name in group.table]
+    ("module", "name"),
+    [pytest.param(module, name, marks=_marks(module)) for module, group in GROUPS.items() for name in group.table],
 )
 def test_is_found_by_the_check_that_is_meant_for_it(module, name, outcomes):
     fault, said = GROUPS[module].table[name], outcomes(module)[name]
@@ -370,12 +403,12 @@ def test_is_found_by_the_check_that_is_meant_for_it(module, name, outcomes):
     assert re.search(f"^call failed: AssertionError: .*{fault.says}", said[fault.check])
 
 
-@pytest.mark.parametrize("module", GROUPS)
+@pytest.mark.parametrize("module", MODULES)
 def test_the_good_one_passes_every_check(module, outcomes):
     assert outcomes(module)[GROUPS[module].good] == dict.fromkeys(GROUPS[module].checks, "")
 
 
-@pytest.mark.parametrize("module", GROUPS)
+@pytest.mark.parametrize("module", MODULES)
 def test_no_bad_implementation_is_forgotten(module, outcomes):
     group = GROUPS[module]
     classes = [node for node in ast.parse((BAD / f"{module}.py").read_text()).body if isinstance(node, ast.ClassDef)]

@@ -16,7 +16,7 @@ class Outcomes:
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report):
-        _, name, check = report.nodeid.split("::")
+        _, name, check = report.nodeid.partition("[")[0].split("::")
         if report.passed:
             self.said.setdefault(name.removeprefix("Test"), {}).setdefault(check, "")
         else:
