@@ -47,8 +47,8 @@ class Collection:
 
     def table(self) -> Table:
         """Return the garbage as a table."""
-        rows = [(one.kind, one.key, one.size, one.state) for one in self.garbage]
-        return Table(("kind", "where", "bytes", "state"), rows)
+        rows = [(one.kind, one.state, one.size, one.key) for one in self.garbage]
+        return Table(("kind", "state", "bytes", "where"), rows)
 
     def as_table(self) -> dict[str, Any]:
         """Return the collection as a plain table."""

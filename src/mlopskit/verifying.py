@@ -60,7 +60,7 @@ class Audit:
 
     def table(self) -> Table:
         """Return what is wrong as a table."""
-        rows = [(one.kind, one.key, "repaired" if one.repaired else "damaged", one.reason) for one in self.damages]
+        rows = [(one.kind, one.key, _state(one), one.reason) for one in self.damages]
         return Table(("kind", "where", "state", "what is wrong"), rows)
 
     def text(self) -> str:
@@ -68,8 +68,9 @@ class Audit:
         counted = ", ".join(f"{count:,} {kind}s" if count != 1 else f"1 {kind}" for kind, count in self.checked.items())
         wrong = sum(not one.repaired for one in self.damages)
         said = f"{wrong} damaged." if wrong else "Nothing is wrong." if not self.damages else "All was repaired."
-        table = [self.table().text()] if self.damages else []
-        return "\n".join([*table, f"Checked {counted or 'nothing'} in {self.place}. {said}"])
+        # What is wrong is the point, and as long as it needs to be: in a table it would be cut off first.
+        lines = [f"{_state(one).capitalize()}: {one.kind} {one.key}: {one.reason}" for one in self.damages]
+        return "\n".join([*lines, f"Checked {counted or 'nothing'} in {self.place}. {said}"])
 
     def as_table(self) -> dict[str, Any]:
         """Return the audit as a plain table."""
@@ -79,6 +80,10 @@ class Audit:
     def _repr_html_(self) -> str:
         state = "✓ sound" if self.sound else "✗ damaged"
         return card(f"Registry: {state}", {"place": self.place, **self.checked}, self.table())
+
+
+def _state(damage: Damage) -> str:
+    return "repaired" if damage.repaired else "damaged"
 
 
 def verify(

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -163,3 +164,96 @@ def _serving(folder: Path) -> Iterator[Shop]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+class Scheduled(MemoryStorage):
+    """A place where each step is somebody's turn; `turn` is called before it, and `done` when it has had its effect."""
+
+    turn: Callable[[], None] = staticmethod(lambda: None)
+    done: Callable[[], None] = staticmethod(lambda: None)
+
+    def open(self, key: str, /) -> Any:
+        return self._step(lambda: MemoryStorage.open(self, key))
+
+    def stat(self, key: str, /) -> mk.Stat | None:
+        return self._step(lambda: MemoryStorage.stat(self, key))
+
+    def list(self, prefix: str, /) -> Iterator[tuple[str, int]]:
+        return self._step(lambda: iter([*MemoryStorage.list(self, prefix)]))
+
+    def commit(self, prefix: str, files: Any, /, *, last: str) -> bool:
+        return self._step(lambda: MemoryStorage.commit(self, prefix, files, last=last))
+
+    def hint(self, key: str, data: bytes, /) -> None:
+        self._step(lambda: MemoryStorage.hint(self, key, data))
+
+    def delete(self, prefix: str, /) -> None:
+        self._step(lambda: MemoryStorage.delete(self, prefix))
+
+    def _step(self, act: Callable[[], Any]) -> Any:
+        self.turn()
+        try:
+            return act()
+        finally:
+            self.done()
+
+
+class Turns:
+    """Lets two threads take their steps in a given order; when that is over, or the other is done, each as it comes."""
+
+    def __init__(self, order: list[bool]) -> None:
+        self._order = iter(order)
+        self._changed = threading.Condition()
+        self._next = next(self._order, None)
+        self._done: set[bool] = set()
+        self._who = threading.local()
+
+    def take(self) -> None:
+        me = getattr(self._who, "number", None)
+        if me is None:
+            return
+        with self._changed:
+            while self._next is not None and self._next is not me and (not me) not in self._done:
+                self._changed.wait()
+            self._next = next(self._order, None)
+            self._changed.notify_all()
+
+    def run(self, me: bool, act: Callable[[], object], errors: list[Exception]) -> threading.Thread:  # noqa: FBT001
+        def work() -> None:
+            self._who.number = me
+            try:
+                act()
+            except Exception as error:
+                errors.append(error)
+            finally:
+                with self._changed:
+                    self._done.add(me)
+                    self._changed.notify_all()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+
+def interleaved(storage: Scheduled, order: list[bool], *acts: Callable[[], object]) -> list[Exception]:
+    """Do two things at once, the steps of the place in a given order, True the first's; return what they raised."""
+    turns, errors = Turns(order), []  # type: ignore[var-annotated]
+    storage.turn = turns.take
+    threads = [turns.run(first, act, errors) for first, act in zip((True, False), acts, strict=True)]
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    storage.turn = lambda: None
+    return errors
+
+
+@pytest.fixture(scope="session")
+def scheduled() -> type[Scheduled]:
+    """Return the class of a place where each step is somebody's turn."""
+    return Scheduled
+
+
+@pytest.fixture(scope="session")
+def interleave() -> Callable[..., list[Exception]]:
+    """Return what does two things at once in a given order of steps."""
+    return interleaved

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from mlopskit.storage import Place
 from mlopskit.testing.memory import MemoryStorage
 
 Fill = Callable[..., list[str]]
+Interleave = Callable[..., list[Exception]]
 DAY = 86_400.0
 
 
@@ -243,100 +243,30 @@ def bundle(registry: mk.Registry, digest: str) -> mk.Bundle:
     return seal(package.folder, deployer(registry), package, package.models[0])
 
 
-class Scheduled(MemoryStorage):
-    """A place where each step is somebody's turn; `turn` is called before it, and `done` when it has had its effect."""
-
-    turn: Callable[[], None] = staticmethod(lambda: None)
-    done: Callable[[], None] = staticmethod(lambda: None)
-
-    def open(self, key: str, /) -> Any:
-        return self._step(lambda: MemoryStorage.open(self, key))
-
-    def stat(self, key: str, /) -> mk.Stat | None:
-        return self._step(lambda: MemoryStorage.stat(self, key))
-
-    def list(self, prefix: str, /) -> Iterator[tuple[str, int]]:
-        return self._step(lambda: iter([*MemoryStorage.list(self, prefix)]))
-
-    def commit(self, prefix: str, files: Any, /, *, last: str) -> bool:
-        return self._step(lambda: MemoryStorage.commit(self, prefix, files, last=last))
-
-    def hint(self, key: str, data: bytes, /) -> None:
-        self._step(lambda: MemoryStorage.hint(self, key, data))
-
-    def delete(self, prefix: str, /) -> None:
-        self._step(lambda: MemoryStorage.delete(self, prefix))
-
-    def _step(self, act: Callable[[], Any]) -> Any:
-        self.turn()
-        try:
-            return act()
-        finally:
-            self.done()
-
-
-class Turns:
-    """Lets two threads take their steps in a given order; when that is over, or the other is done, each as it comes."""
-
-    def __init__(self, order: list[bool]) -> None:
-        self._order = iter(order)
-        self._changed = threading.Condition()
-        self._next = next(self._order, None)
-        self._done: set[bool] = set()
-        self._who = threading.local()
-
-    def take(self) -> None:
-        me = getattr(self._who, "number", None)
-        if me is None:
-            return
-        with self._changed:
-            while self._next is not None and self._next is not me and (not me) not in self._done:
-                self._changed.wait()
-            self._next = next(self._order, None)
-            self._changed.notify_all()
-
-    def run(self, me: bool, act: Callable[[], object], errors: list[Exception]) -> threading.Thread:  # noqa: FBT001
-        def work() -> None:
-            self._who.number = me
-            try:
-                act()
-            except Exception as error:
-                errors.append(error)
-            finally:
-                with self._changed:
-                    self._done.add(me)
-                    self._changed.notify_all()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        return thread
-
-
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(order=st.lists(st.booleans(), max_size=60), marked=st.booleans(), live=st.booleans())
 def test_whatever_the_order_of_steps_no_alias_names_what_gc_removed(
-    small: Callable[[int], mk.ModelPackage], order: list[bool], *, marked: bool, live: bool
+    small: Callable[[int], mk.ModelPackage],
+    scheduled: type[MemoryStorage],
+    interleave: Interleave,
+    order: list[bool],
+    *,
+    marked: bool,
+    live: bool,
 ) -> None:
-    registry = mk.Registry(Scheduled())
+    registry = mk.Registry(scheduled())
     before, package = registry.add(small(1)), registry.add(small(2))
     if live:
         move(registry, before.digest)
     if marked:
         gc(registry)
-    turns, errors = Turns(order), []  # type: ignore[var-annotated]
     made = bundle(registry, package.digest)
 
     def publish() -> None:
         at = deployer(registry).push(made)
         deployer(registry).activate("mood", at, instead_of={"bundle": before.digest} if live else None, why="")
 
-    registry.storage.turn = turns.take  # type: ignore[attr-defined]
-    threads = [
-        turns.run(True, publish, errors),
-        turns.run(False, lambda: gc(registry, older_than=0), errors),
-    ]
-    for thread in threads:
-        thread.join(20)
+    errors = interleave(registry.storage, order, publish, lambda: gc(registry, older_than=0))
     assert all(isinstance(error, MlopskitError) for error in errors), errors
     head = registry.alias("mood", "production").head()
     named = head and head.digest
@@ -351,13 +281,13 @@ def test_whatever_the_order_of_steps_no_alias_names_what_gc_removed(
 
 @pytest.mark.parametrize("moment", ["turn", "done"])
 def test_gc_that_is_broken_off_at_any_step_is_ended_by_the_next(
-    small: Callable[[int], mk.ModelPackage], moment: str
+    small: Callable[[int], mk.ModelPackage], scheduled: type[MemoryStorage], moment: str
 ) -> None:
     broken = True
     at = 0
     while broken:
         at += 1
-        registry = mk.Registry(Scheduled())
+        registry = mk.Registry(scheduled())
         live, stray = registry.add(small(1)).digest, registry.add(small(2)).digest
         move(registry, live)
         steps = itertools.count(1)

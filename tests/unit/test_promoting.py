@@ -1,15 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mlopskit as mk
 from mlopskit import aliases, promoting
 from mlopskit.config import PromoteTable
-from mlopskit.errors import IntegrityError, PolicyError, RefusedError, UnknownNameError, UnsafeNameError, VerdictError
+from mlopskit.errors import (
+    IntegrityError,
+    MlopskitError,
+    PolicyError,
+    RefusedError,
+    UnknownNameError,
+    UnsafeNameError,
+    VerdictError,
+)
 from mlopskit.promoting import Promotion
+from mlopskit.storage import Storage
 
 NAME = "mood"
 
@@ -179,3 +190,44 @@ def test_an_alias_must_be_a_name(registry: mk.Registry, package: mk.ModelPackage
 
 def test_who_approves_is_whom_the_system_knows(anywhere: mk.Registry, package: mk.ModelPackage) -> None:
     assert promotion(anywhere).approve(package).who == aliases.who()
+
+
+class Quick(promoting.RegistryDeployer):
+    """Asks a package in this process."""
+
+    def ask(self, bundle: Path, rows: Sequence[mk.Row], /) -> mk.Answer:
+        package = mk.ModelPackage.open(bundle)
+        return mk.Answer(rows=[one.expected for one in package.golden], digest=package.digest, runtime={})
+
+
+class QuickPromotion(Promotion):
+    """Moves an alias without starting processes."""
+
+    def _deployer(self) -> Quick:
+        return Quick(**vars(super()._deployer()))
+
+
+@settings(max_examples=25)
+@given(order=st.lists(st.booleans(), max_size=120))
+def test_a_promotion_and_a_rollback_at_once_leave_one_of_both_and_a_whole_chain(
+    small: Callable[[int], mk.ModelPackage],
+    verdict_on: Callable[..., mk.Verdict],
+    scheduled: Callable[[], Storage],
+    interleave: Callable[..., list[Exception]],
+    order: list[bool],
+) -> None:
+    registry = mk.Registry(scheduled())
+    packages = [registry.add(small(number)) for number in (1, 2, 3)]
+    for package in packages:
+        registry.add_verdict(verdict_on(package))
+    alias = QuickPromotion(registry=registry, name=NAME, alias="production")
+    for package in packages[:2]:
+        alias.promote(package)
+    errors = interleave(registry.storage, order, lambda: alias.promote(packages[2]), alias.rollback)
+    assert all(isinstance(error, MlopskitError) for error in errors), errors
+    assert len(errors) < 2, errors
+    history = moves(registry)
+    assert history[:2] == [packages[0].digest, packages[1].digest]
+    assert history[-1] in {packages[0].digest, packages[2].digest}
+    recorded = [one.package for one in registry.deployments(NAME, registry.endpoints(NAME)[0])]
+    assert history[-1] in recorded[2:]
