@@ -65,7 +65,7 @@ class Audit:
 
     def text(self) -> str:
         """Return the audit for a person."""
-        counted = ", ".join(f"{count:,} {kind}s" if count != 1 else f"1 {kind}" for kind, count in self.checked.items())
+        counted = ", ".join(_counted(count, kind) for kind, count in self.checked.items())
         wrong = sum(not one.repaired for one in self.damages)
         said = f"{wrong} damaged." if wrong else "Nothing is wrong." if not self.damages else "All was repaired."
         # What is wrong is the point, and as long as it needs to be: in a table it would be cut off first.
@@ -84,6 +84,10 @@ class Audit:
 
 def _state(damage: Damage) -> str:
     return "repaired" if damage.repaired else "damaged"
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count:,} {kind}{'' if count == 1 else 'es' if kind.endswith('s') else 's'}"
 
 
 def verify(

@@ -84,6 +84,11 @@ def test_nothing_is_wrong_with_nothing(place: mk.Registry) -> None:
     assert verify(place).text() == f"Checked nothing in {place.storage.uri}. Nothing is wrong."
 
 
+def test_what_was_checked_is_counted_in_words():
+    audit = Audit(place="there", checked={"alias": 2, "package": 1, "record": 1_000}, damages=())
+    assert audit.text() == "Checked 2 aliases, 1 package, 1,000 records in there. Nothing is wrong."
+
+
 @pytest.mark.parametrize("file", ["model.skops", "golden.jsonl", "manifest.json"])
 @pytest.mark.parametrize("data", [b"another", b"", None])
 def test_a_damaged_package_is_named_and_mended_from_a_copy(
