@@ -54,7 +54,8 @@ def tests() -> tuple[list[tuple[str, str, str, bool]], bool]:
     """Run all tests under branch coverage; return what they counted, and whether all passed."""
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary, "junit.xml")
-        environment = {**os.environ, "COVERAGE_FILE": str(Path(temporary, "coverage"))}
+        longer = {"MLOPSKIT_CHAOS_SECONDS": "300", "COVERAGE_FILE": str(Path(temporary, "coverage"))}
+        environment = {**os.environ, **longer}
         start = time.perf_counter()
         command = ["-m", "pytest", "-q", "-n", "auto", "-m", "slow or not slow", *ZOO, "--cov", f"--junit-xml={report}"]
         done = subprocess.run([sys.executable, *command, "--cov-report="], check=False, cwd=ROOT, env=environment)
