@@ -13,12 +13,14 @@ from mlopskit.errors import AliasError, RowError, UnknownNameError
 from mlopskit.format import Format
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, opened
+from mlopskit.runtime import places as reader_places
 from mlopskit.runtime.arrays import is_array, is_text
+from mlopskit.runtime.names import check_name, hex_of
 from mlopskit.runtime.package import Package, open_package
-from mlopskit.runtime.places import place_at
 from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
 from mlopskit.runtime.watching import LARGEST, Watched
+from mlopskit.storage import copy_folder
 from mlopskit.trust import trusted
 
 
@@ -131,18 +133,51 @@ def watch(
     query: str = "",
     limit: int = LARGEST,
 ) -> Watched:
-    """Return a model that follows an alias of a model's folder at a path or an http(s) address.
+    """Return a model that follows an alias of a model's folder: at a path, at an http(s) address, or in a bucket.
 
     The place is looked at now, then `every` so many seconds, in a thread of its own; the model changes once the next
     package was checked and loaded, and stays if that fails, which `state` tells. `folder` is kept between runs: what
     was seen, and what was downloaded (at most `limit` bytes a package). `headers` and `query` are sent with each
-    request. Close it, or use it in a `with` statement. `trust_code` is as of `load`.
+    request; what opens a bucket is its plugin's matter. Close it, or use it in a `with` statement. `trust_code` is as
+    of `load`.
 
     Raises:
         UsageError: the place, the alias or an option cannot be meant so.
     """
-    there = place_at(str(place), headers=headers, query=query, limit=limit)
+    scheme, is_address, _ = str(place).partition("://")
+    there: reader_places.Place = (
+        _Bucket.at(str(place), limit)
+        if is_address and scheme not in ("http", "https")
+        else reader_places.place_at(str(place), headers=headers, query=query, limit=limit)
+    )
     return Watched(there, alias=alias, every=every, folder=folder, load=lambda package: _model(package, trust_code))
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """A model's folder in a place that a storage's plugin knows, as a reader sees it."""
+
+    registry: Registry
+    name: str
+    limit: int
+
+    @classmethod
+    def at(cls, address: str, limit: int) -> _Bucket:
+        root, _, name = address.rstrip("/").rpartition("/")
+        checked = check_name(name, kind="name of a model's folder")
+        return cls(Registry.at(root), checked, limit)
+
+    def get(self, key: str, /, *, limit: int) -> bytes | None:
+        return self.registry.storage.read(f"{self.name}/{key}", limit=limit)
+
+    def package(self, digest: str, /, *, kept: Path) -> Package:
+        def fetch(part: Path) -> None:
+            files = self.registry.manifest(self.name, digest)["files"]
+            if (size := sum(entry["size"] for entry in files.values())) > self.limit:
+                raise reader_places.too_large(digest, size, self.limit)
+            copy_folder(self.registry.storage, f"{self.name}/{reader_places.PACKAGES}/{hex_of(digest)}", part)
+
+        return reader_places.kept_package(kept, digest, self.name, fetch=fetch)
 
 
 def _on_share(folder: str, alias: str) -> ModelPackage:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .errors import IntegrityError, StorageError
+from .errors import IntegrityError, LimitError, PackageError, StorageError
 from .names import check_name, hex_of
 from .package import Package, open_package, open_plain
 
@@ -95,3 +97,37 @@ def of_model(package: Package, name: str, /) -> Package:
             digest=package.digest,
         )
     return package
+
+
+def kept_package(kept: Path, digest: str, name: str, /, *, fetch: Callable[[Path], None]) -> Package:
+    """Return a package that is kept below a folder, fetched if it is not, or is damaged.
+
+    `fetch` fills a folder beside, which then takes its name at once.
+    """
+    folder = kept / hex_of(digest)
+    if folder.exists():
+        with contextlib.suppress(PackageError):
+            return of_model(open_package(folder, digest=digest), name)
+        shutil.rmtree(folder)
+    with _beside(folder) as part:
+        fetch(part)
+    return of_model(open_package(folder, digest=digest), name)
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    from tempfile import TemporaryDirectory
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".part-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
+        yield Path(beside, "package")
+        Path(beside, "package").rename(folder)
+
+
+def too_large(digest: str, size: int, limit: int, /) -> LimitError:
+    """Return the error for a package that a reader does not want to fetch."""
+    return LimitError(
+        f"The package {digest} has {size:,} bytes, at most {limit:,} are fetched.",
+        remedy="Raise the limit, if it may be so large.",
+        digest=digest,
+    )

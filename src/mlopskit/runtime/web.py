@@ -8,9 +8,7 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import socket
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -21,11 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import canonical
-from .errors import IntegrityError, LimitError, PackageError, StorageError, UsageError
+from .errors import IntegrityError, LimitError, StorageError, UsageError
 from .manifest import FETCH, MANIFEST, MAX_MANIFEST, check_manifest
 from .names import check_name, hex_of
-from .package import Package, open_package
-from .places import PACKAGES, of_model
+from .package import Package
+from .places import PACKAGES, kept_package, too_large
 
 SILENCE = 10.0  # seconds that a server may say nothing
 PATIENCE = 60.0  # seconds for an answer; for a package's file one more for each so many bytes:
@@ -99,14 +97,8 @@ class WebPlace:
 
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, downloaded below a folder unless it stands there."""
-        folder = kept / hex_of(digest)
-        if folder.exists():
-            with contextlib.suppress(PackageError):  # damaged since: it is downloaded again
-                return of_model(open_package(folder, digest=digest), self.name)
-            shutil.rmtree(folder)
-        with _beside(folder) as part:
-            self._download(digest, f"{PACKAGES}/{hex_of(digest)}", part)
-        return of_model(open_package(folder, digest=digest), self.name)
+        key = f"{PACKAGES}/{hex_of(digest)}"
+        return kept_package(kept, digest, self.name, fetch=lambda part: self._download(digest, key, part))
 
     def _download(self, digest: str, key: str, part: Path) -> None:
         data = self.get(f"{key}/{MANIFEST}", limit=MAX_MANIFEST)
@@ -119,11 +111,7 @@ class WebPlace:
         files = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))["files"]
         size = sum(entry["size"] for entry in files.values())
         if size > self.limit:
-            raise LimitError(
-                f"The package {digest} has {size:,} bytes, at most {self.limit:,} are downloaded.",
-                remedy="Raise the limit, if it may be so large.",
-                digest=digest,
-            )
+            raise too_large(digest, size, self.limit)
         _write(part / MANIFEST, [data])
         for path, entry in files.items():
             with _Answer(self, f"{key}/{path}", seconds=self.patience + entry["size"] / _SLOWEST) as answer:
@@ -133,15 +121,6 @@ class WebPlace:
             if found != (entry["size"], entry["sha256"]):
                 text = f"The file {path!r} at {self.address}/{key} is not the one that is listed."
                 raise IntegrityError(text, remedy=FETCH, file=path)
-
-
-@contextlib.contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """Give a folder to be filled, which then takes its name at once; it goes if filling it fails."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as beside:
-        yield Path(beside, "package")
-        Path(beside, "package").rename(folder)
 
 
 def _write(file: Path, chunks: Iterator[bytes] | list[bytes]) -> tuple[int, str]:
