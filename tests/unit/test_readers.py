@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote
 import pytest
 
 import mlopskit
+from mlopskit.aliases import Alias
+from mlopskit.builtin.folder import FolderStorage
 
 SOURCES = Path(str(mlopskit.__file__)).parent / "readers"
 TESTS = Path(__file__).parents[1]
@@ -250,6 +252,33 @@ def test_an_address_of_another_form_is_refused(reader, address):
 def test_nobody_there_is_told(reader):
     reader.open("http://127.0.0.1:1/sentiment")
     assert reader.read() == "away"
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_an_alias_that_moves_all_the_time_is_read_whole(reader, shop, tmp_path, by_path):
+    shutil.copytree(VECTORS / "one-record" / "1", shop.folder)
+    place = shop.folder / "sentiment"
+    for step in ("moved-on-by-5/1", "moved-on-by-5/2", "then-repaired/1"):
+        shutil.copytree(VECTORS / step / "sentiment" / "packages", place / "packages", dirs_exist_ok=True)
+    digests = [f"sha256:{folder.name}" for folder in (place / "packages").iterdir()]
+    alias = Alias(FolderStorage(str(shop.folder)), "sentiment/aliases", "sentiment", "production")
+
+    def move() -> None:
+        head = alias.head()
+        for number in range(40):
+            head = alias.append(digests[number % len(digests)], after=head, why="")
+
+    reader.open(where(reader, shop, by_path=by_path))
+    publisher = threading.Thread(target=move)
+    publisher.start()
+    said = [reader.read()]
+    while publisher.is_alive():
+        said.append(reader.read())
+    said.append(reader.read())
+    assert not [one for one in said if not re.fullmatch(r"\d+ sha256:[0-9a-f]{64} 3 (?:new|same)", one)]
+    numbers = [int(one.split()[0]) for one in said]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == 41
 
 
 PAGE = """<!doctype html><script type="module">
