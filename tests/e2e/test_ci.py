@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -425,7 +425,11 @@ def write_rows(name: str, good: str, bad: str) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("name", "kind"), [("github", GitHub), ("gitlab", GitLab), ("azure-pipelines", Azure)])
 def test_a_pipeline_deploys_what_passes_and_nothing_else(
-    name: str, kind: type[System], fresh_project: Path, tmp_path: Path
+    name: str,
+    kind: type[System],
+    fresh_project: Path,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     system: Any = kind(prepared(name, tmp_path), tmp_path / name)
     key = "run.digest" if kind is Azure else "DIGEST" if kind is GitLab else "digest"
@@ -439,6 +443,8 @@ def test_a_pipeline_deploys_what_passes_and_nothing_else(
     assert nothing["train"].result == "success"
     assert nothing["production"].result == "skipped"
     assert "Nothing changed" in nothing["train"].said
+    took = f"{nothing['train'].seconds:.1f} s"
+    record_property(f"figure: a run of {name} in which nothing changed, after install", took)
     assert nothing["train"].seconds < LONGEST_UNCHANGED
     assert deployments(tmp_path, "validation") == deployments(tmp_path, "production") == 1
 
