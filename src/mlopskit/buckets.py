@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from mlopskit.commits import (
-    CLAIM,
     CLAIM_SIZE,
     DELETING,
     FOLDER,
@@ -33,6 +32,7 @@ from mlopskit.commits import (
     StoredObject,
     busy,
     claim_facts,
+    put_claim,
     sha256_of,
 )
 from mlopskit.errors import IntegrityError, UnsafePathError
@@ -161,7 +161,7 @@ class BucketStorage(Storage):
         facts = claim_facts(DELETING, folder=folder, last=key)
         for _ in range(MOST_TRIES):
             found = self.find(key)
-            if found is None or self.store(key, facts[CLAIM].encode(), facts, over=found.etag):
+            if found is None or put_claim(self, key, facts, over=found.etag):
                 return
         raise busy(f"{key!r} in {self.uri!r} is being written by others again and again")
 

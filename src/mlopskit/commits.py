@@ -28,8 +28,9 @@ CLAIM = "claim"  # which claim it was written under
 LAST = "last"  # the key of its folder's last file
 WRITER = "writer"  # who gave the last file its bytes
 FOLDER = "folder"  # of a claim: what is being made,
-MAKING = "making"  # and the digest of its content, or who gave it up
-NOBODY, DELETING = "nobody", "deleting"
+MAKING = "making"  # and the digest of its content,
+GIVEN_UP = "givenup"  # and whether nobody is at it any more
+DELETING = "deleting"
 # In bytes: only what is of this size may be a claim.
 CLAIM_SIZE = 32
 
@@ -85,14 +86,11 @@ class Commit:
                 if self._finish(claim.etag, claim.facts[CLAIM]):
                     return True
             except BaseException:
+                # What was sent under this claim counts for whoever goes on with it.
                 with contextlib.suppress(Exception):
-                    self._mark(NOBODY, over=claim.etag)
+                    put_claim(self.storage, self.key, {**claim.facts, GIVEN_UP: "yes"}, over=claim.etag)
                 raise
         raise busy(f"Others write another content to {self.folder!r} in {self.storage.uri!r}")
-
-    def _mark(self, making: str, *, over: str | None) -> bool:
-        facts = claim_facts(making, folder=self.folder, last=self.key)
-        return self.storage.store(self.key, facts[CLAIM].encode(), facts, over=over)
 
     def _claim(self) -> StoredObject | None:
         """Return the claim under which this content is made; None where the folder has been made."""
@@ -103,12 +101,13 @@ class Commit:
             if found is not None and found.facts[MAKING] == self.content:
                 return found
             if found is None or not self._moves(found):
-                self._mark(self.content, over=None if found is None else found.etag)
+                facts = claim_facts(self.content, folder=self.folder, last=self.key)
+                put_claim(self.storage, self.key, facts, over=None if found is None else found.etag)
         raise busy(f"Others write to {self.folder!r} in {self.storage.uri!r} again and again")
 
     def _moves(self, claim: StoredObject) -> bool:
         """Wait for whoever has a claim; say whether anything came of it within the time that one waits."""
-        end = time.monotonic() + (0 if claim.facts[MAKING] == NOBODY else self.storage.patience)
+        end = time.monotonic() + (0 if GIVEN_UP in claim.facts else self.storage.patience)
         while time.monotonic() < end:
             time.sleep(_PAUSE)
             found = self.storage.find(self.key)
@@ -162,8 +161,13 @@ class Commit:
 
 
 def claim_facts(making: str, /, *, folder: str, last: str) -> dict[str, str]:
-    """Return the facts of a new claim; it is unlike any other, and so are its bytes, by which some tags go."""
+    """Return the facts of a new claim."""
     return {CLAIM: uuid.uuid4().hex, MAKING: making, FOLDER: folder, LAST: last}
+
+
+def put_claim(storage: BucketStorage, key: str, facts: Mapping[str, str], /, *, over: str | None) -> bool:
+    """Write a claim, with bytes like no other's: in some buckets an etag tells contents, not versions."""
+    return storage.store(key, uuid.uuid4().hex.encode(), facts, over=over)
 
 
 def sha256_of(data: Path | bytes, /) -> str:

@@ -23,6 +23,7 @@ class Faulty(MemoryBucket):
 
     patience = 0.0
     workers = 1  # the nth write is always the same
+    dies = False  # with that write, so that it can give nothing up
 
     def __init__(self, *, at: int, how: str, tells: bool = True) -> None:
         super().__init__(tells=tells)
@@ -31,6 +32,8 @@ class Faulty(MemoryBucket):
 
     def store(self, key, data, facts, /, *, over):
         self.left -= 1
+        if self.left < 0 and self.dies:
+            raise StorageError("it is dead", remedy="mourn")
         if self.left:
             return super().store(key, data, facts, over=over)
         if self.how == "killed before":
@@ -102,19 +105,31 @@ def test_what_is_there_of_an_upload_that_broke_off_is_not_sent_again():
 
         def store(self, key, data, facts, /, *, over):
             self.sent.append(key)
-            if self.left <= 0 and self.dead:
-                raise KeyboardInterrupt  # a killed process gives nothing up
             return super().store(key, data, facts, over=over)
 
-    bucket = Counting(at=3, how="killed after")
-    bucket.dead = True
+    for dies in (True, False):
+        bucket = Counting(at=3, how="killed after")
+        bucket.dies = dies
+        with pytest.raises(KeyboardInterrupt):
+            bucket.commit("x", FILES, last="last")
+        bucket.dies, bucket.sent[:] = False, []
+        assert bucket.commit("x", FILES, last="last")
+        assert bucket.sent == ["x/last"]
+        assert not bucket.commit("x", FILES, last="last")
+        assert bucket.sent == ["x/last"]
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_was_given_up_is_taken_over_at_once_and_what_was_not_after_a_while(dies, monkeypatch):
+    waited = []
+    monkeypatch.setattr("mlopskit.commits.time.sleep", waited.append)
+    bucket = Faulty(at=3, how="killed after")
+    bucket.patience, bucket.dies = 0.01, dies
     with pytest.raises(KeyboardInterrupt):
         bucket.commit("x", FILES, last="last")
-    bucket.dead, bucket.sent[:] = False, []
-    assert bucket.commit("x", FILES, last="last")
-    assert bucket.sent == ["x/last"]
-    assert not bucket.commit("x", FILES, last="last")
-    assert bucket.sent == ["x/last"]
+    bucket.dies = False
+    assert bucket.commit("x", OTHER, last="last")
+    assert bool(waited) == dies
 
 
 def test_who_was_taken_over_can_change_nothing_any_more():

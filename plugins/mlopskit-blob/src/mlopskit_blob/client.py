@@ -31,7 +31,7 @@ def container_client(access: Access, container: str, deadline: float, process: i
     from azure.storage.blob import ContainerClient
 
     del process  # connections belong to one
-    _hide_signatures()
+    _set_logging()
     version = os.environ.get(VERSION, PINNED)
     options: dict[str, Any] = {
         "retry_policy": _retry_policy(deadline),
@@ -118,8 +118,14 @@ def _cut(text: str) -> str:
     return f"{text.partition('?')[0]}?…" if "sig=" in text else text
 
 
-def _hide_signatures() -> None:
-    """Let urllib3, which at level DEBUG writes whole addresses, leave signatures out."""
+def _set_logging() -> None:
+    """Let urllib3, which at level DEBUG writes whole addresses, leave signatures out, and Azure speak to loggers alone.
+
+    Where nobody has set up logging, Azure's warnings would be printed; what they say, our errors do.
+    """
     logger = logging.getLogger("urllib3.connectionpool")
     if not any(isinstance(one, _NoSignatures) for one in logger.filters):
         logger.addFilter(_NoSignatures())
+    azure = logging.getLogger("azure")
+    if not azure.handlers:
+        azure.addHandler(logging.NullHandler())

@@ -37,7 +37,7 @@ def explained(error: Exception, place: Place, access: Access, /) -> StorageError
     elif isinstance(error, HttpResponseError) and status is not None:
         what, remedy = f"it answered {status} {code}".rstrip(), _remedy(code, status)
     elif isinstance(error, ClientAuthenticationError):
-        what = f"no credentials were found ({_first_line(error)})"
+        what = f"no credentials were found for the account {place.account!r} ({_first_line(error)})"
         remedy = _REMEDIES["NoAuthenticationInformation"]
     elif isinstance(error, ServiceRequestError):
         what, remedy = "it cannot be reached", _UNREACHABLE
