@@ -23,7 +23,8 @@ pytestmark = pytest.mark.live
 class Hasty(BlobStorage):
     """Gives up soon."""
 
-    deadline = 1.5
+    deadline = 1.8
+    silence = 0.6
 
 
 class TestOutcomes(OutcomeConformance):

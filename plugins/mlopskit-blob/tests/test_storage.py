@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -299,3 +300,28 @@ def test_nobody_is_followed_to_another_host(serve, monkeypatch):
             act()
     assert first.came
     assert not other.came
+
+
+@pytest.fixture
+def silent():
+    """Return the port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        yield one.getsockname()[1]
+
+
+@pytest.mark.parametrize("trouble", ["silence", "no encryption", "no such host"])
+def test_a_service_that_cannot_be_spoken_to_is_given_up_in_time(trouble, silent, serve, monkeypatch):
+    endpoint = {
+        "silence": f"http://127.0.0.1:{silent}/account",
+        "no encryption": f"https://127.0.0.1:{serve().server_address[1]}/account",
+        "no such host": "https://account.invalid",
+    }[trouble]
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection("account", BlobEndpoint=endpoint))
+
+    class Hasty(BlobStorage):
+        deadline = 1.0
+        silence = 0.3
+
+    with pytest.raises(StorageError, match="'az://account/models' failed") as caught:
+        Hasty("az://account/models").commit("x", {"y": b"1"}, last="y")
+    assert "Connect to it" in caught.value.remedy

@@ -109,7 +109,7 @@ def test_a_buckets_own_settings_count_before_the_bare_ones():
     assert settings.credentials == {"aws_access_key_id": "id", "aws_secret_access_key": SECRET}
     assert settings.secrets == (SECRET, "canary-token")
     assert "canary" not in repr(settings)
-    store = store_at(PLACE, settings, 1.0)
+    store = store_at(PLACE, settings, 1.0, 1.0)
     assert store.credential_provider()["token"] is None
     assert SECRET not in repr(store)
 
@@ -125,6 +125,6 @@ def test_a_client_of_each_service_is_made_from_the_settings(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "GOOGLE_SERVICE_ACCOUNT"):
         monkeypatch.delenv(name, raising=False)
     place = Place(scheme="gs", bucket="bucket", prefix="x/y")
-    assert store_at(place, settings_of(place, {"GOOGLE_BASE_URL": "http://127.0.0.1:1"}), 1.0).prefix == "x/y"
+    assert store_at(place, settings_of(place, {"GOOGLE_BASE_URL": "http://127.0.0.1:1"}), 1.0, 1.0).prefix == "x/y"
     endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"}
-    assert store_at(PLACE, settings_of(PLACE, endpoint), 1.0).config["region"] == "eu-west-1"
+    assert store_at(PLACE, settings_of(PLACE, endpoint), 1.0, 1.0).config["region"] == "eu-west-1"

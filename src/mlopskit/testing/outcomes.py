@@ -19,6 +19,7 @@ _LOST = (
     NetworkFault(kind="drop"),
     NetworkFault(kind="late status", status=500),
     NetworkFault(kind="late status", status=503),
+    NetworkFault(kind="delay", seconds=1.0),  # longer than a storage waits that is made for these checks
 )
 _UNSENT = (
     NetworkFault(kind="reset"),

@@ -76,7 +76,7 @@ class Service(BaseHTTPRequestHandler):
 class Network(BucketStorage):
     """The good one: it asks again until its deadline."""
 
-    deadline = 0.1
+    deadline = 0.8
     uri = "network://"
 
     def __init__(self, port, place):
@@ -86,7 +86,7 @@ class Network(BucketStorage):
     def ask(self, method, path, data=b"", **headers):
         end = time.monotonic() + self.deadline
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=0.6)
             try:
                 headers = {name.replace("_", "-"): value for name, value in headers.items()}
                 connection.request(method, path, body=data, headers=headers)

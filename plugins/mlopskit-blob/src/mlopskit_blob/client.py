@@ -19,15 +19,20 @@ VERSION = "MLOPSKIT_BLOB_API_VERSION"
 # Older services and emulators refuse the newest version, which a client asks for by itself.
 PINNED = "2025-11-05"
 _BLOCK = 8 << 20
-_CONNECT_SECONDS, _READ_SECONDS = 10, 30
+_CONNECT_SECONDS = 10
 _LONGEST_PAUSE = 20.0
 # Options that the client's own policy of retries, which knows no Retry-After, would take out.
 _OF_ANOTHER_POLICY = ("hosts", "location_mode", "retry_to_secondary", "retry_hook")
 
 
 @functools.lru_cache(maxsize=64)  # connections are kept open, and storages made by the dozen
-def container_client(access: Access, container: str, deadline: float, process: int, /) -> ContainerClient:
-    """Return a client; its requests are tried again until the deadline, in seconds, as the service asks for it."""
+def container_client(
+    access: Access, container: str, deadline: float, silence: float, process: int, /
+) -> ContainerClient:
+    """Return a client; requests are tried again until the deadline, in seconds, as the service asks for it.
+
+    `silence` is how long it may say nothing until it is asked again, in seconds.
+    """
     from azure.storage.blob import ContainerClient
 
     del process  # connections belong to one
@@ -36,8 +41,8 @@ def container_client(access: Access, container: str, deadline: float, process: i
     options: dict[str, Any] = {
         "retry_policy": _retry_policy(deadline),
         "permit_redirects": False,  # another host may be anybody's
-        "connection_timeout": min(_CONNECT_SECONDS, deadline),
-        "read_timeout": min(_READ_SECONDS, deadline),
+        "connection_timeout": min(_CONNECT_SECONDS, silence),
+        "read_timeout": silence,
         "max_single_put_size": _BLOCK,
         "max_block_size": _BLOCK,
         "max_single_get_size": _BLOCK,

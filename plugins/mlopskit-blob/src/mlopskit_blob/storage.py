@@ -27,6 +27,8 @@ class BlobStorage(BucketStorage):
     schemes: ClassVar[tuple[str, ...]] = ("az",)
     #: How long a single request may be tried again, in seconds.
     deadline: ClassVar[float] = 60.0
+    #: How long the service may be silent until the request is tried again, in seconds.
+    silence: ClassVar[float] = 30.0
 
     def __init__(self, uri: str, /) -> None:
         """Name the place; nothing is asked yet.
@@ -146,7 +148,7 @@ class BlobStorage(BucketStorage):
 
     def _container(self) -> ContainerClient:
         # A child process must not speak over connections of its parent.
-        return container_client(self._access, self.place.container, self.deadline, os.getpid())
+        return container_client(self._access, self.place.container, self.deadline, self.silence, os.getpid())
 
     @cached_property
     def _access(self) -> Access:

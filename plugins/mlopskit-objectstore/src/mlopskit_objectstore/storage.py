@@ -32,6 +32,8 @@ class ObjectStorage(BucketStorage):
     schemes: ClassVar[tuple[str, ...]] = ("s3", "gs")
     #: How long a single request may be tried again, in seconds.
     deadline: ClassVar[float] = 60.0
+    #: How long the service may be silent until the request is tried again, in seconds.
+    silence: ClassVar[float] = 30.0
 
     def __init__(self, uri: str, /) -> None:
         """Name the place; nothing is asked yet.
@@ -101,10 +103,14 @@ class ObjectStorage(BucketStorage):
                     chunk_size=_PART,
                     max_concurrency=self.workers,
                 )
-            except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
-                if isinstance(error, FileNotFoundError) and isinstance(data, Path) and not data.exists():
-                    raise
+            except (AlreadyExistsError, PreconditionError):
                 return False
+            except FileNotFoundError as error:
+                if isinstance(data, Path) and not data.exists():
+                    raise
+                if isinstance(mode, dict):  # what was to be written over is gone
+                    return False
+                raise ValueError(f"NoSuchBucket: {error}") from None
             return True
 
         return self._act(send)
@@ -130,7 +136,7 @@ class ObjectStorage(BucketStorage):
 
     @cached_property
     def _store(self) -> ObjectStore:
-        return store_at(self.place, settings_of(self.place), self.deadline)
+        return store_at(self.place, settings_of(self.place), self.deadline, self.silence)
 
     def _act(self, act: Callable[[], T], *, again: bool = True) -> T:
         """Do something with the service, again until the deadline where it is not there; no error names a secret."""

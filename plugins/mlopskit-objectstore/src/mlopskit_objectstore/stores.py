@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SIGNATURES = re.compile(r"(?i)((?:signature|sig|token|credential)=)[^&\s\"']+")
 _LONGEST = 300
+_CONNECT_SECONDS = 10
 
 
-def store_at(place: Place, settings: Settings, deadline: float, /) -> ObjectStore:
+def store_at(place: Place, settings: Settings, deadline: float, silence: float, /) -> ObjectStore:
     """Return the client of a bucket."""
     from obstore.store import GCSStore, S3Store
 
     host = urlsplit(settings.place.get("aws_endpoint_url") or settings.place.get("google_base_url") or "").hostname
     options: Any = {
-        "client_options": {"timeout": "30s", "connect_timeout": "10s", "allow_http": host in _LOOPBACK},
+        "client_options": {
+            "timeout": dt.timedelta(seconds=silence),
+            "connect_timeout": dt.timedelta(seconds=min(_CONNECT_SECONDS, silence)),
+            "allow_http": host in _LOOPBACK,
+        },
         "retry_config": {"max_retries": 10, "retry_timeout": dt.timedelta(seconds=deadline)},
         "prefix": place.prefix or None,
     }
