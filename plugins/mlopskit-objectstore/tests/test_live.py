@@ -4,9 +4,12 @@ import logging
 import socket
 import traceback
 
+import numpy as np
 import pytest
 from mlopskit_objectstore.storage import ObjectStorage
+from sklearn.linear_model import LogisticRegression
 
+import mlopskit as mk
 from mlopskit.errors import StorageError
 from mlopskit.testing import OutcomeConformance
 
@@ -76,3 +79,19 @@ def test_a_large_file_is_sent_in_parts_and_comes_back_whole(bucket, tmp_path, mo
     assert storage.store("x/large", file, {}, over=None) is False
     assert storage.store("x/large", file, {}, over=storage.find("x/large").etag) is True
     assert not storage.commit("x", {"large": file, "last": b"1"}, last="last")
+
+
+def test_a_model_is_kept_deployed_and_read_in_buckets(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    points = [[number / 50.0, (number * 7 % 50) / 50.0] for number in range(100)]
+    labels = ["right" if x > 1.0 else "left" for x, _ in points]
+    model = LogisticRegression(C=100.0).fit(np.array(points), labels)
+    package = mk.package(
+        model, np.array(points), labels, name="side", gates=["accuracy >= 0.75"], registry=f"{bucket}/registry"
+    )
+    deployed = mk.deploy(package, mk.FileShare(to=f"{bucket}/production"), registry=f"{bucket}/registry")
+    assert deployed.receipt.passed
+    loaded = mk.load(f"{bucket}/production/side", alias="production")
+    assert loaded.digest == package.digest
+    assert loaded.predict([{"x0": 1.9, "x1": 0.5}])[0]["prediction"] == "right"
+    assert mk.load("side@production", registry=f"{bucket}/production").digest == package.digest
