@@ -98,6 +98,24 @@ def test_it_answers_line_by_line_with_nothing_of_mlopskit_installed(travelled, p
         assert answers[1]["remedy"] == "Give a number."
 
 
+WATCH = """
+import sys
+sys.path[:] = [path for path in sys.path if 'site-packages' not in path] + [sys.argv[1]]
+sys.meta_path[:] = [finder for finder in sys.meta_path if 'editable' not in str(finder)]
+from _mlopskit_runtime import watch
+with watch(sys.argv[2], alias="production", every=60) as model:
+    print(model.predict([{"x": 2}]), model.state.failure, 'mlopskit' in sys.modules)
+"""
+
+
+def test_it_follows_an_alias_with_nothing_of_mlopskit_installed(travelled, published, tmp_path):
+    del travelled
+    arguments = [str(tmp_path / "target"), str(published[0])]
+    command = [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", WATCH, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[{'prediction': 4}] None False\n", "")
+
+
 def said(arguments, capsys, monkeypatch, requests=b""):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(requests)))
     code = main([str(argument) for argument in arguments])
