@@ -22,11 +22,14 @@ class Memory:
         self._alias = alias
         self.packages = folder / PACKAGES
         try:
-            self.packages.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make()
         except OSError as error:
             raise UsageError(
                 f"The folder {str(folder)!r} cannot be used: {error.strerror}.", remedy="Give one that can be written."
             ) from error
+
+    def _make(self) -> None:
+        self.packages.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def read(self, what: str, /) -> AliasRecord | None:
         """Return a record that was kept, None if none was.
@@ -49,6 +52,7 @@ class Memory:
 
     def write(self, what: str, record: AliasRecord, /) -> None:
         """Keep a record, in place of the one before."""
+        self._make()  # a temporary folder may be swept away from a process that runs for weeks
         beside = self._folder / f".{what}.json"
         with beside.open("wb") as opened:
             opened.write(record.data())

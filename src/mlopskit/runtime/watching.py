@@ -152,11 +152,9 @@ class Watched:
         with self._one:
             try:
                 self._follow()
-            except MlopskitError as error:
-                self._fail(error)
-            except Exception as error:
-                # Whatever a full disk or a hostile file raises must not end the thread, nor the model that answers.
-                self._fail(PackageError(f"{type(error).__name__}: {error}", remedy="Correct what the message names."))
+            except (Exception, SystemExit) as error:
+                # Whatever a full disk or a package's code raises must not end the thread, nor the model that answers.
+                self._fail(_bare(error))
             pause = self._pause()
             self._wait = pause
             self._state = replace(self._state, next=time.time() + pause)
@@ -186,7 +184,6 @@ class Watched:
     def _follow(self) -> None:
         place, seen = self._place, self._seen
         get = functools.partial(place.get, limit=records.MAX_RECORD)
-        self._failures += 1
         record = records.follow(get, "aliases", name=place.name, alias=self._alias, last=seen)
         if record is None:
             raise AliasError(
@@ -195,7 +192,6 @@ class Watched:
         if record != seen:
             self._memory.write("seen", record)
             self._seen = record
-        self._failures = 0
         self._state = replace(self._state, checked=time.time())
         self._change(record)
 
@@ -210,6 +206,7 @@ class Watched:
             self._memory.tidy({record.digest, before.digest})
             _log().info("%s: record %d is live, %s", self._thread.name, record.seq, record.digest)
         self._state = replace(self._state, failure=None, failed=None)
+        self._failures = 0
 
     def _model_of(self, record: AliasRecord) -> Model | None:
         if record.digest is None:
@@ -223,10 +220,9 @@ class Watched:
             package = self._place.package(record.digest, kept=self._memory.packages)
             model = self._load(package)
             check_golden(package, model)
-        except StorageError:
-            self._failures = 1  # the place is away, the package is none the worse
+        except StorageError:  # the place is away, the package is none the worse
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             tries = spoilt.tries + 1 if spoilt else 1
             self._spoilt = _Spoilt(record.digest, _bare(error), tries, time.monotonic() + self._backoff(tries))
             raise
@@ -242,8 +238,8 @@ class Watched:
                 self._live = self._load(of_model(open_package(folder, digest=record.digest), self._place.name))
                 self._state = replace(self._state, record=record, since=time.time())
 
-    def _fail(self, error: MlopskitError) -> None:
-        failure = _bare(error)
+    def _fail(self, failure: MlopskitError) -> None:
+        self._failures = self._failures + 1 if isinstance(failure, StorageError) else 0
         if self._state.failure is None or self._state.failure.message != failure.message:
             _log().warning("%s: %s", self._thread.name, printable(str(failure)).replace("\n", " "))
         self._state = replace(self._state, failure=failure, failed=time.time())
@@ -283,7 +279,7 @@ class _Spoilt:
     until: float
 
 
-def _bare(error: Exception) -> MlopskitError:
+def _bare(error: BaseException) -> MlopskitError:
     """Return an error that holds no frames, and with them no packages, in memory."""
     if isinstance(error, MlopskitError):
         return type(error)(error.message, remedy=error.remedy, **error.culprits)

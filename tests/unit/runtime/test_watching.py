@@ -3,6 +3,7 @@ import json
 import os
 import resource
 import shutil
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -241,6 +242,36 @@ def test_whatever_a_loader_raises_ends_neither_the_thread_nor_the_model(place, p
     monkeypatch.undo()
     until(lambda: watched.state.failure is None)
     assert answer(watched) == 2
+
+
+def test_code_that_ends_the_process_does_not(published, start, loader, monkeypatch):
+    watched = start(published.folder, every=0.01)
+    monkeypatch.setattr(loader, "load", lambda *_: sys.exit(1))
+    published.move(published.two)
+    until(lambda: watched.state.failure)
+    monkeypatch.undo()
+    until(lambda: watched.state.failure is None)
+    assert answer(watched) == 2
+
+
+def test_an_alias_that_is_broken_is_looked_at_as_often_as_before(published, start):
+    watched = start(published.folder, every=10)
+    shutil.rmtree(published.folder / "aliases" / "production" / "1")
+    for _ in range(10):
+        state = watched.look()
+        assert isinstance(state.failure, RollbackError)
+        assert state.next - state.failed <= 10.1
+
+
+def test_a_temporary_folder_that_was_swept_away_is_made_again(published, shop, start):
+    watched = start(f"{shop.address}/sentiment")
+    shutil.rmtree(watched._memory.packages.parent)
+    published.move(published.two)
+    assert watched.look().failure is None
+    assert answer(watched) == 2
+    kept = watched._memory.packages.parent
+    watched.close()
+    assert not kept.exists()
 
 
 def test_a_full_disk_changes_nothing(published, shop, start, tmp_path):
