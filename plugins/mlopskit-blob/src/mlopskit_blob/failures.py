@@ -36,7 +36,7 @@ def explained(error: Exception, place: Place, access: Access, /) -> StorageError
         what, remedy = f"the clocks differ by {skew}", "Set this machine's clock."
     elif isinstance(error, HttpResponseError) and status is not None:
         what, remedy = f"it answered {status} {code}".rstrip(), _remedy(code, status)
-    elif isinstance(error, ClientAuthenticationError):
+    elif isinstance(error, ClientAuthenticationError) or _needs_https(error, access):
         what = f"no credentials were found for the account {place.account!r} ({_first_line(error)})"
         remedy = _REMEDIES["NoAuthenticationInformation"]
     elif isinstance(error, ServiceRequestError):
@@ -64,7 +64,12 @@ def _remedy(code: str, status: int) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+    return str(error).strip().partition("\n")[0][:200].rstrip(".")
+
+
+def _needs_https(error: Exception, access: Access) -> bool:
+    """Say whether Azure's default credentials were to be sent to an emulator, for want of others."""
+    return isinstance(error, ValueError) and not (access.key or access.sas) and access.endpoint.startswith("http:")
 
 
 def now() -> dt.datetime:
