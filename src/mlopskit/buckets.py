@@ -171,10 +171,20 @@ class BucketStorage(Storage):
         found = self.find(key)
         return {} if found is None else found.facts
 
-    def _hidden(self, start: str, found: Sequence[Listed]) -> tuple[str, ...]:
+    def unfinished(self, prefix: str, /) -> Iterator[tuple[str, int]]:
+        """Yield each folder below a prefix that is claimed, with the bytes that were written of it."""
+        found = [one for one in self.scan(f"{check_path(prefix)}/") if _allowed(one[0])]
+        for start in sorted(self._claimed(found)):
+            yield start.removesuffix("/"), sum(size for key, size, _ in found if key.startswith(start))
+
+    def _claimed(self, found: Sequence[Listed]) -> set[str]:
         """Return with what the keys of folders begin that are being made, or removed."""
         claims = [self._facts(key, facts) for key, size, facts in found if size == CLAIM_SIZE]
-        hidden = {f"{facts[FOLDER]}/" for facts in claims if MAKING in facts}
+        return {f"{facts[FOLDER]}/" for facts in claims if MAKING in facts}
+
+    def _hidden(self, start: str, found: Sequence[Listed]) -> tuple[str, ...]:
+        """Return with what the keys begin that nobody is to see."""
+        hidden = self._claimed(found)
         if found:  # it may all be a part of a folder whose last file stands elsewhere
             last = self._facts(found[0][0], found[0][2]).get(LAST, start)
             if not last.startswith(start) and self.stat(last) is None:

@@ -157,6 +157,9 @@ class _Collecting:
             for content in contents(self.name, [key]):
                 sizes[content] = sizes.get(content, 0) + size
             marked |= {*contents(self.name, [marks.subject(key)])}
+        # What a writer that died left in a bucket is in no listing, and no package that anything could need.
+        for folder, size in self.storage.unfinished(self.name):
+            sizes |= {one: size for one in contents(self.name, [f"{folder}/"]) if one.prefix == folder}
         # Of what was removed by a run that could not say so, the removal is still to be said.
         for content in marked - sizes.keys():
             mark = marks.head(self.storage, content.prefix)

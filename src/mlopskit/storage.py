@@ -14,6 +14,7 @@ from typing import BinaryIO, ClassVar, NewType
 
 from mlopskit import plugins
 from mlopskit.errors import ConfigError, LimitError, StorageError
+from mlopskit.runtime.names import check_path
 from mlopskit.runtime.package import MAX_FILES, MAX_TOTAL
 
 # The address of a place: a path, or scheme://...; a relative path counts from the project's folder.
@@ -88,6 +89,14 @@ class Storage(ABC):
     @abstractmethod
     def delete(self, prefix: str, /) -> None:
         """Remove a committed folder, `last` first; an absent one is no error."""
+
+    def unfinished(self, prefix: str, /) -> Iterator[tuple[str, int]]:
+        """Yield each folder below a prefix whose making, or removal, was begun and not ended, with its size in bytes.
+
+        There are none where a place itself cleans up after writers that died, as a folder does.
+        """
+        check_path(prefix)
+        return iter(())
 
     def read(self, key: str, /, *, limit: int) -> bytes | None:
         """Return at most `limit` + 1 bytes of a file, None if there is none."""

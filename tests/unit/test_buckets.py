@@ -313,3 +313,16 @@ def test_nothing_rests_on_a_listing_that_is_late():
     assert bucket.commit("x", OTHER, last="last") is True
     bucket.late = None
     assert contents(bucket) == OTHER
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_folders_that_were_begun_and_not_ended_can_be_found(tells):
+    bucket = Faulty(at=3, how="killed after", tells=tells)
+    with pytest.raises(KeyboardInterrupt):
+        bucket.commit("x/y", FILES, last="last")
+    bucket.commit("x/z", FILES, last="last")
+    assert list(bucket.unfinished("x")) == [("x/y", 32 + 1 + 2)]
+    assert list(bucket.unfinished("w")) == []
+    bucket.delete("x/y")
+    assert list(bucket.unfinished("x")) == []
+    assert contents(bucket, "x/z") == FILES

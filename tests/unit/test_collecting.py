@@ -23,7 +23,7 @@ from mlopskit.promoting import RegistryDeployer
 from mlopskit.records import Run
 from mlopskit.runtime.names import hex_of
 from mlopskit.storage import Place
-from mlopskit.testing.memory import MemoryStorage
+from mlopskit.testing.memory import MemoryBucket, MemoryStorage
 
 Fill = Callable[..., list[str]]
 Interleave = Callable[..., list[Exception]]
@@ -151,6 +151,36 @@ def test_leftovers_of_a_write_that_failed_are_garbage(place: mk.Registry) -> Non
     assert set(states(gc(place)).values()) == {"marked"}
     gc(place, older_than=0)
     assert [key for key, _ in place.storage.list("mood") if "/marks/" not in key] == []
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_a_writer_that_died_left_in_a_bucket_is_garbage(*, tells: bool, fill: Fill) -> None:
+    class Dying(MemoryBucket):
+        left = 1_000_000
+        patience = 0.0
+
+        def store(self, key: str, data: Any, facts: Any, /, *, over: str | None) -> bool:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return super().store(key, data, facts, over=over)
+
+    registry = mk.Registry(Dying(tells=tells))
+    (digest,) = fill(registry, 1)
+    move(registry, digest)
+    prefix = "mood/packages/" + "a" * 64
+    for left in (1, 2):
+        registry.storage.left = left  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            registry.storage.commit(prefix, {"a": b"1" * 1000, "b": b"2", "last": b"3"}, last="last")
+    registry.storage.left = 1_000_000  # type: ignore[attr-defined]
+    assert states(gc(registry)) == {"a" * 8: "marked"}
+    assert next(iter(gc(registry).garbage)).size > 1000
+    age(registry, 8 * DAY)
+    assert states(gc(registry)) == {"a" * 8: "removed"}
+    assert not [key for key in registry.storage.objects if key.startswith(prefix)]  # type: ignore[attr-defined]
+    assert held(registry) == {digest}
+    assert mk.verify(registry).sound
 
 
 def test_a_runtime_stays_while_it_reads_a_package_that_stays(place: mk.Registry, fill: Fill) -> None:
