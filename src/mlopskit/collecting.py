@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,26 +105,33 @@ class _Collecting:
     def storage(self) -> Storage:
         return self.registry.storage
 
-    def look(self) -> Iterator[Garbage]:
-        """Yield what a run would do; nothing is written."""
+    def look(self) -> list[Garbage]:
+        """Return what a run would do; nothing is written."""
         now = time.time()  # what the place's own clock says shows only where something is written
-        for content, size in self._garbage():
-            mark = marks.head(self.storage, content.prefix)
-            fresh = mark is None or mark.state in (KEPT, REMOVED)
-            ripe = self.older_than <= 0 if mark is None or fresh else self._ripe(content, mark, now)
-            yield _garbage(content, size, REMOVED if ripe else MARKED if fresh else WAITING)
+        found = self._found()
+        needed = self._needed(found)
+        return [_garbage(one, found[one], self._fate(one, now, needed)) for one in self._garbage(found, needed)]
+
+    def _fate(self, content: Content, now: float, needed: set[str]) -> str:
+        mark = marks.head(self.storage, content.prefix)
+        fresh = mark is None or mark.state in (KEPT, REMOVED)
+        ripe = self.older_than <= 0 if mark is None or fresh else self._ripe(content, mark, now)
+        if ripe:
+            return NEEDED if content.prefix in needed else REMOVED
+        return MARKED if fresh else WAITING
 
     def run(self) -> list[Garbage]:
         """Mark what is garbage, and remove what was marked long enough ago."""
-        garbage = [*self._garbage()]
+        found = self._found()
+        garbage = self._garbage(found, self._needed(found))
         if not garbage:
             return []
         now = self._now()
-        claims = {content: self._claim(content, now) for content, _ in garbage}
+        claims = {content: self._claim(content, now) for content in garbage}
         # Whoever moved an alias before the claims is seen now; whoever does so from now on sees the claims.
         claimed = any(isinstance(one, Mark) for one in claims.values())
-        needed = self._needed(content for content, _ in garbage) if claimed else set()
-        return [_garbage(one, size, self._end(one, claims[one], needed)) for one, size in garbage]
+        needed = self._needed(found) if claimed else set()
+        return [_garbage(one, found[one], self._end(one, claims[one], needed)) for one in garbage]
 
     def _claim(self, content: Content, now: float) -> Mark | str:
         """Mark content, or claim it if it was marked long enough ago; return the claim, or in what state it is else."""
@@ -149,24 +156,31 @@ class _Collecting:
         marks.append(self.storage, content.prefix, KEPT if keep else REMOVED, after=claim)
         return NEEDED if keep else REMOVED
 
-    def _garbage(self) -> Iterator[tuple[Content, int]]:
-        """Yield what nothing needs, with its size in bytes."""
-        sizes: dict[Content, int] = {}
-        marked: set[Content] = set()
+    def _found(self) -> dict[Content, int | None]:
+        """Return all content with its size in bytes; None for what was marked and is gone."""
+        sizes: dict[Content, int | None] = {}
         for key, size in self.storage.list(self.name):
             for content in contents(self.name, [key]):
-                sizes[content] = sizes.get(content, 0) + size
-            marked |= {*contents(self.name, [marks.subject(key)])}
+                sizes[content] = (sizes.get(content) or 0) + size
+            for content in contents(self.name, [marks.subject(key)]):
+                sizes.setdefault(content, None)
         # What a writer that died left in a bucket is in no listing, and no package that anything could need.
         for folder, size in self.storage.unfinished(self.name):
             sizes |= {one: size for one in contents(self.name, [f"{folder}/"]) if one.prefix == folder}
-        # Of what was removed by a run that could not say so, the removal is still to be said.
-        for content in marked - sizes.keys():
+        return sizes
+
+    def _garbage(self, found: Mapping[Content, int | None], needed: set[str]) -> list[Content]:
+        """Return what nothing needs, and what was claimed by a run that could not end that.
+
+        The latter may be gone, or be needed: either way, nobody can publish it before that is said.
+        """
+        garbage = []
+        for content in sorted(found):
             mark = marks.head(self.storage, content.prefix)
-            if mark is not None and mark.state == REMOVING:
-                sizes[content] = 0
-        needed = self._needed(sizes)
-        yield from ((content, sizes[content]) for content in sorted(sizes) if content.prefix not in needed)
+            claimed = mark is not None and mark.state == REMOVING
+            if claimed or (found[content] is not None and content.prefix not in needed):
+                garbage.append(content)
+        return garbage
 
     def _needed(self, found: Iterable[Content]) -> set[str]:
         """Return the keys of what is needed, of all that was found."""
@@ -216,5 +230,5 @@ class _Collecting:
         return time.time() if stat is None or stat.modified is None else stat.modified
 
 
-def _garbage(content: Content, size: int, state: str) -> Garbage:
-    return Garbage(key=content.prefix, kind=content.kind, size=size, state=state)
+def _garbage(content: Content, size: int | None, state: str) -> Garbage:
+    return Garbage(key=content.prefix, kind=content.kind, size=size or 0, state=state)

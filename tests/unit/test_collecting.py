@@ -357,6 +357,19 @@ def test_what_gc_is_removing_is_not_published_meanwhile(place: mk.Registry, fill
     assert fill(place, 1) == [digest]
 
 
+def test_a_claim_that_was_broken_off_is_given_up_where_the_content_is_needed(place: mk.Registry, fill: Fill) -> None:
+    first, second = fill(place, 1, 2)
+    move(place, first, second)
+    prefix = f"mood/packages/{hex_of(first)}"
+    mark = marks.append(place.storage, prefix, marks.MARKED, after=None)  # by a run that kept one package alone
+    marks.append(place.storage, prefix, marks.REMOVING, after=mark)
+    assert states(gc(place)) == {first[7:15]: "waiting"}
+    assert states(gc(place, older_than=0, dry_run=True)) == {first[7:15]: "needed again"}
+    assert states(gc(place, older_than=0)) == {first[7:15]: "needed again"}
+    assert held(place) == {first, second}
+    assert fill(place, 1) == [first]
+
+
 def test_a_collection_shows_itself(place: mk.Registry, fill: Fill) -> None:
     fill(place, 1)
     found = gc(place)
