@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlopskit.errors import UnknownNameError, unknown
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, opened
 from mlopskit.runtime.names import hex_of
@@ -90,7 +91,16 @@ def _packages(source: Registry, references: Sequence[str] | None, name: str | No
     if references is not None:
         yield from (source.resolve(one, name=name) for one in references)
         return
-    for one in source.models() if name is None else [name]:
+    held = source.models()
+    if not held or (name is not None and name not in held):
+        raise (
+            unknown("model", name, held)
+            if name
+            else UnknownNameError(
+                f"The registry {source.storage.uri!r} holds nothing.", remedy="Name the place of a registry or share."
+            )
+        )
+    for one in held if name is None else [name]:
         yield from (source.package(one, digest) for digest in source.digests(one))
 
 

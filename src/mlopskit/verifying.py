@@ -12,7 +12,7 @@ from typing import Any
 
 from mlopskit.aliases import Alias, read_record
 from mlopskit.content import PACKAGE, Content, Shelf, contents, shelves
-from mlopskit.errors import MlopskitError, StorageError
+from mlopskit.errors import MlopskitError, StorageError, UnknownNameError, unknown
 from mlopskit.evidence import Evidence
 from mlopskit.gates import Verdict
 from mlopskit.marks import Mark
@@ -104,11 +104,11 @@ def verify(
     from `repair_from`, a sound copy; records are never written.
 
     Raises:
+        UnknownNameError: there is nothing at that place, or no such model.
         StorageError: a place cannot be read, or not be written for a repair.
     """
     chosen = opened(registry)
-    names = chosen.models() if name is None else [check_name(name)]
-    models = [_Model(registry=chosen, name=one, progress=progress) for one in names]
+    models = [_Model(registry=chosen, name=one, progress=progress) for one in _names(chosen, name)]
     damages = [damage for model in models for damage in model.damages()]
     if repair_from is not None:
         source = opened(repair_from)
@@ -117,6 +117,17 @@ def verify(
     for model in models:
         checked.update(model.checked)
     return Audit(place=chosen.storage.uri, checked=dict(sorted(checked.items())), damages=tuple(damages))
+
+
+def _names(registry: Registry, name: str | None) -> list[str]:
+    held = registry.models()
+    if not held:  # a place that was mistyped is no sound registry
+        raise UnknownNameError(
+            f"The registry {registry.storage.uri!r} holds nothing.", remedy="Name the place of a registry or share."
+        )
+    if name is not None and check_name(name) not in held:
+        raise unknown("model", name, held)
+    return held if name is None else [name]
 
 
 def _repaired(damage: Damage, registry: Registry, source: Registry, progress: Progress) -> Damage:

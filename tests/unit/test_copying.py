@@ -95,7 +95,10 @@ def test_what_is_not_there_is_named(place: mk.Registry, other: mk.Registry, fill
     fill(place, 1)
     with pytest.raises(UnknownNameError, match="holds no package"):
         mk.copy(["sha256:" + "0" * 64], to=other, registry=place, name="mood")
-    assert mk.copy(None, to=other, registry=place, name="weather").packages == ()
+    with pytest.raises(UnknownNameError, match="There is no model 'weather'"):
+        mk.copy(None, to=other, registry=place, name="weather")
+    with pytest.raises(UnknownNameError, match="holds nothing"):
+        mk.copy(None, to=place, registry=other)
 
 
 def test_a_copy_shows_itself(place: mk.Registry, other: mk.Registry, fill: Fill) -> None:

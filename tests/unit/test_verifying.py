@@ -11,7 +11,7 @@ import mlopskit as mk
 from mlopskit import vendoring
 from mlopskit.aliases import Alias
 from mlopskit.commits import StoredObject
-from mlopskit.errors import StorageError
+from mlopskit.errors import StorageError, UnknownNameError
 from mlopskit.records import Approval, Run
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import hex_of
@@ -80,8 +80,12 @@ def test_a_sound_registry_has_nothing_wrong(filled: tuple[mk.Registry, list[str]
     )
 
 
-def test_nothing_is_wrong_with_nothing(place: mk.Registry) -> None:
-    assert verify(place).text() == f"Checked nothing in {place.storage.uri}. Nothing is wrong."
+def test_a_place_where_nothing_is_does_not_pass_for_sound(place: mk.Registry, fill: Fill) -> None:
+    with pytest.raises(UnknownNameError, match="holds nothing"):
+        verify(place)
+    fill(place, 1)
+    with pytest.raises(UnknownNameError, match="Did you mean 'mood'"):
+        verify(place, name="moot")
 
 
 def test_what_was_checked_is_counted_in_words():

@@ -39,7 +39,6 @@ def test_verify_names_what_is_wrong_and_mends_it(cli: Any, here: list[str]) -> N
     as_json = cli("verify", "--json")
     assert (as_json.code, as_json.json["sound"]) == (1, False)
     assert cli("verify", "--registry", "backup").code == 0
-    assert cli("verify", "--model", "weather").code == 0
     assert cli("verify", "--repair-from", "backup").code == 0
     assert cli("verify", "--json").json["damages"] == []
 
@@ -50,6 +49,9 @@ def test_verify_needs_to_know_what_is_meant(refused: Any, here: list[str], tmp_p
         assert "'production'" in refused(2, "verify", "production", option, "x")
     assert "is not allowed" in refused(2, "verify", "--model", "../x")
     assert "there is no" in refused(2, "verify", "--registry", "nowhere://x").lower()
+    assert "holds nothing" in refused(2, "verify", "--registry", "nowhere")
+    assert "holds nothing" in refused(2, "copy", "--all", "--to", "other", "--registry", "nowhere")
+    assert "There is no model 'weather'" in refused(2, "verify", "--model", "weather")
     assert "There is no other.toml" in refused(2, "--project", str(tmp_path / "other.toml"), "verify")
 
 
