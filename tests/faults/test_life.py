@@ -1,5 +1,6 @@
 """The life of a registry against a simple model, with faults at any call of its storage."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -23,17 +24,18 @@ from hypothesis.stateful import (
 
 import mlopskit as mk
 from mlopskit.aliases import RECORD
+from mlopskit.buckets import BucketStorage
+from mlopskit.commits import MAKING
 from mlopskit.config import PromoteTable
 from mlopskit.errors import ConflictError, MlopskitError, RefusedError, StorageError, UnknownNameError
 from mlopskit.promoting import Promotion, RegistryDeployer
 from mlopskit.runtime import canonical
-from mlopskit.testing.memory import MemoryStorage
+from mlopskit.testing.memory import MemoryBucket, MemoryStorage
 
 NAME = "mood"
 DAY = 86_400.0
 NUMBERS = st.integers(0, 3)
 ALIASES = st.sampled_from(["candidate", "production"])
-SEQUENCES = 2_000
 MEMORY = Path("/dev/shm")
 
 
@@ -64,36 +66,13 @@ FAULTS = st.none() | st.builds(
 )
 
 
-class FaultyStorage(MemoryStorage):
+class Faulty:
     """A place with a clock of its own, and a fault to come."""
 
-    def __init__(self):
-        self.now = 0.0
-        super().__init__(clock=lambda: self.now)
-        self.expect(None)
+    now = 0.0
 
     def expect(self, fault):
         self.fault, self.calls, self.commits = fault, itertools.count(), itertools.count()
-
-    def open(self, key, /):
-        return self._call(lambda: MemoryStorage.open(self, key))
-
-    def stat(self, key, /):
-        return self._call(lambda: MemoryStorage.stat(self, key))
-
-    def list(self, prefix, /):
-        return self._call(lambda: iter([*MemoryStorage.list(self, prefix)]))
-
-    def commit(self, prefix, files, /, *, last):
-        made = self._call(lambda: MemoryStorage.commit(self, prefix, files, last=last))
-        lost = self.fault is not None and self.fault.kind == "lost" and self.fault.at % 4 == next(self.commits)
-        return made and not lost
-
-    def hint(self, key, data, /):
-        self._call(lambda: MemoryStorage.hint(self, key, data))
-
-    def delete(self, prefix, /):
-        self._call(lambda: MemoryStorage.delete(self, prefix))
 
     def _call(self, act):
         number, fault = next(self.calls), self.fault
@@ -106,6 +85,91 @@ class FaultyStorage(MemoryStorage):
         if fault.kind == "killed":
             raise KilledError
         raise StorageError("The place is down.", remedy="Wait.")
+
+    def _lost(self):
+        """Say whether the answer to a write is lost."""
+        return self.fault is not None and self.fault.kind == "lost" and self.fault.at % 4 == next(self.commits)
+
+
+class FaultyStorage(Faulty, MemoryStorage):
+    """Files in a dictionary, a folder of them in one step."""
+
+    def __init__(self):
+        super().__init__(clock=lambda: self.now)
+        self.expect(None)
+
+    def open(self, key, /):
+        return self._call(lambda: MemoryStorage.open(self, key))
+
+    def stat(self, key, /):
+        return self._call(lambda: MemoryStorage.stat(self, key))
+
+    def list(self, prefix, /):
+        return self._call(lambda: iter([*MemoryStorage.list(self, prefix)]))
+
+    def commit(self, prefix, files, /, *, last):
+        made = self._call(lambda: MemoryStorage.commit(self, prefix, files, last=last))
+        return made and not self._lost()
+
+    def hint(self, key, data, /):
+        self._call(lambda: MemoryStorage.hint(self, key, data))
+
+    def delete(self, prefix, /):
+        self._call(lambda: MemoryStorage.delete(self, prefix))
+
+    def raw(self):
+        """Return what stands there, file by file."""
+        return self._files
+
+    def spoil(self, key, *, gone):
+        """Change a file behind everybody's back, or lose it."""
+        changed = {} if gone else {key: self._files[key] + b"x"}
+        self._files = {one: data for one, data in self._files.items() if one != key} | changed
+
+
+class FaultyBucket(Faulty, BucketStorage):
+    """Single objects, as in a bucket: a folder is made in many steps, and each may fail."""
+
+    schemes = ("faulty-bucket",)
+    uri = "faulty-bucket://"
+    patience = 0.0
+
+    def __init__(self):
+        self.inner = MemoryBucket()
+        self.expect(None)
+
+    def find(self, key, /):
+        return self._call(lambda: self.inner.find(key))
+
+    def fetch(self, key, /):
+        return self._call(lambda: self.inner.fetch(key))
+
+    def store(self, key, data, facts, /, *, over):
+        def act():
+            done = self.inner.store(key, data, facts, over=over)
+            if done:
+                known, content = self.inner.objects[key]
+                self.inner.objects[key] = (dataclasses.replace(known, modified=self.now), content)
+            return done
+
+        made = self._call(act)
+        return made and not self._lost()
+
+    def scan(self, start, /):
+        return self._call(lambda: iter([*self.inner.scan(start)]))
+
+    def discard(self, key, /):
+        self._call(lambda: self.inner.discard(key))
+
+    def raw(self):
+        """Return what stands there, object by object, but for those that are being made."""
+        return {key: data for key, (known, data) in self.inner.objects.items() if MAKING not in known.facts}
+
+    def spoil(self, key, *, gone):
+        """Change an object behind everybody's back, or lose it."""
+        known, data = self.inner.objects.pop(key)
+        if not gone:
+            self.inner.objects[key] = (dataclasses.replace(known, size=known.size + 1), data + b"x")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +190,13 @@ class QuickPromotion(Promotion):
 
 def files_below(storage, prefix):
     start = f"{prefix}/"
-    return {key.removeprefix(start): data for key, data in storage._files.items() if key.startswith(start)}
+    return {key.removeprefix(start): data for key, data in storage.raw().items() if key.startswith(start)}
 
 
 class Life(RuleBasedStateMachine):
     """A registry, its copy, and what a simple model says of them."""
 
+    place = FaultyStorage
     packages = ()
     verdict_on = None
 
@@ -141,7 +206,7 @@ class Life(RuleBasedStateMachine):
         self.copies = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(tempfile, "tempdir", self.copies.name)
-        self.storage, self.backup = FaultyStorage(), mk.Registry(MemoryStorage())
+        self.storage, self.backup = type(self).place(), mk.Registry(MemoryStorage())
         self.registry = mk.Registry(self.storage)
         self.passed = {}  # of each package, whether its newest verdict passed
         self.heads = {}  # of each alias, the digest that it names
@@ -204,7 +269,7 @@ class Life(RuleBasedStateMachine):
         digest = self.packages[number].digest
         promotion = QuickPromotion(registry=self.registry, name=NAME, alias=alias)
         error = self.surely(lambda: promotion.promote(self.registry.package(NAME, digest)), fault)
-        held = f"{NAME}/packages/{digest[7:]}/manifest.json" in self.storage._files
+        held = f"{NAME}/packages/{digest[7:]}/manifest.json" in self.storage.raw()
         if not held:
             assert isinstance(error, UnknownNameError)
         elif not self.passed.get(digest):
@@ -266,10 +331,7 @@ class Life(RuleBasedStateMachine):
         prefix = f"{NAME}/packages/{both[pick % len(both)][7:]}"
         files = sorted(files_below(self.storage, prefix))
         key = f"{prefix}/{files[file % len(files)]}"
-        if gone and key in self.storage._files and not key.endswith("manifest.json"):
-            self.storage._files = {one: data for one, data in self.storage._files.items() if one != key}
-        else:
-            self.storage._files[key] += b"x"
+        self.storage.spoil(key, gone=gone and not key.endswith("manifest.json"))
         assert [one.key for one in mk.verify(self.registry).damages] == [prefix]
         self.attempt(lambda: mk.verify(self.registry, repair_from=self.backup), fault)
         mk.verify(self.registry, repair_from=self.backup)
@@ -309,7 +371,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def the_numbers_of_records_have_no_gap_and_no_double(self):
         chains, operations = {}, Counter()
-        for key, data in self.storage._files.items():
+        for key, data in self.storage.raw().items():
             match = re.fullmatch(rf"(.+)/([0-9]+)/{RECORD}", key)
             if match:
                 chains.setdefault(match[1], []).append(int(match[2]))
@@ -328,7 +390,7 @@ class Life(RuleBasedStateMachine):
             self.copies.cleanup()
 
 
-def live(small, verdict_on, sequences, steps):
+def live(small, verdict_on, sequences, steps, place=FaultyStorage):
     """Run so many sequences of at most so many steps; return how many there were, and how many steps in all."""
     counted = Counter()
 
@@ -341,6 +403,7 @@ def live(small, verdict_on, sequences, steps):
             super().teardown()
             counted.update(self.events)
 
+    Tried.place = place
     Tried.packages = tuple(map(small, range(4)))
     Tried.verdict_on = staticmethod(verdict_on)
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -349,19 +412,24 @@ def live(small, verdict_on, sequences, steps):
     return counted
 
 
-def test_a_registry_lives_through_faults(small, verdict_on):
-    counted = live(small, verdict_on, 40, 20)
+@pytest.mark.parametrize("place", [FaultyStorage, FaultyBucket])
+def test_a_registry_lives_through_faults(small, verdict_on, place):
+    counted = live(small, verdict_on, 25, 20, place)
     assert counted["faults"] > 0
     assert counted["promoted"] > counted["sequences"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_registry_lives_through_thousands_of_sequences_of_faults(small, verdict_on, record_property):
-    counted = live(small, verdict_on, SEQUENCES, 20)
-    assert counted["sequences"] >= SEQUENCES
-    assert min(counted[one] for one in ("faults", "promoted", "rolled back", "removed", "repaired")) > SEQUENCES // 50
+@pytest.mark.parametrize(("place", "sequences"), [(FaultyStorage, 2_000), (FaultyBucket, 500)])
+def test_a_registry_lives_through_thousands_of_sequences_of_faults(
+    small, verdict_on, record_property, place, sequences
+):
+    counted = live(small, verdict_on, sequences, 20, place)
+    assert counted["sequences"] >= sequences
+    assert min(counted[one] for one in ("faults", "promoted", "rolled back", "removed", "repaired")) > sequences // 50
+    kind = "files" if place is FaultyStorage else "objects of a bucket"
     record_property(
-        "figure: sequences of publish, judge, promote, roll back, copy, collect, corrupt and repair, under faults",
-        f"{counted['sequences']}, {counted['faults']} acts interrupted, 0 broken",
+        f"figure: publish, judge, promote, roll back, copy, collect, corrupt and repair under faults, on {kind}",
+        f"{counted['sequences']} sequences, {counted['faults']} acts interrupted, 0 broken",
     )
