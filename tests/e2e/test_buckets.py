@@ -29,6 +29,7 @@ def _fixtures(plugin):
 
 blob, objectstore = _fixtures("blob"), _fixtures("objectstore")
 azurite_installed, azurite, container = blob.azurite_installed, blob.azurite, blob.container
+free_port = blob.free_port
 s3_port, bucket = objectstore.s3_port, objectstore.bucket
 
 MODEL = """
@@ -153,11 +154,11 @@ def grant(azurite, monkeypatch, **places):
 
     monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
     monkeypatch.setenv(
-        f"AZURE_STORAGE_BLOB_ENDPOINT_{blob.ACCOUNT.upper()}", f"http://127.0.0.1:{azurite.port}/{blob.ACCOUNT}"
+        f"AZURE_STORAGE_BLOB_ENDPOINT_{azurite.account.upper()}", f"http://127.0.0.1:{azurite.port}/{azurite.account}"
     )
     for place in places.values():
         signature = generate_container_sas(
-            blob.ACCOUNT, place.rpartition("/")[2], account_key=blob.KEY, version="2025-11-05",
+            azurite.account, place.rpartition("/")[2], account_key=azurite.key, version="2025-11-05",
             permission=ContainerSasPermissions(read=True, write=True, create=True, list=True, delete=True),
             expiry=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1),
         )  # fmt: skip
@@ -165,7 +166,7 @@ def grant(azurite, monkeypatch, **places):
 
 
 def test_from_data_to_production_and_back_in_containers_of_their_own(azurite, container, begin, cli, monkeypatch):
-    places = {name: blob.new_container(azurite) for name in ("data", "registry", "validation", "production")}
+    places = {name: azurite.new_container() for name in ("data", "registry", "validation", "production")}
     grant(azurite, monkeypatch, **{name: places[name] for name in ("data", "registry", "validation")})
     begin(**places, target="blob")
     first = first_run(cli, places)
@@ -219,17 +220,17 @@ def test_from_data_to_production_in_a_bucket_of_s3(bucket, begin, cli):
 
 
 @pytest.mark.parametrize("command", ["run", "changed", "status", "history production", "deploy production", "gc"])
-def test_without_a_network_each_command_says_so_and_ends_with_3(container, begin, cli, monkeypatch, command):
+def test_without_a_network_each_command_says_so_and_ends_with_3(
+    azurite, container, begin, cli, monkeypatch, free_port, command
+):
     from mlopskit_blob.storage import BlobStorage
 
     begin(**dict.fromkeys(("data", "registry", "validation", "production"), container), target="blob")
-    nobody = f"http://127.0.0.1:{blob.free_port()}/{blob.ACCOUNT}"
-    connection = f"AccountName={blob.ACCOUNT};AccountKey={blob.KEY};BlobEndpoint={nobody};"
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection(free_port))
     monkeypatch.setattr(BlobStorage, "deadline", 0.5)
     code, said, _ = cli(*command.split())
     assert (code, said["kind"]) == (3, "StorageError"), said
     assert f"'{container}/" in said["error"]
     assert "cannot be reached" in said["error"]
     assert "Connect to it" in said["remedy"]
-    assert blob.KEY not in str(said)
+    assert azurite.key not in str(said)

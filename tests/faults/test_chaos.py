@@ -1,6 +1,7 @@
 """Publishers, promoters, readers and gc at once against a real service, with kills and lost answers: no broken read.
 
-It takes 20 seconds, or as many as MLOPSKIT_CHAOS_SECONDS says; `chaos.py` beside is what the processes do.
+It takes 20 seconds, or as many as MLOPSKIT_CHAOS_SECONDS says; `chaos.py` beside is what the processes do. In a run of
+a minute or more the service is ended and started again, too: ended, not killed, for what it has taken must be there.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +31,7 @@ from mlopskit.testing.faultproxy import FaultProxy, NetworkFault
 HERE = Path(__file__)
 SECONDS = float(os.environ.get("MLOPSKIT_CHAOS_SECONDS", "20"))
 TURNS = 3
+LONG, BETWEEN_RESTARTS = 60, 20
 KINDS = ("reset", "cut", "status", "drop", "late status", "truncate", "flip", "delay")
 
 
@@ -39,32 +44,77 @@ def _module(name, file):
 
 emulator = _module("blob_emulator", HERE.parents[2] / "plugins/mlopskit-blob/tests/conftest.py")
 chaos = _module("chaos", HERE.with_name("chaos.py"))
-azurite_installed, azurite, container = emulator.azurite_installed, emulator.azurite, emulator.container
+azurite_installed, free_port, start_azurite = emulator.azurite_installed, emulator.free_port, emulator.start_azurite
 
 
-def _signature(container):
+@dataclass
+class Service:
+    """An emulator that can be ended and started again; what it has kept is there again."""
+
+    start: Callable[..., Any]
+    log: Path
+    kept: Path | None
+    restarts: int = 0
+
+    def __post_init__(self):
+        self.azurite, self.process = self.start(self.log, self.kept)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def restart(self):
+        self.end()
+        self.restarts += 1
+        _, self.process = self.start(self.log, self.kept)
+
+    def freeze(self):
+        """Let it stand still for a moment."""
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.4)
+        self.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def service(start_azurite, tmp_path, monkeypatch):
+    """Return an emulator of this test's own; in a long run it keeps all in a folder, and can be started again."""
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    made = Service(start_azurite, tmp_path / "log", tmp_path / "kept" if SECONDS >= LONG else None)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", made.azurite.connection())
+    yield made
+    made.end()
+
+
+def _signature(azurite, container):
     """Return the query by which a reader over http may read a container."""
     from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
     return generate_container_sas(
-        emulator.ACCOUNT, container, account_key=emulator.KEY, permission=ContainerSasPermissions(read=True),
+        azurite.account, container, account_key=azurite.key, permission=ContainerSasPermissions(read=True),
         expiry=dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), version="2025-11-05",
     )  # fmt: skip
 
 
 @contextlib.contextmanager
-def _faults(port, seed) -> Iterator[tuple[int, Counter[str]]]:
+def _faults(service, seed) -> Iterator[tuple[int, Counter[str]]]:
     """Give the port of a proxy where again and again a request of some kind fails, and what failed, counted."""
     chance, over, happened = random.Random(seed), threading.Event(), Counter()
 
     def go_on(proxy):
+        again = time.monotonic() + BETWEEN_RESTARTS
         while not over.wait(chance.uniform(0.1, 1.0)):
             happened.update({one.kind: proxy.happened for one in proxy.faults})
             kind, method = chance.choice(KINDS), chance.choice(["GET", "HEAD", "PUT", "PUT", "DELETE"])
             more = {"status": chance.choice([429, 500, 503]), "size": chance.randrange(200), "seconds": 0.2}
             proxy.set(NetworkFault(kind=kind, method=method, skip=chance.randrange(4), **more))
+            if chance.random() < 0.05:
+                service.freeze()
+            if service.kept and time.monotonic() > again:
+                service.restart()
+                again = time.monotonic() + BETWEEN_RESTARTS
 
-    with FaultProxy(upstream=port).running() as proxy:
+    with FaultProxy(upstream=service.azurite.port).running() as proxy:
         thread = threading.Thread(target=go_on, args=(proxy,))
         thread.start()
         try:
@@ -153,16 +203,18 @@ def _check(registry, said) -> tuple[dict[str, list[dict]], int]:
 
 @pytest.mark.live
 @pytest.mark.timeout(TURNS * SECONDS + 300)
-def test_in_chaos_no_read_is_broken_and_no_success_is_lost(azurite, container, tmp_path, record_property):
-    seed, kills, counts = random.randrange(1 << 32), 0, {}
+def test_in_chaos_no_read_is_broken_and_no_success_is_lost(service, tmp_path, record_property):
+    seed, kills, counts, azurite = random.randrange(1 << 32), 0, {}, service.azurite
+    container = azurite.new_container()
     place, name = f"{container}/registry", container.rpartition("/")[2]
-    with _faults(azurite.port, seed) as (port, happened):
+    with _faults(service, seed) as (port, happened):
         # On a busy machine something may not have happened at all yet; then all go on with what they have made.
         for turn in range(TURNS):
             conducted = _conducted(chaos.Setup(
-                place=place, seconds=SECONDS, folder=str(tmp_path), seed=seed, turn=turn, emulator=azurite.pid,
-                direct=azurite.connection(), proxied=azurite.connection(port), query=_signature(name),
-                address=f"http://127.0.0.1:{azurite.port}/{emulator.ACCOUNT}/{name}/registry/{chaos.NAME}",
+                place=place, seconds=SECONDS, folder=str(tmp_path), seed=seed, turn=turn,
+                direct=azurite.connection(), proxied=azurite.connection(port), query=_signature(azurite, name),
+                address=f"http://127.0.0.1:{azurite.port}/{azurite.account}/{name}/registry/{chaos.NAME}",
+                grace=20.0 if service.kept else 5.0,
             ))  # fmt: skip
             assert {*conducted["statuses"]} == {0}, "a worker crashed, or did not end"
             kills += sum(conducted["kills"].values())
@@ -171,5 +223,5 @@ def test_in_chaos_no_read_is_broken_and_no_success_is_lost(azurite, container, t
             if all(counts.values()):
                 break
     assert all(counts.values()), counts
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    told = ", ".join(f"{count} {what}" for what, count in {**counts, "restarts": service.restarts}.items())
     record_property(f"figure: {(turn + 1) * SECONDS:.0f} seconds of chaos on Azurite", f"{told}; 0 broken reads")

@@ -129,8 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _pass(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._handle(self.server.proxy.hit(self.command, self.path))
+        except OSError:  # one of the two is away: so that the other does not wait for it
+            with contextlib.suppress(OSError):
+                self._reset()
 
     def _handle(self, fault: NetworkFault | None) -> None:
         length = int(self.headers.get("Content-Length") or 0)
