@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,3 +95,10 @@ def test_a_fault_waits_for_its_turn_and_ends(proxy):
 def test_a_fault_that_follows_waits_for_another(proxy):
     proxy.set(NetworkFault(kind="status", skip=1), NetworkFault(kind="status", status=418, times=9, follows=True))
     assert [put(proxy)[0] for _ in range(4)] == [200, 503, 418, 418]
+
+
+def test_who_asks_while_the_service_is_away_is_told_at_once():
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with FaultProxy(upstream=nobody.getsockname()[1]).running() as proxy:
+            assert issubclass(put(proxy), ConnectionError)
