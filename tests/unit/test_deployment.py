@@ -370,9 +370,9 @@ def test_a_form_that_the_package_lacks_is_named(package: mk.ModelPackage, regist
 
 
 def test_a_package_without_golden_rows_is_refused(package: mk.ModelPackage, registry: mk.Registry) -> None:
-    files = {name: data for name, data in package.files.items() if name != "golden.jsonl"}
+    without = replace(package, manifest={**package.manifest, "golden": None})
     with pytest.raises(VerificationError, match="no golden rows"):
-        deploying(replace(package, files=files), registry, Target()).run()
+        deploying(without, registry, Target()).run()
 
 
 @pytest.mark.parametrize("endpoint", ["", "..", "a/b", "Production", "a\0"])
