@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import platform
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -243,7 +244,8 @@ class Parts:
         return None if tests is None else behaviour.read(self.root / tests)
 
     def _settings(self) -> dict[str, Any]:
-        tables = dataclasses.asdict(self.config)
+        # As they are read back from a record: lists, where a default is a tuple.
+        tables = json.loads(json.dumps(dataclasses.asdict(self.config)))
         return {name: tables[name] for name in ("train", "evaluate", "package")}
 
     def _fingerprint(self, before: Run | None) -> Mapping[str, str]:
