@@ -236,7 +236,9 @@ STORAGES = {
         "test_commits_once", r"that is there returned True\. Return False", "test_one_of_many_commits_wins"
     ),
     "ShowsHalf": found_by(
-        "test_commits_whole_or_not_at_all", r"commit showed its last file, .* Write `last` after all"
+        "test_commits_whole_or_not_at_all",
+        r"commit showed its last file, .* Write `last` after all",
+        "test_says_when_it_wrote",
     ),
     "WantsNoLast": found_by("test_needs_its_last_file", r"not among its files\. Raise ValueError"),
     "ComparesTooEarly": found_by("test_one_of_many_commits_wins", r"[2-8] of 8 commits .* True, .* only one can win"),
@@ -246,13 +248,16 @@ STORAGES = {
     "ListsWhatIsMade": found_by(
         "test_commits_whole_or_not_at_all", r"list yielded \['a/b/.*could not be made\. Leave out"
     ),
+    "KeepsTheSourcesTime": found_by("test_says_when_it_wrote", r"stat says 0\.0 for a file .* by its own clock"),
     "TagsBySize": found_by("test_hint_replaces", r"one etag to different contents\. Take it from the content"),
     "DeletesWhatBeginsAlike": found_by(
         "test_deletes", r"delete\('a/b'\) left \[\], expected .* Delete below the prefix"
     ),
     "DeletesOnce": found_by("test_deletes_again", r"delete\('a/b'\) failed for what is not there\. Let it find"),
     "LowersItsKeys": found_by("test_takes_every_allowed_key", r"list yielded .*allowed/a-z_0\.9/.* as they were given"),
-    "TakesAnyKey": found_by("test_refuses_unsafe_keys", r"hint took the unsafe key ''\. Check each key"),
+    "TakesAnyKey": found_by(
+        "test_refuses_unsafe_keys", r"hint took the unsafe key ''\. Check each key", "test_says_when_it_wrote"
+    ),
     "HasNoAddress": found_by("test_has_an_address", r"uri is empty\. Return the place's address"),
 }
 NETWORKS = {

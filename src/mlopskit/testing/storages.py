@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,22 @@ class StorageConformance:
             tags.add(stat.etag)
         assert storage.commit("a/b", {"x": b"1"}, last="x"), (
             "A hint in a folder hindered a commit below that folder. Look below the prefix only."
+        )
+
+    def test_says_when_it_wrote(self, storage: Storage, tmp_path: Path) -> None:
+        """`stat` says when the place wrote a file, not how old its content is; or it says nothing about time."""
+        source = tmp_path / "source"
+        source.write_bytes(b"old")
+        os.utime(source, (0, 0))
+        storage.hint("a/hint.json", b"before")
+        storage.commit("b", {"x": source}, last="x")
+        before, after = (getattr(storage.stat(key), "modified", None) for key in ("a/hint.json", "b/x"))
+        assert (before is None) == (after is None), (
+            f"stat says {before} and {after} for when two files were written. Say it of each file, or of none."
+        )
+        assert before is None or before <= after, (
+            f"stat says {after} for a file that was written after another, of which it says {before}. "
+            "Give the time at which the place wrote it, by its own clock."
         )
 
     def test_deletes(self, storage: Storage) -> None:

@@ -104,6 +104,15 @@ class ListsWhatIsMade(MemoryStorage):
             raise
 
 
+class KeepsTheSourcesTime(MemoryStorage):
+    def commit(self, prefix, files, *, last):
+        made = super().commit(prefix, files, last=last)
+        for path, source in files.items():
+            if not isinstance(source, bytes):
+                self._times[f"{prefix}/{path}"] = source.stat().st_mtime
+        return made
+
+
 class TagsBySize(MemoryStorage):
     def stat(self, key):
         found = super().stat(key)
@@ -157,6 +166,7 @@ TestShowsHalf = suite(ShowsHalf)
 TestComparesTooEarly = suite(ComparesTooEarly)
 TestWritesOverAnothers = suite(WritesOverAnothers)
 TestListsWhatIsMade = suite(ListsWhatIsMade)
+TestKeepsTheSourcesTime = suite(KeepsTheSourcesTime)
 TestTagsBySize = suite(TagsBySize)
 TestDeletesWhatBeginsAlike = suite(DeletesWhatBeginsAlike)
 TestDeletesOnce = suite(DeletesOnce)
