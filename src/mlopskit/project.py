@@ -172,6 +172,8 @@ class Project:
         package = self.package(to) if to else None
         if alias or (place not in self.config.endpoint and place in self.registry.aliases(self.name)):
             return self._promotion(place, progress).rollback(package, why=why)
+        if place not in self.config.endpoint:
+            raise unknown("endpoint or alias", place, {*self.config.endpoint, *self.registry.aliases(self.name)})
         deployed = self._deployed(place)
         package = package or deployed.before()
         return self._deploying(package, deployed.deployer, place, why=why, rollback=True, progress=progress).run()

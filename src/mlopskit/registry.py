@@ -160,7 +160,7 @@ class Registry:
             return self._by_digits(name, digits)
         digest = self.live(name, what)
         if digest is None:
-            raise unknown("endpoint or alias", what, {*self.aliases(name), *self.endpoints(name)})
+            raise unknown("endpoint or alias", what, self.places(name))
         return digest
 
     def _by_digits(self, name: str, digits: str) -> str:
@@ -257,6 +257,10 @@ class Registry:
         """Return the names of the endpoints that a model was deployed to."""
         return self._below(f"{check_name(name)}/deployments")
 
+    def places(self, name: str, /) -> set[str]:
+        """Return the names of a model's aliases and endpoints, without those under which promotions are recorded."""
+        return {*self.aliases(name), *(one for one in self.endpoints(name) if not one.startswith("registry-"))}
+
     def add_run(self, run: Run, /) -> Run:
         """Record a run under the next number, and return it with that as its id."""
         prefix = f"{check_name(run.name)}/runs"
@@ -312,6 +316,4 @@ def home() -> Registry:
 
 def opened(registry: Registry | str | Path | None, /) -> Registry:
     """Return a registry that is given as itself, by its place, or as None: that of the project in this folder."""
-    if registry is None:
-        return home()
-    return registry if isinstance(registry, Registry) else Registry.at(registry)
+    return home() if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)

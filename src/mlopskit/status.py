@@ -86,7 +86,8 @@ class Places:
             return Table(("seq", "when", "package", "rollback", "golden rows", "who", "override", "why"), rows)
         aliases = self.registry.aliases(self.name)
         if place not in aliases:
-            raise unknown("endpoint or alias", place, {*([] if alias else known), *aliases})
+            named = aliases if alias else {*self.endpoints, *self.registry.places(self.name)}
+            raise unknown("endpoint or alias", place, named)
         records = self.registry.alias(self.name, place).history()
         moves = [
             (one.seq, one.when, one.digest, one.who, self._approved(one.digest, place), one.why) for one in records

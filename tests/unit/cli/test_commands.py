@@ -225,7 +225,9 @@ def test_a_policy_asks_for_approvals_and_an_alias_goes_back_in_one_command(
 
 @pytest.mark.parametrize("verb", ["rollback", "history"])
 def test_a_place_that_is_neither_is_unknown(refused: Any, project: mk.Project, verb: str) -> None:
-    assert "There is no endpoint" in refused(2, verb, "prodction")
+    said = refused(2, verb, "prodction")
+    assert "There is no endpoint or alias 'prodction'" in said
+    assert "Known: candidate, production, validation." in said
     if verb == "history":
         assert "There is no endpoint or alias 'production'" in refused(2, verb, "production", "--alias")
 
