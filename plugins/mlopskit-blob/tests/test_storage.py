@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -327,9 +328,16 @@ def test_a_service_that_cannot_be_spoken_to_is_given_up_in_time(trouble, silent,
     assert "Connect to it" in caught.value.remedy
 
 
-def test_an_emulator_without_credentials_is_said_to_lack_them():
-    access = Access(account="account", endpoint="http://127.0.0.1:10000/account", source="Azure's default credentials")
-    said = explained(ValueError("Token credential is only supported with HTTPS."), PLACE, access)
-    assert "no credentials were found for the account 'account'" in said.message
-    assert "(Token credential is only supported with HTTPS)." in said.message
-    assert "AZURE_STORAGE_CONNECTION_STRING_ACCOUNT" in said.remedy
+@pytest.mark.parametrize(
+    "act",
+    [lambda one: one.find("x"), lambda one: [*one.list("")], lambda one: one.hint("x", b"")],
+    ids=["find", "list", "hint"],
+)
+def test_an_emulator_without_credentials_is_said_to_lack_them(monkeypatch, act):
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AZURE_STORAGE_BLOB_ENDPOINT_ACCOUNT", "http://127.0.0.1:10000/account")
+    with pytest.raises(StorageError, match="no credentials were found for the account 'account'") as caught:
+        act(BlobStorage("az://account/models"))
+    assert "(Token credential is only supported with HTTPS)." in caught.value.message
+    assert "AZURE_STORAGE_CONNECTION_STRING_ACCOUNT" in caught.value.remedy

@@ -53,6 +53,8 @@ def container_client(
             access.endpoint, container, credential=_credential(access), api_version=version, **options
         )
     except ValueError as error:
+        if "version" not in str(error):
+            raise  # the storage says what it means
         why = access.redacted(str(error).partition("\n")[0])
     raise ConfigError(
         f"No client of {access.endpoint!r} with the API version {version!a} can be made: {why}",

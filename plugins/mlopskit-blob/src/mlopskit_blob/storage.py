@@ -129,7 +129,8 @@ class BlobStorage(BucketStorage):
     def scan(self, start: str, /) -> Iterator[tuple[str, int, Mapping[str, str] | None]]:
         """Yield each blob, page by page, with its facts."""
         base = f"{self.place.prefix}/" if self.place.prefix else ""
-        blobs = iter(self._container().list_blobs(name_starts_with=base + start, include=["metadata"]))
+        listed: dict[str, Any] = {"name_starts_with": base + start, "include": ["metadata"]}
+        blobs = self._act(lambda: iter(self._container().list_blobs(**listed)))
         while (blob := self._act(lambda: next(blobs, None))) is not None:
             yield blob.name.removeprefix(base), blob.size, blob.metadata or {}
 
