@@ -15,7 +15,8 @@ import mlopskit as mk
 from mlopskit.cli import run
 from mlopskit.storage import storage_at
 
-pytestmark = pytest.mark.live
+# Each deployment starts two fresh processes with all of scikit-learn: on a busy machine that takes its time.
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
 
