@@ -166,6 +166,7 @@ class Worker:
     registry: mk.Registry
     chance: random.Random
     seen: dict[str, records.AliasRecord] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
     def publisher(self) -> None:
         # All publishers make the same one now and then, at once as a rule.
@@ -184,6 +185,7 @@ class Worker:
             alias = "stable"
         promoting = Promoting(registry=self.registry, name=NAME, alias=alias, deployer=deployer)
         why = f"{self.slot}-{os.getpid()}-{self.chance.getrandbits(40)}"
+        self.about = {"why": why}
         if self.chance.random() < 0.15:
             deployment = promoting.rollback(why=why)
         else:
@@ -284,7 +286,7 @@ def work(setup: Setup, slot: int, turn: int) -> None:
             getattr(worker, role)()
         except MlopskitError as error:
             broken = role in ("reader", "watcher") or not error.remedy
-            say(said="broken" if broken else "refused", error=type(error).__name__, text=str(error))
+            say(said="broken" if broken else "refused", error=type(error).__name__, text=str(error), **worker.about)
         except Exception:
             say(said="broken", error="not ours", text=traceback.format_exc())
 

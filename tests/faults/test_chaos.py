@@ -146,8 +146,8 @@ def _journals(folder) -> dict[str, list[dict]]:
     return said
 
 
-def _check_records(registry, promoted):
-    """Each chain has every number once, and whoever was told of a success has it there, once."""
+def _check_records(registry, promoted, refused):
+    """Each chain has every number once; a success that was told is there once, and what lost a race is not there."""
     deployed = [
         one for endpoint in registry.endpoints(chaos.NAME) for one in registry.deployments(chaos.NAME, endpoint)
     ]
@@ -166,6 +166,8 @@ def _check_records(registry, promoted):
     assert all(verdict and verdict.deployable for verdict in judged.values())
     assert {why for why, times in moved.items() if times > 1} == set()
     assert {one["why"]: recorded[one["why"]] for one in promoted if recorded[one["why"]] != 1} == {}
+    lost = {one["why"] for one in refused if "was moved meanwhile" in one["text"]}
+    assert lost & moved.keys() == set()
     return sum(moved[one["why"]] for one in promoted)
 
 
@@ -194,7 +196,8 @@ def _check(registry, said) -> tuple[dict[str, list[dict]], int]:
     broken = [one["text"] for lines in said.values() for one in lines if one["said"] == "broken"]
     assert broken == [], "\n".join(broken[:5])
     done = {role: [one for one in said.get(role, []) if one["said"] == "done"] for role, _ in chaos.WORKERS}
-    moves = _check_records(registry, done["promoter"])
+    refused = [one for one in said.get("promoter", []) if one["said"] == "refused"]
+    moves = _check_records(registry, done["promoter"], refused)
     _check_verdicts(registry, done["publisher"])
     audit = mk.verify(registry)
     assert audit.sound, audit.text()
