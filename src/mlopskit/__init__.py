@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
     from mlopskit.runtime.watching import Watched, WatchState
-    from mlopskit.steps import progress
+    from mlopskit.steps import progress, sending
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
@@ -119,6 +119,7 @@ _HOME = {
     "progress": "steps",
     "promote": "promoting",
     "runtime_files": "vendoring",
+    "sending": "steps",
     "verify": "verifying",
     "watch": "loading",
 }
@@ -189,6 +190,7 @@ __all__ = [
     "progress",
     "promote",
     "runtime_files",
+    "sending",
     "verify",
     "watch",
 ]

@@ -12,7 +12,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, opened
 from mlopskit.runtime.names import hex_of
 from mlopskit.runtime.package import MANIFEST
-from mlopskit.steps import Progress, quiet
+from mlopskit.steps import Progress, quiet, telling
 from mlopskit.tables import Table, card
 
 
@@ -81,8 +81,10 @@ def copy(
     copied: dict[tuple[str, str], Copied] = {}
     for package in _packages(source, references, name):
         if (package.name, package.digest) not in copied:
-            progress(f"copy {package.name} {package.digest[:19]}")
-            copied[package.name, package.digest] = _copied(source, target, package)
+            step = f"copy {package.name} {package.digest[:19]}"
+            progress(step)
+            with telling(progress, step):
+                copied[package.name, package.digest] = _copied(source, target, package)
     return Copy(source=source.storage.uri, to=target.storage.uri, packages=tuple(copied.values()))
 
 

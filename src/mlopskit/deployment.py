@@ -31,7 +31,7 @@ from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
-from mlopskit.steps import Progress, logged, quiet
+from mlopskit.steps import Progress, logged, quiet, telling
 
 DEADLINE = 60.0
 _log = logger()
@@ -229,7 +229,8 @@ class Deploying:
     def _step(self, step: str) -> Iterator[None]:
         logged(self._what(), self.progress)(step)
         try:
-            yield
+            with telling(self.progress, step):
+                yield
         except MlopskitError as error:
             error.step = step  # type: ignore[attr-defined]
             raise

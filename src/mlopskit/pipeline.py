@@ -28,7 +28,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import GoldenSpec, Recipe
 from mlopskit.records import Run
 from mlopskit.registry import Registry
-from mlopskit.steps import Progress, quiet
+from mlopskit.steps import Progress, quiet, telling
 from mlopskit.trainer import Trainer
 
 _log = logger()
@@ -73,7 +73,8 @@ def register(
         progress("register")
         if training is not None and training.row_hashes:
             trainingrows.keep(registry, recipe.name, training.rows)
-        registered = registry.add(written.package)
+        with telling(progress, "register"):
+            registered = registry.add(written.package)
         train = training.rows if training else None
         evidence = evidence_of(written, train, comparing, worst_rows=recipe.worst_rows)
     registry.add_evidence(recipe.name, registered.digest, evidence)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 from mlopskit.log import logger, one_line
@@ -18,6 +19,41 @@ Progress = Callable[[str], None]
 def quiet(step: str) -> None:
     """Say nothing of a step."""
     del step
+
+
+_at_work: ContextVar[Progress] = ContextVar("at_work", default=quiet)
+_PAUSE = 0.2  # seconds: nobody reads faster
+
+
+@contextmanager
+def telling(progress: Progress, step: str, /) -> Iterator[None]:
+    """Let those far below a step tell how far they are, in this thread."""
+    before = _at_work.set(lambda detail: progress(f"{step}: {detail}"))
+    try:
+        yield
+    finally:
+        _at_work.reset(before)
+
+
+def sending(size: int, /) -> Callable[[int], None]:
+    """Return what a storage calls, from any thread, with how many of `size` bytes it has sent by now.
+
+    The step at work shows it.
+
+    >>> with telling(print, "push"):
+    ...     sent = sending(2_000_000_000)
+    ...     sent(2_000_000_000)
+    push: 2,000 of 2,000 MB sent
+    """
+    tell, told = _at_work.get(), [0.0]
+
+    def sent(done: int) -> None:
+        now = time.monotonic()
+        if now - told[0] >= _PAUSE or done >= size:
+            told[0] = now
+            tell(f"{done / 1e6:,.0f} of {size / 1e6:,.0f} MB sent")
+
+    return sent
 
 
 def logged(what: str, progress: Progress, /) -> Progress:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import types
 from typing import Any
 
 import pytest
 
 import mlopskit as mk
+from mlopskit import steps
 
 
 class Shown:
@@ -72,3 +74,20 @@ def test_on_a_terminal_the_step_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     with mk.progress("run") as step:
         step("[bold]train")
     assert "run" in terminal.getvalue()
+
+
+def test_what_is_sent_is_told_to_the_step_at_work_and_not_too_often() -> None:
+    told: list[str] = []
+    with steps.telling(told.append, "push"):
+        sent = steps.sending(1_000_000_000)
+        with steps.telling(told.append, "copy"):
+            steps.sending(5_000_000)(5_000_000)
+        threads = [threading.Thread(target=sent, args=(done,)) for done in (0, 1, 2, 1_000_000_000)]
+        for thread in threads:
+            thread.start()
+            thread.join()
+    assert told[0] == "copy: 5 of 5 MB sent"
+    assert told[-1] == "push: 1,000 of 1,000 MB sent"
+    assert len(told) <= 3
+    steps.sending(1)(1)  # with no step at work, nobody is told
+    assert len(told) <= 3

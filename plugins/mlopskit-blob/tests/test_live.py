@@ -15,6 +15,7 @@ from mlopskit_blob.storage import BlobStorage
 
 import mlopskit as mk
 from mlopskit.errors import IntegrityError, StorageError
+from mlopskit.steps import telling
 from mlopskit.testing import FaultProxy, NetworkFault, OutcomeConformance
 
 pytestmark = pytest.mark.live
@@ -275,3 +276,11 @@ def test_an_emulator_that_is_killed_and_started_again_is_found_again(start_azuri
     finally:
         running.terminate()
         running.wait()
+
+
+def test_how_much_of_a_large_file_is_sent_is_told(container, tmp_path):
+    (tmp_path / "model").write_bytes(bytes(20 << 20))
+    told = []
+    with telling(told.append, "push"):
+        BlobStorage(container).commit("x", {"model": tmp_path / "model", "last": b"1"}, last="last")
+    assert told[-1] == "push: 21 of 21 MB sent"

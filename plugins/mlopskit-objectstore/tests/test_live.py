@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 import mlopskit as mk
 from mlopskit.errors import StorageError
+from mlopskit.steps import telling
 from mlopskit.testing import OutcomeConformance
 
 pytestmark = pytest.mark.live
@@ -95,3 +96,11 @@ def test_a_model_is_kept_deployed_and_read_in_buckets(bucket, tmp_path, monkeypa
     assert loaded.digest == package.digest
     assert loaded.predict([{"x0": 1.9, "x1": 0.5}])[0]["prediction"] == "right"
     assert mk.load("side@production", registry=f"{bucket}/production").digest == package.digest
+
+
+def test_how_much_of_a_large_file_is_sent_is_told(bucket, tmp_path):
+    (tmp_path / "model").write_bytes(bytes(65 << 20))
+    told = []
+    with telling(told.append, "push"):
+        ObjectStorage(bucket).commit("x", {"model": tmp_path / "model", "last": b"1"}, last="last")
+    assert told[-1] == "push: 68 of 68 MB sent"

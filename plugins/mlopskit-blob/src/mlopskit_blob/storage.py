@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from mlopskit import BucketStorage, StoredObject
+from mlopskit import BucketStorage, StoredObject, sending
 from mlopskit_blob.access import Access, access_to, place_of
 from mlopskit_blob.client import container_client
 from mlopskit_blob.failures import explained
@@ -124,7 +124,12 @@ class BlobStorage(BucketStorage):
             return
         with data.open("rb") as opened:
             size = data.stat().st_size
-            blob.upload_blob(opened, length=size, max_concurrency=self.workers if size >= self.large else 1, **options)
+            if size < self.large:
+                blob.upload_blob(opened, length=size, max_concurrency=1, **options)
+                return
+            sent = sending(size)
+            hook: dict[str, Any] = {"progress_hook": lambda done, _: sent(done)}
+            blob.upload_blob(opened, length=size, max_concurrency=self.workers, **hook, **options)
 
     def scan(self, start: str, /) -> Iterator[tuple[str, int, Mapping[str, str] | None]]:
         """Yield each blob, page by page, with its facts."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from mlopskit import BucketStorage, StoredObject
+from mlopskit import BucketStorage, StoredObject, sending
 from mlopskit.errors import StorageError
 from mlopskit_objectstore.places import place_of, settings_of
 from mlopskit_objectstore.stores import reason, remedy, store_at
@@ -85,7 +85,8 @@ class ObjectStorage(BucketStorage):
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         mode = _mode(over, self.ANY)
-        if isinstance(data, Path) and data.stat().st_size > _WHOLE:
+        large = isinstance(data, Path) and data.stat().st_size > _WHOLE
+        if large:
             found = self.find(key)
             if mode != "overwrite" and (found and found.etag) != over:
                 return False
@@ -96,7 +97,7 @@ class ObjectStorage(BucketStorage):
                 obstore.put(
                     self._store,
                     key,
-                    data,
+                    _told(data) if large and isinstance(data, Path) else data,
                     attributes=dict(facts),
                     mode=mode,
                     use_multipart=None if mode == "overwrite" else False,
@@ -158,6 +159,16 @@ class ObjectStorage(BucketStorage):
             time.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise said
+
+
+def _told(file: Path) -> Iterator[bytes]:
+    """Yield a file's bytes in parts, and tell the step at work how far it is."""
+    done, sent = 0, sending(file.stat().st_size)
+    with file.open("rb") as opened:
+        while part := opened.read(_PART):
+            yield part
+            done += len(part)
+            sent(done)
 
 
 def _mode(over: str | None, anything: str) -> Any:
