@@ -226,10 +226,11 @@ def test_what_is_wrong_is_said_with_what_to_do(break_it, says, remedy, azurite, 
 def test_retry_after_is_waited_for_and_a_longer_one_than_the_deadline_is_not(azurite, container, monkeypatch):
     with FaultProxy(upstream=azurite.port).running() as proxy:
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.connection(proxy.port))
-        later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2), usegmt=True)
-        for told in ("1", later):
-            proxy.set(NetworkFault(kind="status", status=429, retry_after=told))
-            storage = BlobStorage(container)
+        storage = BlobStorage(container)
+        for as_date in (False, True):
+            # A date is cut to whole seconds.
+            later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2), usegmt=True)
+            proxy.set(NetworkFault(kind="status", status=429, retry_after=later if as_date else "1"))
             storage.hint("x", b"1")
             (first, *_), (second, *_) = (one for one in proxy.seen if one[1] == "PUT")
             assert second - first >= 0.5
