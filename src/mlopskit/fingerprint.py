@@ -13,7 +13,6 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def fingerprint(uri: str, root: Path, /, *, cache: Path | None = None, none_yet:
     entries = {path: _entry(file, path, known.get(path)) for path, file in found.items()}
     settled = {path: entry for path, entry in entries.items() if entry[0] is not None}
     if cache is not None and any(known.get(path) != entry for path, entry in settled.items()):
-        _remember(cache, {**known, **settled})
+        remember(cache / CACHE, {**known, **settled})
     return {path: entry[1] for path, entry in entries.items()}
 
 
@@ -182,10 +181,11 @@ def _well_formed(entry: object) -> bool:
     return isinstance(entry, list) and [type(part) for part in entry] == [list, str]
 
 
-def _remember(cache: Path, entries: Mapping[str, list[Any]]) -> None:
-    # Only a convenience: on a read-only or full disk the next run reads the data again.
+def remember(file: Path, value: object, /) -> None:
+    """Write what can be computed again into a cache's file, as JSON, whole or not at all."""
+    # Only a convenience: on a read-only or full disk the next run computes it again.
     with contextlib.suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-        beside = cache / f"{CACHE}.{uuid.uuid4().hex}"
-        beside.write_text(json.dumps(entries), encoding="utf-8")
-        beside.replace(cache / CACHE)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+        beside.write_text(json.dumps(value), encoding="utf-8")
+        beside.replace(file)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,7 +14,7 @@ from typing import Any
 
 from mlopskit.drift import Drift, drift
 from mlopskit.errors import ConfigError, DataError
-from mlopskit.fingerprint import fingerprint
+from mlopskit.fingerprint import fingerprint, remember
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.tables import plain
@@ -94,7 +92,7 @@ class Incoming:
                 return {}
             found = self.drift(registry, manifest)
             columns = [plain(name) for name in found.alarms] if found else []
-            self._remember(key, columns)
+            remember(self.cache / CACHE, {"key": key, "columns": columns})
         return {f"{KEY}{column}": trained for column in columns}
 
     def _files(self) -> dict[str, str]:
@@ -106,14 +104,6 @@ class Incoming:
             return list(map(str, table["columns"])) if table["key"] == key else None
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
-
-    def _remember(self, key: str, columns: Sequence[str]) -> None:
-        # Only a convenience: on a read-only or full disk the rows are read again.
-        with contextlib.suppress(OSError):
-            self.cache.mkdir(parents=True, exist_ok=True)
-            beside = self.cache / f"{CACHE}.{uuid.uuid4().hex}"
-            beside.write_text(json.dumps({"key": key, "columns": columns}), encoding="utf-8")
-            beside.replace(self.cache / CACHE)
 
 
 def columns_seen(
