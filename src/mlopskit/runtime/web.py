@@ -241,14 +241,8 @@ class _Plain(http.client.HTTPConnection):
         self._clock.socket = self.sock
 
 
-class _Encrypted(http.client.HTTPSConnection):
-    def __init__(self, *positions: Any, clock: _Clock, **options: Any) -> None:
-        super().__init__(*positions, **options)
-        self._clock = clock
-
-    def connect(self) -> None:
-        super().connect()
-        self._clock.socket = self.sock
+class _Encrypted(_Plain, http.client.HTTPSConnection):
+    """The same over TLS: the clock then holds the socket that encrypts."""
 
 
 class _Timed(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
