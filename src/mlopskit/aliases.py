@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlopskit.disk import private_folder
 from mlopskit.errors import ConflictError, LimitError, MlopskitError, UsageError
 from mlopskit.runtime import alias as reading
 from mlopskit.runtime import canonical
@@ -209,7 +210,7 @@ def _remember(memory: Path | None, seq: int) -> None:
     if memory is None or _remembered(memory) >= seq:
         return
     with contextlib.suppress(OSError, ValueError):  # a home that cannot be written remembers nothing
-        memory.mkdir(parents=True, exist_ok=True)
+        private_folder(memory)
         (memory / str(seq)).touch()
         for older in memory.iterdir():
             if int(older.name) < seq:

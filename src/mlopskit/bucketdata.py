@@ -92,7 +92,7 @@ def _copied(storage: Storage, key: str, place: Path) -> Path:
 
 
 def _copy(storage: Storage, key: str, stat: Stat, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(f".{uuid.uuid4().hex}")
     try:
         with storage.open(key) as source, part.open("xb") as target:

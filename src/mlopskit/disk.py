@@ -23,6 +23,12 @@ _CHUNK = 1 << 20
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
+def private_folder(folder: Path, /) -> None:
+    """Make a folder, and those above it that are missing, for this user alone, whatever the umask is."""
+    for one in (*reversed(folder.parents), folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
 class Disk:
     """The steps that change a disk. Each raises OSError as the system does."""
 

@@ -145,7 +145,7 @@ class _Download:
 
     def _receive(self, answer: Any, kept: Mapping[str, Any] | None) -> Path:
         expected = answer.length
-        self.place.mkdir(parents=True, exist_ok=True)
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self.place / f".part-{uuid.uuid4().hex}"
         try:
             with part.open("xb") as opened:

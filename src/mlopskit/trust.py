@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection
 from pathlib import Path
 
 from mlopskit.aliases import state_folder
+from mlopskit.disk import private_folder
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.runtime.code import code_of
 from mlopskit.runtime.names import hex_of
@@ -21,7 +23,7 @@ def remember(package: ModelPackage, /) -> None:
     if code_of(package.manifest["files"]):
         with contextlib.suppress(OSError, RuntimeError):  # without a home to write to, digests can still be listed
             memory = _memory(package.digest)
-            memory.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(memory.parent)
             memory.touch()
 
 
@@ -30,7 +32,7 @@ def trusted(digest: str, listed: Collection[str] = (), /) -> list[str]:
     if digest in listed:
         return [digest]
     try:
-        return [digest] if _memory(digest).is_file() else []
+        return [digest] if _is_mine(_memory(digest)) else []
     except (OSError, RuntimeError):
         return []
 
@@ -46,3 +48,8 @@ def check(package: ModelPackage, listed: Collection[str] = (), /) -> None:
 
 def _memory(digest: str) -> Path:
     return state_folder() / "trusted-code" / hex_of(digest)
+
+
+def _is_mine(file: Path) -> bool:
+    """Say whether a file is there and this user's: what somebody else put there trusts nothing."""
+    return file.is_file() and (os.name == "nt" or file.stat().st_uid == os.geteuid())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +40,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def umask_of_none() -> Iterator[None]:
+    """Let everybody do everything with what is made without a word about it."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(params=["folder", "memory", "bucket"])

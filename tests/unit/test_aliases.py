@@ -200,6 +200,12 @@ def test_a_lower_number_is_never_remembered(alias, state):
     assert [file.name for file in chain.iterdir()] == ["5"]
 
 
+@pytest.mark.usefixtures("umask_of_none")
+def test_what_was_seen_is_this_users_alone(alias, state):
+    fill(alias, 1)
+    assert {one.stat().st_mode & 0o777 for one in (state, *state.rglob("*")) if one.is_dir()} == {0o700}
+
+
 def test_a_state_folder_that_cannot_be_used_remembers_nothing(alias, state, monkeypatch):
     state.write_text("a file")
     assert fill(alias, 2) == alias.head()

@@ -65,6 +65,12 @@ def test_a_file_a_glob_and_a_folder_name_files(uri: str, names: list[str], tmp_p
         assert file.read_bytes() == FILES[name]
 
 
+@pytest.mark.usefixtures("bucket", "umask_of_none")
+def test_a_copy_is_this_users_alone(tmp_path: Path) -> None:
+    (copy,) = find_objects("memory://bucket/data/a.csv", tmp_path, suffixes=SUFFIXES).values()
+    assert copy.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_version_is_copied_once_and_two_are_kept(bucket: Bucket, tmp_path: Path) -> None:
     uri = "memory://bucket/data/a.csv"
     first = fingerprint(uri, tmp_path)

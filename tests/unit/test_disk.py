@@ -321,3 +321,11 @@ def test_a_large_file_is_committed_as_fast_as_it_is_copied(tmp_path):
     ours, theirs = map(min, zip(*[(seconds(commit), seconds(copied)) for _ in range(7)], strict=True))
     print(f"commit {ours:.3f} s, cp and sync {theirs:.3f} s", file=sys.__stdout__)
     assert ours < theirs / 0.7
+
+
+def test_a_private_folder_is_private_whatever_the_umask_is(tmp_path, umask_of_none):
+    (tmp_path / "there").mkdir()
+    disk.private_folder(tmp_path / "there" / "a" / "b")
+    disk.private_folder(tmp_path / "there" / "a" / "b")
+    modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.rglob("*")}
+    assert modes == {"there": 0o777, "a": 0o700, "b": 0o700}

@@ -112,6 +112,12 @@ def test_a_file_is_downloaded_once_and_asked_for_each_time(site, tmp_path):
     assert not first.exists()
 
 
+@pytest.mark.usefixtures("umask_of_none")
+def test_what_was_downloaded_is_this_users_alone(site, tmp_path):
+    file = fetch(site.uri, tmp_path / "kept")
+    assert file.parent.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_time_is_asked_for_where_there_is_no_etag(site, tmp_path):
     site.etag, site.modified = None, "Wed, 21 Oct 2015 07:28:00 GMT"
     fetch(site.uri, tmp_path)

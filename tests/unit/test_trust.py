@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -53,3 +54,17 @@ def test_a_home_that_cannot_be_written_remembers_nothing(state):
 def test_no_name_but_a_digest_is_looked_up():
     with pytest.raises(UnsafeNameError):
         trust.trusted("sha256:../../etc")
+
+
+def test_what_is_remembered_is_this_users_alone(state, umask_of_none):
+    trust.remember(package("code/a.py"))
+    for folder in (state, state.parent, state.parent.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_somebody_else_put_there_trusts_nothing(state):
+    trust.remember(package("code/a.py"))
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to somebody else")
+    os.chown(state / ("a" * 64), 65534, 65534)
+    assert trust.trusted(DIGEST) == []

@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -128,3 +131,45 @@ def test_a_client_of_each_service_is_made_from_the_settings(monkeypatch):
     assert store_at(place, settings_of(place, {"GOOGLE_BASE_URL": "http://127.0.0.1:1"}), 1.0, 1.0).prefix == "x/y"
     endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"}
     assert store_at(PLACE, settings_of(PLACE, endpoint), 1.0, 1.0).config["region"] == "eu-west-1"
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody to another server, or notes what they brought there."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):
+        pass
+
+    def do_HEAD(self):
+        self.server.came.append(dict(self.headers))
+        self.send_response(307 if self.server.other else 404)
+        if self.server.other:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.other}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@contextmanager
+def serving(other=0):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        server.other, server.came = other, []
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_key_is_not_sent_along_to_another_server(monkeypatch):
+    with serving() as other, serving(other.server_address[1]) as first:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{first.server_address[1]}")
+        assert ObjectStorage("s3://bucket").find("x") is None
+    assert "AWS4" in str(first.came)
+    assert "AWS4" not in str(other.came)
+    assert SECRET not in str([*first.came, *other.came])

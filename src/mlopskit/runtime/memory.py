@@ -29,7 +29,8 @@ class Memory:
             ) from error
 
     def _make(self) -> None:
-        self.packages.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.packages.mkdir(mode=0o700, exist_ok=True)
 
     def read(self, what: str, /) -> AliasRecord | None:
         """Return a record that was kept, None if none was.

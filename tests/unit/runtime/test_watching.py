@@ -344,6 +344,13 @@ def test_only_what_is_needed_is_kept_and_nothing_half_downloaded(published, shop
     assert {path.name for path in own.iterdir()} == {one.removeprefix("sha256:") for one in (published.two, third)}
 
 
+@pytest.mark.usefixtures("umask_of_none")
+def test_what_is_kept_is_this_users_alone(shop, start, tmp_path):
+    start(f"{shop.address}/sentiment", folder=tmp_path / "own")
+    for folder in (tmp_path / "own", tmp_path / "own" / "packages"):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_folder_of_another_alias_is_refused(published, start, tmp_path):
     start(published.folder, folder=tmp_path / "own").close()
     with pytest.raises(UsageError, match="does not say what was seen of the alias 'candidate'"):
