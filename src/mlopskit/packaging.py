@@ -168,6 +168,7 @@ class _Packaging:
     ) -> tuple[list[StoredModel], dict[str, list[str]]]:
         """Leave out each other form that does not answer the whole test set as the reference does."""
         kept, refused = [], dict(refusals)
+        gone: set[str] = set()
         for stored in models:
             reason = None if stored.format == REFERENCE else self._unfaithful(stored, digest, outputs, schema, task)
             if reason is None:
@@ -176,8 +177,9 @@ class _Packaging:
             if self.recipe.formats:
                 raise _not_storable({stored.format: [reason]})
             refused[stored.format] = [reason]
-            others = {path for one in models if one is not stored for path in one.files}
-            _remove(self.folder / path for path in stored.files if path not in others)
+            gone.update(stored.files)
+        # Only now: until the last form was opened, the folder must be as its manifest says.
+        _remove(self.folder / path for path in gone if not any(path in one.files for one in kept))
         return kept, refused
 
     def _unfaithful(self, stored: StoredModel, digest: str, outputs: Columns, schema: Schema, task: str) -> str | None:

@@ -139,7 +139,7 @@ def test_data_that_does_not_fit_is_named(model: mk.LoadedModel, data: Any, messa
 
 def test_a_model_says_what_it_is(model: mk.LoadedModel, made: tuple[Path, str, str]) -> None:
     assert (model.name, model.digest) == ("mood", made[1])
-    assert repr(model) == f"LoadedModel('mood', {made[1][:19]}…, skops)"
+    assert repr(model) == f"LoadedModel('mood', {made[1][:19]}…, portable)"
 
 
 def test_from_a_registry_by_digest_and_alias(project: mk.Project) -> None:

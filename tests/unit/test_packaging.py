@@ -224,7 +224,7 @@ def test_a_form_of_another_plugin_that_answers_alike_is_kept(install: Callable[.
     into = tmp_path / "package"
     into.mkdir()
     package = write(recipe(), into)
-    assert sorted(model.format for model in package.models) == ["echo", "skops"]
+    assert sorted(model.format for model in package.models) == ["echo", "portable", "skops"]
     assert package.manifest["provenance"]["refusals"] == {}
 
 

@@ -36,9 +36,10 @@ def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
 @hookimpl
 def mlopskit_formats() -> Sequence[type[Format]]:
     """Return the built-in formats."""
+    from mlopskit.builtin.portable.format import PortableFormat
     from mlopskit.builtin.skops.format import SkopsFormat
 
-    return [SkopsFormat]
+    return [PortableFormat, SkopsFormat]
 
 
 @hookimpl

@@ -1,0 +1,168 @@
+"""The file: parsed and checked as a whole, each step made from the steps before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import encode, scores, text, trees, vectors
+from .values import MOST, Op, Value
+
+FILE = "model.json"
+FORMAT_VERSION = 1
+LARGEST = 1 << 30  # bytes of the file
+_MOST_STEPS = 100_000
+_MOST_WIDTH = 1 << 26  # elements of all steps
+OPS: Mapping[str, Op] = {**vectors.OPS, **scores.OPS, **trees.OPS, **encode.OPS, **text.OPS}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output: its name, the step and element that it is, and the labels that this element is the number of."""
+
+    name: str
+    step: int
+    at: int
+    labels: list[Any] | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A checked model: its inputs, for each whether it is a text, its steps, each with its sources, and its outputs."""
+
+    inputs: Mapping[str, bool]
+    steps: Sequence[tuple[Value, Sequence[int]]]
+    outputs: Sequence[Output]
+
+
+def parse(data: bytes, /) -> Program:
+    """Return the model in a file.
+
+    Raises:
+        ValueError: it is none; the message says where.
+    """
+    if len(data) > LARGEST:
+        raise ValueError(f"{FILE} has {len(data):,} bytes, at most {LARGEST:,} are read")
+    try:
+        found = json.loads(data, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError(f"{FILE} is nested too deep") from error
+    fields = {"format_version", "inputs", "steps", "outputs"}
+    if type(found) is not dict or found.keys() != fields:
+        raise ValueError(f"{FILE} is no table of {', '.join(sorted(fields))}")
+    if type(found["format_version"]) is not int or found["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"{FILE} has another format_version than {FORMAT_VERSION}")
+    inputs = _inputs(found["inputs"])
+    values = [source_of(inputs)]
+    steps: list[tuple[Value, Sequence[int]]] = [(values[0], ())]
+    for number, step in enumerate(_list(found["steps"], "steps", _MOST_STEPS), 1):
+        try:
+            value, sources = _step(step, values)
+        except ValueError as error:
+            raise ValueError(f"{FILE}, step {number} {_named(step)}: {error}") from error
+        values.append(value)
+        steps.append((value, sources))
+        if sum_too_large(values):
+            raise ValueError(f"{FILE}, step {number}: the vectors of all steps are too wide")
+    return Program(inputs, steps, _outputs(found["outputs"], values))
+
+
+def sum_too_large(values: list[Value]) -> bool:
+    """Say whether the dense vectors of all steps together are too wide."""
+    return values[-1].width > MOST or (
+        len(values) * values[-1].width > _MOST_WIDTH and sum(one.width for one in values) > _MOST_WIDTH
+    )
+
+
+def source_of(inputs: Mapping[str, bool], /) -> Value:
+    """Return the value of step 0, the row itself."""
+    texts = tuple(inputs.values())
+    return Value(len(inputs), lambda row: row, texts=texts if any(texts) else ())
+
+
+def make(op: str, fields: Mapping[str, Any], sources: Sequence[Value], /) -> Value:
+    """Return the value of a step, its fields checked.
+
+    Raises:
+        ValueError: there is no such step, or it has other fields or sources.
+    """
+    kind = OPS.get(op) if type(op) is str else None
+    if kind is None:
+        raise ValueError("there is no such step")
+    if fields.keys() != kind.fields.keys():
+        raise ValueError(f"has the fields {sorted(fields)[:12]}, expected {sorted(kind.fields)}")
+    if not sources or (kind.sources is not None and len(sources) != kind.sources):
+        raise ValueError(f"has {len(sources)} sources, expected {kind.sources or 'some'}")
+    checked = {}
+    for name, field in kind.fields.items():
+        try:
+            checked[name] = field.check(fields[name])
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
+    return kind.make(*sources, **checked)
+
+
+def _step(step: Any, values: Sequence[Value]) -> tuple[Value, Sequence[int]]:
+    if type(step) is not dict or not {"op", "from"} <= step.keys():
+        raise ValueError("is no table with op and from")
+    sources = _list(step["from"], "from", _MOST_STEPS)
+    if not set(map(type, sources)) <= {int} or not all(0 <= one < len(values) for one in sources):
+        raise ValueError("names a source that is no earlier step")
+    fields = {name: value for name, value in step.items() if name not in ("op", "from")}
+    return make(step["op"], fields, [values[one] for one in sources]), sources
+
+
+def _named(step: Any) -> str:
+    return f"({ascii(step.get('op'))[:40]})" if type(step) is dict else ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(f"{FILE} has a name twice in one table")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{FILE} has {word}, which is no JSON")
+
+
+def _list(value: Any, what: str, most: int) -> list[Any]:
+    if type(value) is not list or len(value) > most:
+        raise ValueError(f"{FILE}: {what} is no list of at most {most:,}")
+    return value
+
+
+def _inputs(value: Any) -> dict[str, bool]:
+    found = {}
+    for one in _list(value, "inputs", MOST):
+        if type(one) is not dict or one.keys() != {"name", "type"}:
+            raise ValueError(f"{FILE} has an input that is no table of name and type")
+        if type(one["name"]) is not str or one["name"] in found or one["type"] not in ("text", "number"):
+            raise ValueError(f"{FILE} has an input without a name or type of its own")
+        found[one["name"]] = one["type"] == "text"
+    if not found:
+        raise ValueError(f"{FILE} has no inputs")
+    return found
+
+
+def _outputs(value: Any, values: Sequence[Value]) -> list[Output]:
+    found = []
+    for one in _list(value, "outputs", MOST):
+        if type(one) is not dict or one.keys() != {"name", "from", "at", "labels"}:
+            raise ValueError(f"{FILE} has an output that is no table of at, from, labels, name")
+        step, at, labels = one["from"], one["at"], one["labels"]
+        if type(one["name"]) is not str or type(step) is not int or not 0 <= step < len(values):
+            raise ValueError(f"{FILE} has an output without a name, or of a step that is not there")
+        if type(at) is not int or not 0 <= at < values[step].width or values[step].has_texts:
+            raise ValueError(f"{FILE}, output {ascii(one['name'])}: names an element that is not there")
+        if labels is not None:
+            for label in _list(labels, "labels", MOST):
+                if type(label) not in (str, int, float, bool):
+                    raise ValueError(f"{FILE} has a label that is neither text nor number, true or false")
+            if not values[step].choices or values[step].choices[at] > len(labels):
+                raise ValueError(f"{FILE}, output {ascii(one['name'])}: has too few labels, or chooses none")
+        found.append(Output(one["name"], step, at, labels))
+    return found

@@ -1,0 +1,87 @@
+"""A checked model as a scorer: a plain loop for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .document import Output, Program
+from .values import Run, Value
+
+
+class PortableScorer:
+    """Tables as a scorer: columns in, lists out."""
+
+    engine = "portable 1"
+
+    def __init__(self, program: Program, schema: Mapping[str, Any]) -> None:
+        inputs, outputs = schema["inputs"], schema["outputs"]
+        texts = {name: _is_text(inputs["properties"][name]) for name in inputs["required"]}
+        if [*program.inputs.items()] != [*texts.items()]:
+            raise ValueError(f"the model reads {_shown(program.inputs)}, the schema has {_shown(texts)}")
+        names = [one.name for one in program.outputs]
+        if names != outputs["required"]:
+            raise ValueError(f"the model answers {names[:12]}, the schema has {outputs['required'][:12]}")
+        for one in program.outputs:
+            if one.labels is not None and one.labels != outputs["properties"][one.name].get("enum"):
+                raise ValueError(f"the labels of {one.name!r} are not those of the schema")
+        self._run = _compiled(program.steps)
+        self._read = [*map(_reader, program.outputs)]
+        self._names = names
+        self._numbers = [not text for text in texts.values()]
+
+    def score(self, rows: Mapping[str, Any], /) -> dict[str, list[Any]]:
+        """Return the outputs for the rows, a list each."""
+        columns = [
+            [*map(_number, _list(cells))] if number else _list(cells)
+            for cells, number in zip(rows.values(), self._numbers, strict=True)
+        ]
+        run, read = self._run, self._read
+        if len(columns[0]) == 1:
+            values = run([cells[0] for cells in columns])
+            return {name: [of(values)] for name, of in zip(self._names, read, strict=True)}
+        answers = [[of(values) for of in read] for values in map(run, zip(*columns, strict=True))]
+        return dict(zip(self._names, map(list, zip(*answers, strict=True)), strict=True))
+
+
+def _is_text(spec: Mapping[str, Any]) -> bool:
+    return "string" in ([spec["type"]] if isinstance(spec["type"], str) else spec["type"])
+
+
+def _shown(texts: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name!r} ({'text' if text else 'number'})" for name, text in [*texts.items()][:12])
+
+
+def _list(cells: Any) -> Any:
+    return cells if type(cells) in (list, tuple) else cells.tolist()
+
+
+_NAN = float("nan")
+
+
+def _number(cell: Any) -> float:
+    return _NAN if cell is None else float(cell)
+
+
+def _compiled(steps: Sequence[tuple[Value, Sequence[int]]]) -> Run:
+    """Return the function from a row to the vectors of all steps."""
+    plan: list[tuple[Run, Any]] = [
+        (value.run, sources[0] if len(sources) == 1 else tuple(sources)) for value, sources in steps[1:]
+    ]
+
+    def run(row: Any) -> list[Any]:
+        values = [row]
+        append = values.append
+        for step, source in plan:
+            append(step(values[source]) if type(source) is int else step(*[values[one] for one in source]))
+        return values
+
+    return run
+
+
+def _reader(output: Output) -> Run:
+    """Return the function that takes an output from the vectors of all steps."""
+    step, at, labels = output.step, output.at, output.labels
+    if labels is None:
+        return lambda values: values[step][at]
+    return lambda values: labels[int(values[step][at])]

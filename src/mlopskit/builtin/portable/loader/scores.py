@@ -1,0 +1,172 @@
+"""Steps from scores to probabilities and labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .fields import COUNT, FLAG, INTEGERS, NUMBER, NUMBERS, word
+from .values import Op, Run, Value, chosen, dense, made, same
+
+_LEAST = -709.0  # below, exp(-x) would overflow; exp(x) is then the same number
+
+
+def _sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-x)) if x > _LEAST else math.exp(x)
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+def _log1p(x: float) -> float:
+    return math.log1p(x) if x > -1 else -math.inf if x == -1 else math.nan
+
+
+def _sqrt(x: float) -> float:
+    return math.sqrt(x) if x >= 0 or x != x else math.nan  # noqa: PLR0124  # NaN equals nothing
+
+
+def _expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return math.inf
+
+
+_FUNCTIONS: Mapping[str, Run] = {
+    "sigmoid": _sigmoid,
+    "exp": _exp,
+    "expm1": _expm1,
+    "log": _log,
+    "log1p": _log1p,
+    "sqrt": _sqrt,
+    "abs": abs,
+    "square": lambda x: x * x,
+    "sign": lambda x: float((x > 0) - (x < 0)) if x == x else x,  # noqa: PLR0124
+}
+# These make zero of zero.
+_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign"}
+
+
+def _apply(x: Value, *, function: str) -> Value:
+    """Apply a function to each element."""
+    found = _FUNCTIONS[function]
+    few = None
+    if function in _OF_ZERO:
+
+        def few(v: Any) -> Any:
+            return type(v)({i: found(cell) for i, cell in v.items()})
+
+    return made(x, lambda v: [*map(found, v)], few)
+
+
+def _softmax(x: Value) -> Value:
+    exp = math.exp
+
+    def run(v: Any) -> list[float]:
+        most = max(v)
+        found = [exp(cell - most) for cell in v]
+        whole = sum(found)
+        return [cell / whole for cell in found]
+
+    return made(x, run)
+
+
+def _shares(x: Value) -> Value:
+    """Divide by the sum; where that is zero, all shares are equal."""
+
+    def run(v: Any) -> list[float]:
+        whole = sum(v)
+        return [cell / whole for cell in v] if whole else [1.0 / len(v)] * len(v)
+
+    return made(x, run)
+
+
+def _complement(x: Value) -> Value:
+    """Make 1 - x and x of one element."""
+    if x.width != 1:
+        raise ValueError("needs one element")
+
+    def run(v: Any) -> list[float]:
+        (cell,) = v
+        return [1.0 - cell, cell]
+
+    return made(x, run, width=2)
+
+
+def _argmax(x: Value, *, starts: list[int]) -> Value:
+    """Find the first of the largest in each part of the vector; a part ends where the next starts."""
+    if not starts or starts[0] != 0 or any(a >= b for a, b in zip(starts, [*starts[1:], x.width], strict=True)):
+        raise ValueError("has parts that are empty or out of order")
+    parts = [*zip(starts, [*starts[1:], x.width], strict=True)]
+
+    def run(v: Any) -> list[float]:
+        return [float(_first_largest(v[start:end])) for start, end in parts]
+
+    value = made(x, run if parts[1:] else lambda v: [_first_largest(v)], width=len(parts))
+    return chosen(value, tuple(end - start for start, end in parts))
+
+
+def _first_largest(v: Any) -> int:
+    most = max(v)
+    for place, cell in enumerate(v):
+        if cell == most:
+            return place
+    return next(place for place, cell in enumerate(v) if cell != cell)  # noqa: PLR0124
+
+
+def _above(x: Value, *, threshold: float, equal: bool) -> Value:
+    """Make 1 of what is above a threshold, 0 of the rest."""
+    if equal:
+        return chosen(made(x, lambda v: [1.0 if cell >= threshold else 0.0 for cell in v]), (2,) * x.width)
+    return chosen(made(x, lambda v: [1.0 if cell > threshold else 0.0 for cell in v]), (2,) * x.width)
+
+
+def _reduce(x: Value, *, how: str, groups: int) -> Value:
+    """Bring a vector of `groups` equal parts, one after the other, to one part: their sum, or their product."""
+    if groups < 1 or x.width % groups:
+        raise ValueError(f"cannot part {x.width} elements into {groups} groups")
+    width = x.width // groups
+    of = math.prod if how == "product" else sum
+
+    def run(v: Any) -> list[float]:
+        return [float(of(v[place::width])) for place in range(width)]
+
+    return made(x, run, width=width)
+
+
+def _votes(x: Value, *, weights: list[float], classes: int) -> Value:
+    """Count votes: each element is the number of a class, and has a weight."""
+    same(x, weights)
+    if not x.choices or max(x.choices) > classes:
+        raise ValueError("counts votes for classes that there are not")
+    run = dense(x, lambda v: _counted(v, weights, classes))
+    return Value(classes, run)
+
+
+def _counted(v: Any, weights: list[float], classes: int) -> list[float]:
+    counts = [0.0] * classes
+    for cell, weight in zip(v, weights, strict=True):
+        counts[int(cell)] += weight
+    return counts
+
+
+OPS: Mapping[str, Op] = {
+    "apply": Op(_apply, {"function": word(*_FUNCTIONS)}),
+    "softmax": Op(_softmax, {}),
+    "shares": Op(_shares, {}),
+    "complement": Op(_complement, {}),
+    "argmax": Op(_argmax, {"starts": INTEGERS}),
+    "above": Op(_above, {"threshold": NUMBER, "equal": FLAG}),
+    "reduce": Op(_reduce, {"how": word("sum", "product"), "groups": COUNT}),
+    "votes": Op(_votes, {"weights": NUMBERS, "classes": COUNT}),
+}

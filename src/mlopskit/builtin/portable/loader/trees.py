@@ -1,0 +1,178 @@
+"""Trees and sums of trees."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+from .fields import COUNT, INTEGERS, NUMBER, NUMBERS, listing, optional, record
+from .values import Op, Run, Value, below, made, numeric, same
+
+# An inner node is a tuple: feature, threshold, left, right, where what is missing goes. A leaf is none.
+
+
+def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
+    """Return the root of a tree; nodes stand in an order in which the left child follows its parent at once."""
+    features, thresholds, rights, flat = (tree[name] for name in ("feature", "threshold", "right", "values"))
+    count = len(features)
+    if not count or len(thresholds) != count or len(rights) != count:
+        raise ValueError("has a tree of no nodes, or with tables of different lengths")
+    if max(features) >= width:
+        raise ValueError("has a tree that looks at an element that is not there")
+    if len(flat) % size:
+        raise ValueError("has a tree with a leaf of another size")
+    leaves = flat if size == 1 else [flat[at : at + size] for at in range(0, len(flat), size)]
+    aside, sets = _asides(tree, count)
+    nodes: list[Any] = [None] * count
+    for i in range(count - 1, -1, -1):
+        right = rights[i]
+        if features[i] < 0:
+            if not 0 <= right < len(leaves):
+                raise ValueError("has a tree with a leaf that is not there")
+            nodes[i] = leaves[right]
+            continue
+        if not i + 1 < right < count:
+            raise ValueError("has a tree in which a child does not stand behind its parent")
+        left = nodes[i + 1]
+        missing = left if aside and aside[i] else nodes[right]
+        nodes[i] = (features[i], sets.get(i, thresholds[i]), left, nodes[right], missing)
+    return nodes[0]
+
+
+def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozenset[float]]]:
+    """Return which nodes send what is missing to the left, and the categories that go there."""
+    aside = tree["missing_left"]
+    if aside is not None and len(aside) != count:
+        raise ValueError("has a tree with tables of different lengths")
+    if tree["categories"] and aside is None:
+        raise ValueError("has a tree with categories that does not say where missing values go")
+    sets = {}
+    for entry in tree["categories"] or ():
+        if not entry or not 0 <= entry[0] < count:
+            raise ValueError("has a tree with categories of a node that is not there")
+        sets[entry[0]] = frozenset(map(float, entry[1:]))
+    return aside, sets
+
+
+def _leaf(node: Any, x: Any) -> Any:
+    """Return the leaf of a vector that has missing elements, or of a tree with categories."""
+    while type(node) is tuple:
+        feature, threshold, left, right, aside = node
+        cell = x[feature]
+        if cell != cell:  # noqa: PLR0124  # NaN equals nothing
+            node = aside
+        elif type(threshold) is frozenset:
+            node = left if cell in threshold else right
+        else:
+            node = left if cell <= threshold else right
+    return node
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+def _has_gaps(x: Any) -> bool:
+    whole = sum(x)
+    return bool(whole != whole)  # noqa: PLR0124  # one NaN makes the sum one
+
+
+def _has_gaps_sparse(x: Any) -> bool:
+    return _has_gaps(x.values())
+
+
+def _trees(
+    x: Value,
+    *starts: Value,
+    trees: list[Mapping[str, Any]],
+    size: int,
+    at: list[int],
+    scale: float,
+    start: list[float],
+) -> Value:
+    numeric(x, *starts)
+    same(Value(len(trees), list), at)
+    width = len(start)
+    if not 1 <= size <= width:
+        raise ValueError("has leaves that are empty, or larger than the sum")
+    below(width - size + 1, at, "output")
+    for one in starts:
+        same(one, start)
+    roots = [_built(tree, x.width, size) for tree in trees]
+    careful: Run = _never
+    if any(tree["missing_left"] for tree in trees):
+        careful = _has_gaps_sparse if x.sparse else _has_gaps
+    if any(tree["categories"] for tree in trees):
+        careful = _always
+    if size == 1:
+        run = _sum_of_numbers([*zip(roots, at, strict=True)], careful, scale, start)
+    elif size == width:
+        run = _sum_of_vectors(roots, careful, scale, start)
+    else:
+        raise ValueError("has leaves of several numbers, but not one for each output")
+    if starts:
+        (begin,) = starts
+        return Value(width, (lambda v, b: run(v, [b[i] for i in range(width)])) if begin.sparse else run)
+    return made(x, run, run, width=width) if not x.sparse else Value(width, run)
+
+
+def _sum_of_numbers(roots: list[tuple[Any, int]], careful: Run, scale: float, start: list[float]) -> Run:
+    def run(x: Any, begin: Any = None) -> list[float]:
+        totals = [*(start if begin is None else begin)]
+        if careful(x):
+            for root, place in roots:
+                totals[place] += scale * _leaf(root, x)
+            return totals
+        for root, place in roots:
+            node = root
+            while type(node) is tuple:
+                feature, threshold, left, right, _ = node
+                node = left if x[feature] <= threshold else right
+            totals[place] += scale * node
+        return totals
+
+    return run
+
+
+def _sum_of_vectors(roots: list[Any], careful: Run, scale: float, start: list[float]) -> Run:
+    if scale != 1.0:
+        raise ValueError("scales leaves of several numbers")
+    add = operator.add
+
+    def run(x: Any, begin: Any = None) -> list[float]:
+        totals = start if begin is None else begin
+        if careful(x):
+            for root in roots:
+                totals = [*map(add, totals, _leaf(root, x))]
+            return totals
+        for root in roots:
+            node = root
+            while type(node) is tuple:
+                feature, threshold, left, right, _ = node
+                node = left if x[feature] <= threshold else right
+            totals = [*map(add, totals, node)]
+        return totals
+
+    return run
+
+
+TREE = record(
+    feature=INTEGERS,
+    threshold=NUMBERS,
+    right=INTEGERS,
+    values=NUMBERS,
+    missing_left=optional(INTEGERS),
+    categories=optional(listing(INTEGERS)),
+)
+OPS: Mapping[str, Op] = {
+    "trees": Op(
+        _trees,
+        {"trees": listing(TREE), "size": COUNT, "at": INTEGERS, "scale": NUMBER, "start": NUMBERS},
+        sources=None,
+    ),
+}

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from mlopskit.builtin.portable.writing import NoTablesError
+
+ROWS = 120
+COLOURS = np.array(["red", "green", "blue", "rare"])[[0, 1, 2, 0, 1, 2, 0, 1, 2, 3] * 12]
+NAMES = {"age": ["number", "null"], "fare": "number", "colour": "string", "note": "string", "flag": "boolean"}
+INPUTS = {name: {"type": kind} for name, kind in NAMES.items()}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(2)
+    age = np.round(random.normal(40, 12, ROWS), 1)
+    age[::6] = np.nan
+    return pd.DataFrame({
+        "age": age,
+        "fare": np.round(random.gamma(2, 20, ROWS), 2),
+        "colour": pd.Series(COLOURS).astype("str"),
+        "note": pd.Series([f"note {i % 5} of {i % 3} {'late' * (i % 2)}" for i in range(ROWS)]).astype("str"),
+        "flag": np.arange(ROWS) % 3 == 0,
+    })  # fmt: skip
+
+
+def asked_rows():
+    return {
+        "age": [30.0, None, -1e9, 1e9, 0.0, 42.5, 42.5],
+        "fare": [1.0, 0.0, 1e12, -5.0, 1e-300, 17.25, 17.25],
+        "colour": ["red", "green", "rare", "blue", "red", "unseen", ""],
+        "note": ["note 1 of 2 late", "", "late late", "NOTE", "of", "x", "note"],
+        "flag": [True, False, True, False, True, False, True],
+    }
+
+
+ENCODERS = [
+    OneHotEncoder(handle_unknown="ignore"),
+    OneHotEncoder(sparse_output=False),
+    OneHotEncoder(drop="first"),
+    OneHotEncoder(drop="if_binary", handle_unknown="ignore", min_frequency=20),
+    OneHotEncoder(min_frequency=20, handle_unknown="infrequent_if_exist"),
+    OneHotEncoder(max_categories=3, handle_unknown="infrequent_if_exist", drop="first"),
+    OneHotEncoder(max_categories=3, handle_unknown="warn"),
+    OneHotEncoder(categories=[["blue", "green", "rare", "red"]]),
+    OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    OrdinalEncoder(),
+    OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-7, min_frequency=20),
+]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=repr)
+@pytest.mark.parametrize("polars", [False, True])
+def test_a_model_of_mixed_columns_answers_as_it_did(encoder, polars, frame, asked):
+    filled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    columns = ColumnTransformer([
+        ("numbers", filled, ["age", "fare"]),
+        ("colour", encoder, ["colour"]),
+        ("note", TfidfVectorizer(), "note"),
+        ("out", "drop", ["note"]),
+    ], remainder="passthrough")  # fmt: skip
+    given = pl.DataFrame({name: frame[name].to_list() for name in frame}) if polars else frame
+    model = make_pipeline(columns, LogisticRegression()).fit(given, np.arange(ROWS) % 2)
+    assert asked(model, INPUTS).differences(asked_rows()) < 1e-12
+
+
+def test_columns_by_place_slice_mask_and_kind(frame, asked):
+    numeric = frame[["age", "fare", "flag"]].astype(float)
+    for columns in (
+        [0, 1],
+        slice(0, 2),
+        [True, True, False],
+        [-2, -3],
+        slice("age", "fare"),
+        make_column_selector("a|f"),
+    ):
+        parts = ColumnTransformer([("filled", SimpleImputer(), columns)], remainder="passthrough")
+        model = make_pipeline(parts, LogisticRegression()).fit(numeric, np.arange(ROWS) % 2)
+        inputs = {"age": {"type": ["number", "null"]}, "fare": {"type": "number"}, "flag": {"type": "number"}}
+        rows = {name: asked_rows()[name] for name in ("age", "fare")} | {"flag": [0.0, 1.0] * 3 + [1.0]}
+        assert asked(model, inputs).differences(rows) < 1e-12
+
+
+def test_gaps_reach_a_forest_through_dense_columns_and_are_refused_in_sparse_ones(frame, asked):
+    inputs = {name: {"type": NAMES[name]} for name in ("age", "colour")}
+    rows = {name: asked_rows()[name][:4] for name in inputs}
+    for sparse in (False, True):
+        encoder = OneHotEncoder(sparse_output=sparse, handle_unknown="ignore")
+        columns = ColumnTransformer([("c", encoder, ["colour"])], remainder="passthrough", sparse_threshold=sparse)
+        filled = frame[["age", "colour"]].fillna({"age": 7.0}) if sparse else frame[["age", "colour"]]
+        model = make_pipeline(columns, RandomForestClassifier(5, random_state=0)).fit(filled, np.arange(ROWS) % 2)
+        assert asked(model, inputs).differences(rows) == 0
+
+
+@pytest.mark.parametrize(
+    "imputer",
+    [
+        SimpleImputer(),
+        SimpleImputer(missing_values=0.0, strategy="most_frequent", add_indicator=True),
+        SimpleImputer(strategy="constant", fill_value=-3.5),
+        SimpleImputer(keep_empty_features=True),
+        make_union(SimpleImputer(), MissingIndicator(features="all")),
+        FeatureUnion([("a", SimpleImputer()), ("b", SimpleImputer(strategy="median"))], transformer_weights={"b": 0.5}),
+        make_pipeline(
+            SimpleImputer(), FunctionTransformer(np.abs), FunctionTransformer(np.log1p), FunctionTransformer()
+        ),
+    ],
+    ids=repr,
+)
+def test_gaps_are_filled_as_they_were(imputer, data, asked, numbers):
+    features, two, *_ = data
+    features = features.copy()
+    features[::5, 2] = 0.0
+    zeros = getattr(imputer, "missing_values", None) == 0.0
+    if not zeros:
+        features[::4, 1] = np.nan
+    inputs, rows = numbers(np.nan_to_num(features), gaps=True)
+    model = make_pipeline(imputer, LogisticRegression()).fit(features, two)
+    assert asked(model, inputs).differences({name: cells[:60] + cells[-20:] for name, cells in rows.items()}) < 1e-12
+
+
+def test_texts_are_filled_where_they_are_missing(frame, asked):
+    gaps = frame[["colour", "fare"]].copy()
+    gaps.loc[::4, "colour"] = np.nan
+    fill = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    model = make_pipeline(ColumnTransformer([("c", fill, ["colour"])], remainder="passthrough"), LogisticRegression())
+    inputs = {"colour": {"type": ["string", "null"]}, "fare": {"type": "number"}}
+    given = asked(model.fit(gaps, np.arange(ROWS) % 2), inputs)
+    assert given.frame == "pandas"
+    assert given.differences({"colour": ["red", None, "unseen", ""], "fare": [1.0, 2.0, 3.0, 4.0]}) < 1e-12
+
+
+def test_a_missing_category_is_one(frame, asked):
+    gaps = frame[["colour", "fare"]].copy()
+    gaps.loc[::4, "colour"] = np.nan
+    inputs = {"colour": {"type": ["string", "null"]}, "fare": {"type": "number"}}
+    rows = {"colour": ["red", None, "green", "unseen"], "fare": [1.0, 2.0, 3.0, 4.0]}
+    for encoder in (OneHotEncoder(), OrdinalEncoder(encoded_missing_value=-2.0)):
+        columns = ColumnTransformer([("c", encoder, ["colour"])], remainder="passthrough")
+        model = make_pipeline(columns, LogisticRegression()).fit(gaps, np.arange(ROWS) % 2)
+        assert asked(model, inputs).differences(rows) < 1e-12
+
+
+def test_a_function_of_its_own_is_refused(data, asked, numbers):
+    features, two, *_ = data
+    model = make_pipeline(FunctionTransformer(lambda x: x * 2), LogisticRegression()).fit(features, two)
+    with pytest.raises(NoTablesError, match="FunctionTransformer calls"):
+        asked(model, numbers(features)[0])

@@ -1,0 +1,48 @@
+"""A package's tables answer where there is nothing but Python: no site-packages, no scikit-learn, no numpy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import mlopskit as mk
+from mlopskit import vendoring
+
+TEXTS = [f"{'good fine' if n % 2 else 'bad awful'} film {n % 9}" for n in range(80)]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=9)).fit(TEXTS, [n % 2 for n in range(80)])
+    labels = [n % 2 for n in range(40, 80)]
+    registry = tmp_path_factory.mktemp("registry")
+    return mk.package(model, TEXTS[40:], labels, name="film", gates=[], registry=registry, X_train=None)
+
+
+def test_a_package_answers_without_any_package_installed(package, tmp_path):
+    vendoring.write_files(vendoring.runtime_files(["portable"]), tmp_path)
+    rows = [dict(one.row) for one in package.golden]
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path), str(package.folder), "--digest", package.digest],
+        input=json.dumps({"rows": rows}),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    answer = json.loads(ran.stdout)
+    assert answer["runtime"]["engine"].startswith("portable")
+    assert answer["digest"] == package.digest
+    for found, one in zip(answer["rows"], package.golden, strict=True):
+        assert found["prediction"] == one.expected["prediction"]
+        assert abs(found["probability.1"] - one.expected["probability.1"]) < 1e-15
+
+
+def test_it_is_the_form_that_is_taken_first(package):
+    assert [model.format for model in package.models] == ["portable", "skops"]
+    assert repr(mk.load(package.folder)).endswith("portable)")
