@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlopskit.builtin.portable import columns, linear, meta, scaling, textual, trees
+from mlopskit.builtin.portable import bayes, columns, ensembles, linear, machines, meta, scaling, textual, trees
 from mlopskit.builtin.portable.loader.document import FILE, FORMAT_VERSION
 from mlopskit.builtin.portable.writing import Answer, NoTablesError, Predict, Ref, Transform, Writing, refuse_if
 from mlopskit.errors import StoreError
@@ -15,7 +15,14 @@ from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
 
 TRANSFORMERS: Mapping[str, Transform] = {**columns.TRANSFORMERS, **scaling.TRANSFORMERS, **textual.TRANSFORMERS}
-PREDICTORS: Mapping[str, Predict] = {**linear.PREDICTORS, **trees.PREDICTORS, **meta.PREDICTORS}
+PREDICTORS: Mapping[str, Predict] = {
+    **linear.PREDICTORS,
+    **trees.PREDICTORS,
+    **bayes.PREDICTORS,
+    **machines.PREDICTORS,
+    **ensembles.PREDICTORS,
+    **meta.PREDICTORS,
+}
 # The minor releases of scikit-learn whose private attributes were read; see docs/reference/portable-format.md.
 KNOWN = ("1.9",)
 

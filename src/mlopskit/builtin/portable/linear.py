@@ -36,7 +36,7 @@ def _classifier(w: Writing, estimator: Any, x: Ref) -> Answer:
 def one_against_rest(w: Writing, scores: Ref) -> Ref:
     """Write the probabilities of scores that know nothing of one another."""
     shares = w.step("apply", scores, function="sigmoid")
-    return two_or_more(w, shares) if shares.width == 1 else w.step("shares", shares)
+    return two_or_more(w, shares) if shares.width == 1 else w.step("shares", shares, zero="equal")
 
 
 def _logistic(w: Writing, estimator: Any, x: Ref) -> Answer:

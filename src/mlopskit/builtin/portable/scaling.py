@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,9 @@ def _max_abs(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 
 def _normalizer(w: Writing, estimator: Any, x: Ref) -> Ref:
-    return w.step("normalize", w.checked(x), norm=estimator.norm)
+    # Of an array scikit-learn takes a norm of less than ten units of rounding for zero.
+    least = 0.0 if x.scipy else 10 * sys.float_info.epsilon
+    return w.step("normalize", w.checked(x), norm=estimator.norm, least=least)
 
 
 def _binarizer(w: Writing, estimator: Any, x: Ref) -> Ref:

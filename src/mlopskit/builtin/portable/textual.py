@@ -138,7 +138,7 @@ def _hash(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 
 def _normed(w: Writing, norm: str | None, x: Ref) -> Ref:
-    return x if norm is None else w.step("normalize", x, finite=x.finite, norm=norm)
+    return x if norm is None else w.step("normalize", x, finite=x.finite, norm=norm, least=0.0)
 
 
 def _weighed(w: Writing, estimator: Any, x: Ref) -> Ref:

@@ -155,15 +155,21 @@ def spread(value: Any, width: int, /) -> list[float]:
 PRIVATE: Mapping[str, tuple[str, str]] = {
     "_base_loss": ("GammaRegressor, PoissonRegressor, TweedieRegressor", "the link"),
     "_baseline_prediction": ("HistGradientBoosting*", "what the sum of the trees starts from"),
+    "_curve_scorer": ("TunedThresholdClassifierCV", "which class is looked for"),
     "_default_to_infrequent_mappings": ("OneHotEncoder, OrdinalEncoder", "which categories are one"),
     "_drop_idx_after_grouping": ("OneHotEncoder", "which category has no place"),
+    "_dual_coef_": ("NuSVC, SVC", "the weights of the support vectors"),
+    "_gamma": ("NuSVC, NuSVR, SVC, SVR", "the width of the kernel"),
     "_infrequent_enabled": ("OneHotEncoder, OrdinalEncoder", "whether rare categories are one"),
-    "_label_binarizer": ("RidgeClassifier, RidgeClassifierCV", "whether there are several targets"),
+    "_intercept_": ("NuSVC, SVC", "the offsets"),
+    "_label_binarizer": ("MLPClassifier, RidgeClassifier, RidgeClassifierCV", "whether there are several targets"),
     "_loss": ("HistGradientBoosting*", "the link"),
     "_missing_indices": ("OrdinalEncoder", "which category stands for what is missing"),
     "_predictors": ("HistGradientBoosting*", "the trees"),
     "_preprocessor": ("HistGradientBoosting*", "the numbers of the categories"),
     "_raw_predict_init": ("GradientBoosting*", "what the sum of the trees starts from"),
+    "_weights_not_none": ("VotingClassifier, VotingRegressor", "the weights of what is not dropped"),
+    "_x_mean": ("CCA, PLSCanonical, PLSRegression", "the mean of the training rows"),
 }
 
 

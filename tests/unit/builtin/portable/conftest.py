@@ -71,7 +71,7 @@ def answered(score, columns):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return score(columns)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, IndexError):
         return None
 
 

@@ -29,19 +29,26 @@ class PortableScorer:
         self._read = [*map(_reader, program.outputs)]
         self._names = names
         self._numbers = [not text for text in texts.values()]
+        self._numeric = all(self._numbers)
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, list[Any]]:
         """Return the outputs for the rows, a list each."""
-        columns = [
-            [*map(_number, _list(cells))] if number else _list(cells)
-            for cells, number in zip(rows.values(), self._numbers, strict=True)
-        ]
+        columns = [_list(cells) for cells in rows.values()]
         run, read = self._run, self._read
         if len(columns[0]) == 1:
-            values = run([cells[0] for cells in columns])
+            values = run(self._row([cells[0] for cells in columns]))
             return {name: [of(values)] for name, of in zip(self._names, read, strict=True)}
-        answers = [[of(values) for of in read] for values in map(run, zip(*columns, strict=True))]
+        answers = [[of(values) for of in read] for values in map(run, map(self._row, zip(*columns, strict=True)))]
         return dict(zip(self._names, map(list, zip(*answers, strict=True)), strict=True))
+
+    def _row(self, cells: Sequence[Any]) -> list[Any]:
+        """Return cells as step 0 has them."""
+        if self._numeric:
+            try:
+                return [*map(float, cells)]
+            except TypeError:  # one is missing
+                return [*map(_number, cells)]
+        return [_number(cell) if number else cell for cell, number in zip(cells, self._numbers, strict=True)]
 
 
 def _is_text(spec: Mapping[str, Any]) -> bool:

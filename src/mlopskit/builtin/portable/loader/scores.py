@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +43,14 @@ def _expm1(x: float) -> float:
         return math.inf
 
 
+def _tanh(x: float) -> float:
+    return math.tanh(x)
+
+
+def _trunc(x: float) -> float:
+    return float(math.trunc(x)) if math.isfinite(x) else x
+
+
 _FUNCTIONS: Mapping[str, Run] = {
     "sigmoid": _sigmoid,
     "exp": _exp,
@@ -51,10 +60,13 @@ _FUNCTIONS: Mapping[str, Run] = {
     "sqrt": _sqrt,
     "abs": abs,
     "square": lambda x: x * x,
+    "tanh": _tanh,
+    "trunc": _trunc,
+    "relu": lambda x: x if x > 0 or x != x else 0.0,  # noqa: PLR0124  # NaN equals nothing
     "sign": lambda x: float((x > 0) - (x < 0)) if x == x else x,  # noqa: PLR0124
 }
 # These make zero of zero.
-_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign"}
+_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign", "tanh", "trunc", "relu"}
 
 
 def _apply(x: Value, *, function: str) -> Value:
@@ -81,12 +93,29 @@ def _softmax(x: Value) -> Value:
     return made(x, run)
 
 
-def _shares(x: Value) -> Value:
-    """Divide by the sum; where that is zero, all shares are equal."""
+def _posterior(x: Value) -> Value:
+    """Turn logarithms of joint probabilities into probabilities."""
+    exp = math.exp
+
+    def run(v: Any) -> list[float]:
+        most = max(v)
+        others = [exp(cell - most) for cell in v if cell != most]
+        equal = len(v) - len(others)
+        whole = math.log1p(sum(others) / equal) + math.log(equal) + most
+        return [exp(cell - whole) for cell in v]
+
+    return made(x, run)
+
+
+def _shares(x: Value, *, zero: str) -> Value:
+    """Divide by the sum; where that is zero, all shares are equal, or all are zero."""
+    equal = zero == "equal"
 
     def run(v: Any) -> list[float]:
         whole = sum(v)
-        return [cell / whole for cell in v] if whole else [1.0 / len(v)] * len(v)
+        if whole:
+            return [cell / whole for cell in v]
+        return [1.0 / len(v)] * len(v) if equal else [0.0] * len(v)
 
     return made(x, run)
 
@@ -160,13 +189,28 @@ def _counted(v: Any, weights: list[float], classes: int) -> list[float]:
     return counts
 
 
+def _median(x: Value, *, weights: list[float]) -> Value:
+    """Find the weighted median: the first, from the least, at which half of all weight is reached."""
+    same(x, weights)
+
+    def run(v: Any) -> list[float]:
+        order = sorted(zip(v, weights, strict=True))
+        sums = [*itertools.accumulate([weight for _, weight in order])]
+        half = 0.5 * sums[-1]
+        return [next(cell for (cell, _), reached in zip(order, sums, strict=True) if reached >= half)]
+
+    return made(x, run, width=1)
+
+
 OPS: Mapping[str, Op] = {
     "apply": Op(_apply, {"function": word(*_FUNCTIONS)}),
     "softmax": Op(_softmax, {}),
-    "shares": Op(_shares, {}),
+    "posterior": Op(_posterior, {}),
+    "shares": Op(_shares, {"zero": word("equal", "none")}),
     "complement": Op(_complement, {}),
     "argmax": Op(_argmax, {"starts": INTEGERS}),
     "above": Op(_above, {"threshold": NUMBER, "equal": FLAG}),
+    "median": Op(_median, {"weights": NUMBERS}),
     "reduce": Op(_reduce, {"how": word("sum", "product"), "groups": COUNT}),
     "votes": Op(_votes, {"weights": NUMBERS, "classes": COUNT}),
 }

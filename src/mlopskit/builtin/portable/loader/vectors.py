@@ -150,16 +150,16 @@ def _norm(kind: str) -> Run:
     return lambda cells: max(map(abs, cells), default=0.0)
 
 
-def _normalize(x: Value, *, norm: str) -> Value:
+def _normalize(x: Value, *, norm: str, least: float) -> Value:
     size = _norm(norm)
 
     def run(v: Any) -> Any:
         by = size(v)
-        return [cell / by for cell in v] if by else v
+        return v if by < least or not by else [cell / by for cell in v]
 
     def few(v: Sparse) -> Sparse:
         by = size(v.values())
-        return Sparse({i: cell / by for i, cell in v.items()}) if by else v
+        return v if by < least or not by else Sparse({i: cell / by for i, cell in v.items()})
 
     return made(x, run, few)
 
@@ -227,7 +227,7 @@ OPS: Mapping[str, Op] = {
     "float32": Op(_float32, {}),
     "linear": Op(_linear, {"weights": MATRIX, "bias": NUMBERS}),
     "constant": Op(_constant, {"values": NUMBERS}),
-    "normalize": Op(_normalize, {"norm": word("l1", "l2", "max")}),
+    "normalize": Op(_normalize, {"norm": word("l1", "l2", "max"), "least": NUMBER}),
     "sublinear": Op(_sublinear, {}),
     "binarize": Op(_binarize, {"threshold": NUMBER}),
     "fill": Op(_fill, {"values": CELLS, "missing": CELL}),
