@@ -157,7 +157,7 @@ def test_a_share_has_the_layout_of_a_registry_and_the_runtime_beside(
     assert at == {"bundle": package.digest}
     share.activate("mood", at, instead_of=None, why="")
     assert mk.Registry.at(share.to).resolve("mood@production").digest == package.digest
-    runtime = vendoring.runtime_files(["skops"])
+    runtime = vendoring.runtime_files(["portable", "skops"])
     folder = Path(share.to, "mood", "runtime", hex_of(vendoring.digest_of_files(runtime)))
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == set(runtime)
@@ -187,7 +187,7 @@ def test_a_share_is_asked_in_a_process_of_its_own(
     answer = share.predict("mood", [golden.row for golden in package.golden], at)
     assert answer.digest == package.digest
     assert answer.rows == [golden.expected for golden in package.golden]
-    assert answer.runtime["engine"].startswith("scikit-learn")
+    assert answer.runtime["engine"].startswith("portable")
 
 
 def test_the_digest_is_what_the_answering_process_says(

@@ -53,7 +53,7 @@ def test_a_package_answers_in_a_process_of_its_own_before_the_alias_moves(
 ) -> None:
     deployment = promotion(bucket).promote(package, why="first")
     assert deployment.receipt.passed
-    assert deployment.receipt.runtime["engine"].startswith("scikit-learn")
+    assert deployment.receipt.runtime["engine"].startswith("portable")
     (record,) = bucket.alias(NAME, "production").history()
     assert (record.digest, record.why) == (package.digest, "first")
     assert bucket.deployments(NAME, deployment.endpoint) == [deployment]

@@ -58,9 +58,9 @@ def test_a_clean_clone_gives_the_same_digest_and_changed_data_are_named(
     assert same.text() == f"The same: run 1, commit {first.commit[:12]} gives {first.digest} again."
     other = mk.Project().reproduce(second.digest)
     assert (other.same, other.made, other.inputs) == (False, first.digest, ("changed: data data/a.csv",))
-    assert other.files[0] == "model.skops"
+    assert other.files[0] == "model.json"
     assert other.text().splitlines()[1:] == [
-        f"First file that differs: model.skops, and {len(other.files) - 1} more.",
+        f"First file that differs: model.json, and {len(other.files) - 1} more.",
         "Input changed: data data/a.csv",
         "When the run began, not all was committed.",
     ]
