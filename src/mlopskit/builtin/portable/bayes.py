@@ -107,6 +107,11 @@ def _dummy_regressor(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(value=w.step("constant", x, values=floats(estimator.constant_.ravel())))
 
 
+def _constant(w: Writing, estimator: Any, x: Ref) -> Answer:
+    """What scikit-learn puts where only one class was seen."""
+    return Answer(value=w.step("constant", x, values=floats(estimator.y_)[:1]))
+
+
 PREDICTORS: Mapping[str, Predict] = {
     "BernoulliNB": _bernoulli,
     "CategoricalNB": _categorical,
@@ -117,4 +122,5 @@ PREDICTORS: Mapping[str, Predict] = {
     "LinearDiscriminantAnalysis": _linear_discriminant,
     "MultinomialNB": _multinomial,
     "QuadraticDiscriminantAnalysis": _quadratic,
+    "_ConstantPredictor": _constant,
 }

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlopskit.builtin.portable.writing import NoTablesError, Ref, Transform, Writing, cell_of, private, refuse_if
+from mlopskit.builtin.portable.writing import (
+    NoTablesError,
+    Ref,
+    Transform,
+    Writing,
+    cell_of,
+    floats,
+    private,
+    refuse_if,
+)
 
 _NONE, _REFUSE = -1, -2
 
@@ -222,6 +231,25 @@ def _function(w: Writing, estimator: Any, x: Ref) -> Ref:
     return w.step("apply", checked, function={"absolute": "abs"}.get(str(name), str(name)))
 
 
+def _target_encoder(w: Writing, estimator: Any, x: Ref) -> Ref:
+    """The mean target of a category; with several classes the share of each."""
+    import numpy as np
+
+    _frame_fits(w, x, estimator.categories_)
+    means = np.atleast_1d(estimator.target_mean_).tolist()
+    places = [place for place in range(x.width) for _ in means]
+    tables = [
+        {
+            "cells": _cells(estimator.categories_[place]),
+            "values": floats(encoding),
+            "unknown": [means[number % len(means)]],
+            "refuse": False,
+        }
+        for number, (place, encoding) in enumerate(zip(places, estimator.encodings_, strict=True))
+    ]
+    return w.step("lookup", w.take(x, places), tables=tables, finite=True)
+
+
 TRANSFORMERS: Mapping[str, Transform] = {
     "ColumnTransformer": _column_transformer,
     "FeatureUnion": _union,
@@ -231,4 +259,5 @@ TRANSFORMERS: Mapping[str, Transform] = {
     "OrdinalEncoder": ordinal,
     "Pipeline": _pipeline,
     "SimpleImputer": _imputer,
+    "TargetEncoder": _target_encoder,
 }

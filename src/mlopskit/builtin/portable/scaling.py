@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from mlopskit.builtin.portable.writing import Ref, Transform, Writing, floats, refuse_if, spread
+from mlopskit.builtin.portable.writing import Ref, Transform, Writing, floats, private, refuse_if, spread
 
 
 def _standard(w: Writing, estimator: Any, x: Ref) -> Ref:
@@ -78,12 +79,48 @@ def _svd(w: Writing, estimator: Any, x: Ref) -> Ref:
     return w.step("linear", w.checked(x), weights=components, bias=[0.0] * len(components))
 
 
+def _polynomial(w: Writing, estimator: Any, x: Ref) -> Ref:
+    factors = [
+        [feature for feature, power in enumerate(powers) for _ in range(power)] for powers in estimator.powers_.tolist()
+    ]
+    return w.step("products", w.checked(x), factors=factors)
+
+
+def _bins(w: Writing, estimator: Any, x: Ref) -> Ref:
+    import numpy as np
+
+    refuse_if(estimator.dtype not in (None, np.float64), "KBinsDiscretizer is not of float64")
+    edges = [floats(table)[1:-1] for table in estimator.bin_edges_]
+    binned = w.step("bins", w.checked(x), finite=True, edges=edges)
+    if estimator.encode == "ordinal":
+        return binned
+    tables, width = [], 0
+    for count in estimator.n_bins_.tolist():
+        places = {"cells": [float(n) for n in range(count)], "at": [*range(width, width + count)], "unknown": -2}
+        tables.append(places)
+        width += count
+    made = w.step("onehot", binned, finite=True, width=width, tables=tables)
+    return replace(made, scipy=estimator.encode == "onehot")
+
+
+def _power(w: Writing, estimator: Any, x: Ref) -> Ref:
+    refuse_if(estimator.method != "yeo-johnson", f"PowerTransformer has the method {estimator.method!r}")
+    x = w.step("yeo_johnson", w.checked(x, missing=True), lambdas=floats(estimator.lambdas_))
+    if not estimator.standardize:
+        return x
+    scaler = private(estimator, "_scaler")
+    return w.step("divide", w.step("subtract", x, values=floats(scaler.mean_)), values=floats(scaler.scale_))
+
+
 TRANSFORMERS: Mapping[str, Transform] = {
     "Binarizer": _binarizer,
+    "KBinsDiscretizer": _bins,
     "MaxAbsScaler": _max_abs,
     "MinMaxScaler": _min_max,
     "Normalizer": _normalizer,
     "PCA": _reduction,
+    "PolynomialFeatures": _polynomial,
+    "PowerTransformer": _power,
     "RobustScaler": _robust,
     "StandardScaler": _standard,
     "TruncatedSVD": _svd,

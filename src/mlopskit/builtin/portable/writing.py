@@ -168,6 +168,7 @@ PRIVATE: Mapping[str, tuple[str, str]] = {
     "_predictors": ("HistGradientBoosting*", "the trees"),
     "_preprocessor": ("HistGradientBoosting*", "the numbers of the categories"),
     "_raw_predict_init": ("GradientBoosting*", "what the sum of the trees starts from"),
+    "_scaler": ("PowerTransformer", "the mean and the deviation"),
     "_weights_not_none": ("VotingClassifier, VotingRegressor", "the weights of what is not dropped"),
     "_x_mean": ("CCA, PLSCanonical, PLSRegression", "the mean of the training rows"),
 }

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from mlopskit.builtin.portable.writing import NoTablesError
 
@@ -54,6 +54,7 @@ ENCODERS = [
     OneHotEncoder(max_categories=3, handle_unknown="warn"),
     OneHotEncoder(categories=[["blue", "green", "rare", "red"]]),
     OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    TargetEncoder(),
     OrdinalEncoder(),
     OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-7, min_frequency=20),
 ]
@@ -149,6 +150,14 @@ def test_a_missing_category_is_one(frame, asked):
         columns = ColumnTransformer([("c", encoder, ["colour"])], remainder="passthrough")
         model = make_pipeline(columns, LogisticRegression()).fit(gaps, np.arange(ROWS) % 2)
         assert asked(model, inputs).differences(rows) < 1e-12
+
+
+def test_categories_become_the_means_of_three_classes(frame, asked):
+    given, three = frame[["colour", "fare"]], np.arange(ROWS) % 3
+    columns = ColumnTransformer([("c", TargetEncoder(), ["colour"])], remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(given, three)
+    rows = {"colour": ["red", "unseen", "rare", ""], "fare": [1.0, 2.0, 3.0, 4.0]}
+    assert asked(model, {"colour": {"type": "string"}, "fare": {"type": "number"}}).differences(rows) < 1e-12
 
 
 def test_a_function_of_its_own_is_refused(data, asked, numbers):

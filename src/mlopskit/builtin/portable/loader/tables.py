@@ -6,11 +6,14 @@ import bisect
 import itertools
 import math
 import operator
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from .fields import COUNT, INTEGERS, MATRIX, NUMBER, NUMBERS, listing, word
 from .values import MOST, Op, Run, Value, below, dense, made, numeric, same
+
+_UNIT = sys.float_info.epsilon
 
 
 def _quotient(x: Value, y: Value) -> Value:
@@ -103,6 +106,25 @@ def _kernel(x: Value, *, points: list[list[float]], kind: str, gamma: float, off
     return Value(len(points), dense(x, lambda v: [near(point, v) for point in points]))
 
 
+def _yeo_johnson(x: Value, *, lambdas: list[float]) -> Value:
+    """Bring each element nearer to a normal distribution, by Yeo and Johnson (2000)."""
+    same(x, lambdas)
+    return made(x, lambda v: [*map(_bent, v, lambdas)])
+
+
+def _bent(cell: float, by: float) -> float:
+    if cell < 0:
+        return -_bent(-cell, 2.0 - by) if cell > -math.inf else cell
+    if cell != cell:  # noqa: PLR0124
+        return cell
+    if abs(by) < _UNIT:
+        return math.log1p(cell)
+    try:
+        return math.expm1(by * math.log1p(cell)) / by
+    except OverflowError:
+        return math.inf
+
+
 OPS: Mapping[str, Op] = {
     "quotient": Op(_quotient, {}, sources=2),
     "products": Op(_products, {"factors": listing(INTEGERS)}),
@@ -111,6 +133,7 @@ OPS: Mapping[str, Op] = {
         _interpolate,
         {"at": listing(NUMBERS), "values": listing(NUMBERS), "outside": word("nearest", "missing", "refuse")},
     ),
+    "yeo_johnson": Op(_yeo_johnson, {"lambdas": NUMBERS}),
     "kernel": Op(
         _kernel,
         {
