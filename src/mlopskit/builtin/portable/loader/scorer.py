@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .document import Output, Program
 from .values import Run, Value
+
+_ROWS = 2048  # that are scored at a time, so that many take no more memory
+_MANY = 64  # from which on it pays to ask numpy
 
 
 class PortableScorer:
@@ -27,7 +31,7 @@ class PortableScorer:
                 raise ValueError(f"the labels of {one.name!r} are not those of the schema")
         self._run = _compiled(program.steps)
         self._read = [*map(_reader, program.outputs)]
-        self._names = names
+        self._steps, self._outputs, self._names = program.steps, program.outputs, names
         self._numbers = [not text for text in texts.values()]
         self._numeric = all(self._numbers)
 
@@ -38,8 +42,13 @@ class PortableScorer:
         if len(columns[0]) == 1:
             values = run(self._row([cells[0] for cells in columns]))
             return {name: [of(values)] for name, of in zip(self._names, read, strict=True)}
-        answers = [[of(values) for of in read] for values in map(run, map(self._row, zip(*columns, strict=True)))]
-        return dict(zip(self._names, map(list, zip(*answers, strict=True)), strict=True))
+        answers: dict[str, list[Any]] = {name: [] for name in self._names}
+        rows_of = zip(*columns, strict=True)
+        while some := [*map(self._row, itertools.islice(rows_of, _ROWS))]:
+            values = _vectors(self._steps, some)
+            for one in self._outputs:
+                answers[one.name] += _cells(one, values[one.step])
+        return answers
 
     def _row(self, cells: Sequence[Any]) -> list[Any]:
         """Return cells as step 0 has them."""
@@ -84,6 +93,21 @@ def _compiled(steps: Sequence[tuple[Value, Sequence[int]]]) -> Run:
         return values
 
     return run
+
+
+def _vectors(steps: Sequence[tuple[Value, Sequence[int]]], rows: list[Any]) -> list[list[Any]]:
+    """Return what each step makes of some rows."""
+    found = [rows]
+    for value, sources in steps[1:]:
+        given = [found[one] for one in sources]
+        many = value.many(*given) if value.many and len(rows) >= _MANY else None
+        found.append([*map(value.run, *given)] if many is None else many)
+    return found
+
+
+def _cells(output: Output, vectors: list[Any]) -> list[Any]:
+    at, labels = output.at, output.labels
+    return [one[at] for one in vectors] if labels is None else [labels[int(one[at])] for one in vectors]
 
 
 def _reader(output: Output) -> Run:

@@ -6,8 +6,9 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
+from .batches import sum_of_trees
 from .fields import COUNT, INTEGERS, NUMBER, NUMBERS, listing, optional, record
-from .values import Op, Run, Value, below, made, numeric, same
+from .values import Op, Run, Value, below, numeric, same
 
 # An inner node is a tuple: feature, threshold, left, right, where what is missing goes. A leaf is none.
 
@@ -115,10 +116,14 @@ def _trees(
         run = _sum_of_vectors(roots, careful, scale, start)
     else:
         raise ValueError("has leaves of several numbers, but not one for each output")
-    if starts:
-        (begin,) = starts
-        return Value(width, (lambda v, b: run(v, [b[i] for i in range(width)])) if begin.sparse else run)
-    return made(x, run, run, width=width) if not x.sparse else Value(width, run)
+    flat = not x.sparse and not any(tree["categories"] for tree in trees)
+    many = sum_of_trees(trees, size, at, scale, start) if flat else None
+    if not starts:
+        return Value(width, run, many=many)
+    (begin,) = starts
+    if begin.sparse:
+        return Value(width, lambda v, b: run(v, [b[i] for i in range(width)]))
+    return Value(width, run, many=many)
 
 
 def _sum_of_numbers(roots: list[tuple[Any, int]], careful: Run, scale: float, start: list[float]) -> Run:

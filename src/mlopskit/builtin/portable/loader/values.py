@@ -24,7 +24,7 @@ class Value:
 
     `choices` says that each element is a whole number from 0 to below its own, so that it may stand for a label.
     `run` makes a vector from those of the steps before: a sequence, or a `Sparse`; a missing number is NaN, a missing
-    text None.
+    text None. `many` makes those of many rows at once, or says None if it cannot.
     """
 
     width: int
@@ -32,6 +32,7 @@ class Value:
     sparse: bool = False
     texts: tuple[bool, ...] = ()
     choices: tuple[int, ...] = ()
+    many: Run | None = None
 
     @property
     def has_texts(self) -> bool:
