@@ -28,14 +28,20 @@ def _pipeline(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 def _column_transformer(w: Writing, estimator: Any, x: Ref) -> Ref:
     parts = []
-    for _, part, columns in estimator.transformers_:
+    for name, part, columns in estimator.transformers_:
         if isinstance(part, str) and part == "drop":
             continue
         indexes = _indexes(columns, x)
         if indexes:
-            parts.append(w.transform(part, w.take(x, indexes)))
+            parts.append(_weighed(w, estimator, name, w.transform(part, w.take(x, indexes))))
     refuse_if(not parts, "ColumnTransformer keeps no column")
     return replace(w.concat(parts), names=(), scipy=bool(estimator.sparse_output_))
+
+
+def _weighed(w: Writing, estimator: Any, name: str, x: Ref) -> Ref:
+    """Write the weight of one of several transformers, if it has one."""
+    weight = (estimator.transformer_weights or {}).get(name)
+    return x if weight is None else w.step("multiply", x, values=[float(weight)] * x.width)
 
 
 def _indexes(columns: Any, x: Ref) -> list[int]:
@@ -60,14 +66,11 @@ def _place(column: Any, x: Ref) -> int:
 
 
 def _union(w: Writing, estimator: Any, x: Ref) -> Ref:
-    parts, weights = [], estimator.transformer_weights or {}
+    parts = []
     for name, part in estimator.transformer_list:
         if isinstance(part, str) and part == "drop":
             continue
-        made = w.transform(part, x)
-        if weights.get(name) is not None:
-            made = w.step("multiply", w.checked(made), values=[float(weights[name])] * made.width)
-        parts.append(made)
+        parts.append(_weighed(w, estimator, name, w.transform(part, x)))
     joined = w.concat(parts)
     return replace(joined, names=(), scipy=any(one.scipy for one in parts))
 

@@ -69,7 +69,7 @@ def test_a_model_of_mixed_columns_answers_as_it_did(encoder, polars, frame, aske
         ("colour", encoder, ["colour"]),
         ("note", TfidfVectorizer(), "note"),
         ("out", "drop", ["note"]),
-    ], remainder="passthrough")  # fmt: skip
+    ], remainder="passthrough", transformer_weights={"numbers": 0.5, "note": 3})  # fmt: skip
     given = pl.DataFrame({name: frame[name].to_list() for name in frame}) if polars else frame
     model = make_pipeline(columns, LogisticRegression()).fit(given, np.arange(ROWS) % 2)
     assert asked(model, INPUTS).differences(asked_rows()) < 1e-12
