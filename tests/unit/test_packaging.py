@@ -210,7 +210,7 @@ def test_a_form_that_answers_otherwise_is_left_out_with_its_reason(
     into = tmp_path / "package"
     into.mkdir()
     package = write(recipe(), into)
-    assert [model.format for model in package.models] == ["skops"]
+    assert [model.format for model in package.models] == ["portable", "skops"]
     assert not (into / "echo.json").exists()
     assert reason in package.manifest["provenance"]["refusals"]["echo"][0]
     again = tmp_path / "again"

@@ -82,7 +82,17 @@ def _between(cell: float, at: list[float], values: list[float], outside: str) ->
     return slope * (cell - low) + values[above - 1]
 
 
-def _distance(kind: str, gamma: float, offset: float, degree: float) -> Run:
+def _raised(base: float, power: int) -> float:
+    """Return a power, by squaring: beyond the largest number it is infinite."""
+    result = 1.0
+    while power:
+        if power % 2:
+            result *= base
+        base, power = base * base, power // 2
+    return result
+
+
+def _distance(kind: str, gamma: float, offset: float, degree: int) -> Run:
     exp, mul, sub = math.exp, operator.mul, operator.sub
     if kind == "rbf":
 
@@ -92,7 +102,7 @@ def _distance(kind: str, gamma: float, offset: float, degree: float) -> Run:
 
         return rbf
     if kind == "polynomial":
-        return lambda point, v: (gamma * sum(map(mul, point, v)) + offset) ** degree
+        return lambda point, v: _raised(gamma * sum(map(mul, point, v)) + offset, degree)
     return lambda point, v: math.tanh(gamma * sum(map(mul, point, v)) + offset)
 
 

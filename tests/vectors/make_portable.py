@@ -1,0 +1,201 @@
+"""Write tests/vectors/portable: models as documents, rows, and what scikit-learn itself answers to them.
+
+Every scorer, of whatever language, is held to these. `python tests/vectors/make_portable.py` writes them anew. A file
+holds `document`, `rows` (lists of cells in the order of the inputs), `expected` (lists of outputs in their order; null:
+the row is refused; an output that is null is NaN) and `tolerance`: |a - b| <= tolerance * max(1, |b|).
+`refused.json` holds documents, by what is wrong with them, that are refused before any row.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn import ensemble, linear_model, preprocessing, tree
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC, SVR
+
+HERE = Path(__file__).parent
+INTO = HERE / "portable"
+UNIT = HERE.parent / "unit" / "builtin" / "portable"
+TEXTS = [
+    "The cat sat on the mat", "A dog, a dog!", "Déjà vu, naïve café", "ΟΔΥΣΣΕΥΣ ΣΟΦΟΣ",
+    "İstanbul'da ISPARTA \u0131l\u0131k", "日本語 テキスト dog", "x_1 x-2 don't 12", "the the THE cat",
+]  # fmt: skip
+STRANGE = [
+    "", " ", "a", "e\u0301te\u0301 été", "\u1e9e \ufb01n x\u00b2", "\U0001f600 \U0001d400bc dog", "x\x00y\x1cw",
+    "tab\t\tdog  cat\n", "\u00a0nbsp\u2003em cat", "dog \ud800 cat", None,
+]  # fmt: skip
+
+
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(f"portable_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def numeric():
+    """Return models of three numbers, by name, each fitted."""
+    random, few = np.random.default_rng(7), {"n_estimators": 4, "random_state": 0}
+    stump = tree.DecisionTreeRegressor(max_depth=2)
+    x = np.round(random.normal(size=(90, 3)), 2)
+    two, three, number = (x[:, 0] > 0).astype(int), np.digitize(x[:, 0] + x[:, 1], [-0.7, 0.7]), x @ [1, -2, 0.5]
+    gaps = x.copy()
+    gaps[::5, 1] = np.nan
+    log = linear_model.SGDClassifier(loss="log_loss", random_state=0)
+    models = {
+        "logistic-two": (LogisticRegression(), x, two),
+        "logistic-three": (LogisticRegression(), x, three),
+        "one-against-rest": (log, x, three),
+        "one-vs-rest": (OneVsRestClassifier(LogisticRegression()), x, three),
+        "one-vs-one": (OneVsOneClassifier(LogisticRegression()), x, three),
+        "constant": (DummyClassifier(strategy="most_frequent"), x, three),
+        "tree": (tree.DecisionTreeClassifier(max_leaf_nodes=7, random_state=0), x, three),
+        "forest-gaps": (ensemble.RandomForestClassifier(3, max_depth=3, random_state=0), gaps, three),
+        "forest-targets": (
+            ensemble.RandomForestClassifier(2, max_depth=2, random_state=0),
+            x,
+            np.stack([two, three], axis=1),
+        ),
+        "forest-numbers": (ensemble.RandomForestRegressor(3, max_depth=3, random_state=0), x, number),
+        "boosting": (ensemble.GradientBoostingClassifier(max_depth=2, **few), x, three),
+        "boosting-numbers": (ensemble.GradientBoostingRegressor(max_depth=2, **few), x, number),
+        "histograms-gaps": (ensemble.HistGradientBoostingClassifier(max_iter=3), gaps, two),
+        "votes": (ensemble.VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())]), x, three),
+        "median": (ensemble.AdaBoostRegressor(stump, **few), x, number),
+        "bayes": (GaussianNB(), x, three),
+        "quadratic": (QuadraticDiscriminantAnalysis(), x, three),
+        "kernel": (SVC(gamma=0.5), x[:40], three[:40]),
+        "kernel-sigmoid": (SVR(kernel="sigmoid", gamma=0.2, coef0=0.3), x[:30], number[:30]),
+        "kernel-polynomial": (SVR(kernel="poly", degree=2, coef0=1), x[:30], number[:30]),
+        "network": (MLPRegressor(hidden_layer_sizes=(3,), activation="tanh", random_state=0), x, number),
+    }
+    before = {
+        "scaled": preprocessing.StandardScaler(),
+        "clipped": preprocessing.MinMaxScaler(clip=True),
+        "filled": SimpleImputer(add_indicator=True),
+        "normalized": preprocessing.Normalizer(),
+        "halved": preprocessing.Binarizer(threshold=0.25),
+        "binned": preprocessing.KBinsDiscretizer(3, strategy="uniform"),
+        "multiplied": preprocessing.PolynomialFeatures(2),
+        "bent": preprocessing.PowerTransformer(),
+        "turned": PCA(2, whiten=True),
+        "logarithms": preprocessing.FunctionTransformer(np.expm1),
+    }
+    for name, one in before.items():
+        models[name] = make_pipeline(one, Ridge()), gaps if name == "filled" else x, number
+    return {name: (model.fit(rows, wanted), wanted) for name, (model, rows, wanted) in models.items()}
+
+
+def numeric_rows():
+    random = np.random.default_rng(8)
+    rows = np.round(random.normal(size=(12, 3)), 2).tolist()
+    rows += [[0.0, -0.0, 0.0], [1e-300, 5e-324, -1e-300], [50.0, -50.0, 3.5], [0.1, None, 0.2], [None, None, None]]
+    return [*rows, [1e300, 1.0, 1.0], [2.0**53 + 2, 1.0, -1.0]]
+
+
+def textual():
+    """Return models of one text, by name, each fitted."""
+    settings = {
+        "text": {},
+        "text-pairs": {"ngram_range": (1, 2), "sublinear_tf": True, "stop_words": ["the", "a"]},
+        "text-signs": {"analyzer": "char", "ngram_range": (1, 3), "norm": "l1"},
+        "text-words-of-signs": {"analyzer": "char_wb", "ngram_range": (2, 4), "strip_accents": "unicode"},
+        "text-ascii": {"strip_accents": "ascii", "lowercase": False, "token_pattern": r"[^\s,]{2,}"},
+    }
+    vectorizers = {name: TfidfVectorizer(**given) for name, given in settings.items()}
+    vectorizers["text-hashed"] = HashingVectorizer(n_features=32)
+    wanted = np.arange(len(TEXTS)) % 2
+    return {name: make_pipeline(one, LogisticRegression(C=20)).fit(TEXTS, wanted) for name, one in vectorizers.items()}
+
+
+def mixed():
+    """Return models of a number, a text and a flag, by name, each fitted."""
+    colours = [("red", "green", "blue", "rare")[n % 3 if n % 10 else 3] for n in range(60)]
+    frame = pd.DataFrame({
+        "age": [float(n % 9) if n % 4 else np.nan for n in range(60)],
+        "colour": pd.Series(colours).astype("str"),
+        "flag": [n % 3 == 0 for n in range(60)],
+    })  # fmt: skip
+    wanted = np.arange(60) % 2
+    encoders = {
+        "columns": preprocessing.OneHotEncoder(handle_unknown="ignore"),
+        "columns-rare": preprocessing.OneHotEncoder(min_frequency=10, handle_unknown="infrequent_if_exist"),
+        "columns-refusing": preprocessing.OrdinalEncoder(),
+    }
+    models = {}
+    for name, encoder in encoders.items():
+        filled = SimpleImputer(strategy="median", add_indicator=True)
+        parts = [("age", filled, ["age"]), ("colour", encoder, ["colour"])]
+        columns = ColumnTransformer(parts, remainder="passthrough")
+        models[name] = make_pipeline(columns, LogisticRegression()).fit(frame, wanted)
+    histograms = ensemble.HistGradientBoostingClassifier(categorical_features=["colour"], max_iter=3)
+    return models | {"histograms-categories": histograms.fit(frame, wanted)}
+
+
+MIXED_ROWS = [
+    [3.0, "red", True], [None, "green", False], [1e9, "rare", True], [-0.0, "unseen", False], [2.5, "", True],
+]  # fmt: skip
+
+
+def write(name, given, rows, tolerance):
+    names = given.schema.inputs["required"]
+    expected = []
+    for row in rows:
+        answer = helpers_.answered(given.own, {key: [cell] for key, cell in zip(names, row, strict=True)})
+        cells = None if answer is None else [answer[key][0] for key in given.schema.outputs["required"]]
+        expected.append(cells and [None if isinstance(one, float) and math.isnan(one) else one for one in cells])
+    found = {"document": given.document, "expected": expected, "rows": rows, "tolerance": tolerance}
+    text = json.dumps(found, separators=(",", ":"), sort_keys=True)
+    (INTO / f"{name}.json").write_text(text + "\n", encoding="ascii")
+
+
+def given_of(model, inputs, targets=1):
+    schema = helpers_.schema_of(model, inputs, targets)
+    return helpers_.Asked(model, schema, helpers_.estimators.frame_of(model, schema.inputs))
+
+
+def main():
+    INTO.mkdir(exist_ok=True)
+    numbers = {f"x{n}": {"type": ["number", "null"]} for n in range(3)}
+    for name, (model, wanted) in numeric().items():
+        given = given_of(model, numbers, 1 if wanted.ndim == 1 else 2)
+        write(name, given, numeric_rows(), 0.0 if name == "forest-numbers" else 1e-12)
+    one = np.round(np.linspace(-2, 2, 20), 2)
+    rising = IsotonicRegression(out_of_bounds="clip").fit(one, np.round(np.sin(one), 2))
+    points = [[cell] for cell in [*one[::3].tolist(), 0.123, -9.0, 9.0, None]]
+    write("rising", given_of(rising, {"x0": {"type": ["number", "null"]}}), points, 1e-12)
+    for name, model in textual().items():
+        texts = [[text] for text in [*TEXTS, *STRANGE]]
+        write(name, given_of(model, {"text": {"type": "string"}}), texts, 1e-12)
+    broken = module_of(UNIT / "loader" / "test_document.py").BROKEN
+    (INTO / "refused.json").write_text(json.dumps(broken, indent=0, sort_keys=True) + "\n", encoding="ascii")
+    kinds = {"age": ["number", "null"], "colour": "string", "flag": "boolean"}
+    for name, model in mixed().items():
+        write(name, given_of(model, {key: {"type": kind} for key, kind in kinds.items()}), MIXED_ROWS, 1e-12)
+
+
+if __name__ == "__main__":
+    helpers_ = module_of(UNIT / "conftest.py")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()
