@@ -33,7 +33,7 @@ def _support_classes(w: Writing, estimator: Any, x: Ref) -> Answer:
     refuse_if(estimator.break_ties, f"{name} breaks ties")
     counts = estimator.n_support_.tolist()
     starts = [sum(counts[:k]) for k in range(len(counts))]
-    dual = private(estimator, "_dual_coef_")
+    dual = np.array(floats(private(estimator, "_dual_coef_")))
     rows, pairs = [], []
     for i in range(len(counts)):
         for j in range(i + 1, len(counts)):

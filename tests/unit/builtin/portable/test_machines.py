@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from mlopskit.builtin.portable.writing import NoTablesError
@@ -61,3 +63,10 @@ def test_what_is_not_covered_is_refused(data, asked, numbers):
     for model, why in ((SVC(break_ties=True), "breaks ties"), (SVC(kernel=lambda a, b: a @ b.T), "has the kernel")):
         with pytest.raises(NoTablesError, match=why):
             asked(model.fit(features, two), numbers(features)[0])
+
+
+def test_a_machine_of_texts_chooses_as_it_did(asked):
+    texts = [f"{'good' if n % 2 else 'bad'} film {n % 5}" for n in range(40)]
+    model = make_pipeline(TfidfVectorizer(), SVC()).fit(texts, [n % 2 for n in range(40)])
+    rows = {"text": ["good film 1", "bad", "", "nothing known"]}
+    assert asked(model, {"text": {"type": "string"}}).differences(rows) == 0
