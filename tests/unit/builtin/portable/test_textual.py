@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
@@ -83,3 +85,31 @@ def test_what_is_not_covered_is_refused_by_name(vectorizer, why):
     w = Writing(inputs={"text": True}, frame="column", transformers=TRANSFORMERS, predictors={})
     with pytest.raises(NoTablesError, match=why):
         w.transform(vectorizer, w.row())
+
+
+SIGNS = "abcdeéüßİ\u0131Σςσ漢字 \t.,-_'1２x\u0301😀ǅ\ufb01"  # noqa: RUF001  # look-alikes are the point
+PATTERNS = [r"(?u)\b\w\w+\b", r"\w+", r"[a-z]+", r"\S+", r"[^\W\d_]{2,5}", r"\d+", r"\b[^\s.,]+\b"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(60))
+def test_random_texts_through_random_settings(seed, asked):
+    random = Random(seed)
+    least = random.randrange(1, 4)
+    settings = {
+        "lowercase": random.random() < 0.7,
+        "strip_accents": random.choice([None, "ascii", "unicode"]),
+        "analyzer": random.choice(["word", "word", "char", "char_wb"]),
+        "ngram_range": (least, least + random.randrange(3)),
+        "sublinear_tf": random.random() < 0.4,
+        "norm": random.choice(["l1", "l2", None]),
+    }
+    if settings["analyzer"] == "word":
+        settings["token_pattern"] = random.choice(PATTERNS)
+    texts = ["".join(random.choices(SIGNS, k=random.randrange(25))) for _ in range(160)]
+    model = make_pipeline(TfidfVectorizer(**settings), LogisticRegression())
+    try:
+        model.fit(["abc abc_d dog 12", *texts[:99]], np.arange(100) % 2)
+    except ValueError:  # no text of these has a term
+        return
+    assert asked(model, {"text": {"type": "string"}}).differences({"text": texts[100:]}) < 1e-12
