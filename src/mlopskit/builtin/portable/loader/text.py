@@ -13,7 +13,7 @@ from .hashing import murmur3
 from .values import Op, Run, Sparse, Value
 
 _MOST_PARTS = 16
-_MOST_OPEN = 3  # more would let a hostile pattern take forever on a long text
+_MOST_OPEN = 2  # more would let a hostile pattern take forever on a long text
 _SPACES = re.compile(r"\s\s+")
 _SETS = {"word": r"\w", "digit": r"\d", "space": r"\s", "not_word": r"\W", "not_digit": r"\D", "not_space": r"\S"}
 

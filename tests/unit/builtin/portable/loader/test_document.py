@@ -90,7 +90,7 @@ BROKEN = {
     "a one beyond": document(
         {"op": "onehot", "from": [1], "width": 1, "tables": [{"cells": [1], "at": [1], "unknown": -1}] * 2}
     ),
-    "an open pattern": document(*pattern(*[PART] * 4)),
+    "an open pattern": document(*pattern(*[PART] * 3)),
     "a long pattern": document(*pattern(*[PART | {"most": 1}] * 17)),
     "a pattern of a million": document(*pattern(PART | {"least": 10**6})),
     "an empty range": document(*pattern(PART | {"ranges": [9, 3]})),
