@@ -2,7 +2,8 @@
 
 Every scorer, of whatever language, is held to these. `python tests/vectors/make_portable.py` writes them anew. A file
 holds `document`, `rows` (lists of cells in the order of the inputs), `expected` (lists of outputs in their order; null:
-the row is refused; an output that is null is NaN) and `tolerance`: |a - b| <= tolerance * max(1, |b|).
+the row is refused; an output that is null is NaN) and `tolerance`: |a - b| <= tolerance * max(1, |b|). What models
+never do and documents may stands in `corners.json`, answered by `stranger.py`, which was written from the page alone.
 `refused.json` holds documents, by what is wrong with them, that are refused before any row.
 """
 
@@ -152,6 +153,61 @@ def mixed():
     return models | {"histograms-categories": histograms.fit(frame, wanted)}
 
 
+def corners():
+    """Return a document of what models never do and documents may, and rows at the ends of all numbers."""
+    steps = [{"op": "take", "from": [0], "indexes": [0, 1, 2]}, {"op": "take", "from": [0], "indexes": [1, 2, 0]}]
+
+    def add(op, *sources, **fields):
+        steps.append({"op": op, "from": [*sources], **fields})
+        return len(steps)
+
+    tree = {
+        "feature": [0, 2, -1, -1, -1],
+        "threshold": [0.5, 0, 0, 0, 0],
+        "right": [4, 3, 0, 1, 2],
+        "values": [1, 2, 4],
+    }
+    tables = {"missing_left": [1, 0, 0, 0, 0], "categories": [[1, 0, 2]]}
+    points = {"at": [[-1.5, 0.25, 3], [0], [-2, 2]], "values": [[0, 2, 1], [7], [1, -1]]}
+    wide = [
+        add("quotient", 1, 2),
+        *[add("normalize", 1, norm=norm, least=least) for norm, least in (("max", 0), ("l1", 0), ("l2", 1.5))],
+        add("softmax", 1), add("posterior", 1), *[add("shares", 1, zero=zero) for zero in ("equal", "none")],
+        add("bins", 1, edges=[[0, 0, 1], [], [-1, 5]]), add("yeo_johnson", 1, lambdas=[0, 2, 3.5]), add("sublinear", 1),
+        add("fill", 1, values=[None, 1.5, 2], missing=0), add("fill", 1, values=[None, 1.5, 2], missing=None),
+        add("fill", 1, values=[0, 1, 2], missing="0"), add("missing", 1, indexes=[2, 0, 0], missing=0),
+        add("interpolate", 1, outside="nearest", **points), add("interpolate", 1, outside="missing", **points),
+        *[add("apply", 1, function=name) for name in FUNCTIONS], add("float32", 1), add("binarize", 1, threshold=-0.0),
+        add("clip", 1, low=[1, 0, -0.0], high=[-1, 0, 0.5]), add("products", 1, factors=[[], [0, 0, 2], [1]]),
+        *[add("reduce", add("concat", 1, 2, 2), how=how, groups=3) for how in ("sum", "product")],
+        *[add("kernel", 1, points=[[1, 0, 0], [0, 0, 2], [1, -1, 1]], kind=kind, gamma=0.5, offset=-1, degree=degree)
+          for kind, degree in (("rbf", 0), ("polynomial", 0), ("polynomial", 13), ("sigmoid", 0))],
+        add("trees", 1, add("take", 1, indexes=[2, 1, 0]), trees=[tree | tables] * 2, size=1, at=[0, 2], scale=0.1,
+            start=[0] * 3),
+        add("lookup", 1, tables=[{"cells": [0, None], "values": [5, None], "unknown": [None], "refuse": False}] * 3),
+        add("onehot", 1, width=3, tables=[{"cells": [0, 1, None], "at": [-1, 0, 1], "unknown": 2}] * 3),
+    ]  # fmt: skip
+    choice = add("argmax", 1, starts=[0])
+    several = add("concat", add("argmax", 1, starts=[0, 1]), add("above", 1, threshold=0, equal=True))
+    ended = [(add("clip", one, low=[-1e300] * 3, high=[1e300] * 3), at) for one in wide for at in range(3)]
+    ended += [
+        (add("votes", several, weights=[1, 2, 3, 4, 5], classes=2), 1),
+        (add("median", 1, weights=[1, 2, 0.5]), 0),
+    ]
+    outputs = [{"name": f"number.{n}", "from": one, "at": at, "labels": None} for n, (one, at) in enumerate(ended)]
+    outputs += [{"name": "label", "from": choice, "at": 0, "labels": ["one", 2, True]}]
+    cells = (0.0, -0.0, 1, True, None, 5e-324, -1e308, 1e308, 2**53 + 1, -709.5, 710.25, 0.25, -1.5, 3, 0.1, -1)
+    random = np.random.default_rng(9)
+    rows = [[cells[i] for i in random.integers(len(cells), size=3)] for _ in range(30)]
+    return {
+        "format_version": 1,
+        "inputs": [{"name": f"x{n}", "type": "number"} for n in range(3)],
+        "steps": steps,
+        "outputs": outputs,
+    }, [*rows, [None] * 3, [0, 0, 0], [-0.0] * 3, [10**400, 1, 1], [1e308, 1e308, -1e308]]
+
+
+FUNCTIONS = ("sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign")
 MIXED_ROWS = [
     [3.0, "red", True], [None, "green", False], [1e9, "rare", True], [-0.0, "unseen", False], [2.5, "", True],
 ]  # fmt: skip
@@ -163,8 +219,15 @@ def write(name, given, rows, tolerance):
     for row in rows:
         answer = helpers_.answered(given.own, {key: [cell] for key, cell in zip(names, row, strict=True)})
         cells = None if answer is None else [answer[key][0] for key in given.schema.outputs["required"]]
-        expected.append(cells and [None if isinstance(one, float) and math.isnan(one) else one for one in cells])
-    found = {"document": given.document, "expected": expected, "rows": rows, "tolerance": tolerance}
+        expected.append(cells)
+    write_vector(name, given.document, rows, expected, tolerance)
+
+
+def write_vector(name, document, rows, answers, tolerance):
+    expected = [
+        cells and [None if isinstance(one, float) and math.isnan(one) else one for one in cells] for cells in answers
+    ]
+    found = {"document": document, "expected": expected, "rows": rows, "tolerance": tolerance}
     text = json.dumps(found, separators=(",", ":"), sort_keys=True)
     (INTO / f"{name}.json").write_text(text + "\n", encoding="ascii")
 
@@ -189,6 +252,9 @@ def main():
         write(name, given_of(model, {"text": {"type": "string"}}), texts, 1e-12)
     broken = module_of(UNIT / "loader" / "test_document.py").BROKEN
     (INTO / "refused.json").write_text(json.dumps(broken, indent=0, sort_keys=True) + "\n", encoding="ascii")
+    document, rows = corners()
+    model = stranger_.Model(json.dumps(document).encode())
+    write_vector("corners", document, rows, [stranger_.answer_or_none(model, row) for row in rows], 1e-12)
     kinds = {"age": ["number", "null"], "colour": "string", "flag": "boolean"}
     for name, model in mixed().items():
         write(name, given_of(model, {key: {"type": kind} for key, kind in kinds.items()}), MIXED_ROWS, 1e-12)
@@ -196,6 +262,7 @@ def main():
 
 if __name__ == "__main__":
     helpers_ = module_of(UNIT / "conftest.py")
+    stranger_ = module_of(HERE / "stranger.py")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         main()

@@ -34,7 +34,7 @@ def json_schema() -> dict[str, Any]:
 def _step(name: str, op: Op) -> dict[str, Any]:
     sources: dict[str, Any] = {"type": "array", "items": _PLACE, "minItems": 1}
     if op.sources is not None:
-        sources["maxItems"] = op.sources
+        sources["minItems"] = sources["maxItems"] = op.sources
     fields = {field: dict(kind.schema) for field, kind in op.fields.items()}
     return _table(op={"const": name}, **{"from": sources}, **fields)
 

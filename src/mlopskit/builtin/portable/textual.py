@@ -151,6 +151,9 @@ def _weighed(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 def _tfidf_transformer(w: Writing, estimator: Any, x: Ref) -> Ref:
     refuse_if(estimator.sublinear_tf and not x.value.sparse, "TfidfTransformer takes the logarithm of a dense table")
+    # Counts with signs may be below zero, or cancel out: scikit-learn's logarithm of a zero that it keeps is infinite.
+    signed = any(step["op"] == "hash" and step["signs"] for step in w.steps)
+    refuse_if(estimator.sublinear_tf and signed, "TfidfTransformer takes the logarithm of counts with signs")
     return _weighed(w, estimator, w.checked(x))
 
 

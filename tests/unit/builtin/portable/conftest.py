@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+import sys
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,22 @@ def schema_of(model, inputs, targets=1):
         }
     outputs = {"type": "object", "properties": properties, "required": [*properties]}
     return Schema(inputs={"properties": inputs, "required": [*inputs]}, outputs=outputs)
+
+
+def module_of(name):
+    """Return a module of tests/vectors, which is no package."""
+    path = Path(__file__).parents[3] / "vectors" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"portable_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def stranger():
+    """Return the second scorer, written from the page alone."""
+    return module_of("stranger")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -85,6 +86,20 @@ def test_what_is_not_covered_is_refused_by_name(vectorizer, why):
     w = Writing(inputs={"text": True}, frame="column", transformers=TRANSFORMERS, predictors={})
     with pytest.raises(NoTablesError, match=why):
         w.transform(vectorizer, w.row())
+
+
+def test_a_logarithm_of_counts_with_signs_is_refused(asked):
+    # scikit-learn's is of a count below zero, or of one that it keeps though it cancelled out: it refuses the row then.
+    weights = TfidfTransformer(sublinear_tf=True).fit(CountVectorizer(max_features=8).fit_transform(TEXTS))
+    plain, signed = (
+        make_pipeline(HashingVectorizer(n_features=8, norm=None, alternate_sign=signs), weights, DummyClassifier())
+        for signs in (False, True)
+    )
+    for model in (plain, signed):
+        model[-1].fit(TEXTS, [i % 2 for i in range(42)])
+    assert asked(plain, {"text": {"type": "string"}}).differences({"text": TEXTS}) < 1e-12
+    with pytest.raises(NoTablesError, match="counts with signs"):
+        asked(signed, {"text": {"type": "string"}})
 
 
 SIGNS = "abcdeéüßİ\u0131Σςσ漢字 \t.,-_'1２x\u0301😀ǅ\ufb01"  # noqa: RUF001  # look-alikes are the point

@@ -40,7 +40,7 @@ def test_a_vector_is_answered_as_it_says(path):
     for row, expected in zip(vector["rows"], vector["expected"], strict=True):
         try:
             found = scorer.score({name: [cell] for name, cell in zip(names, row, strict=True)})
-        except (ValueError, OverflowError):
+        except ValueError:
             assert expected is None, row
             continue
         assert expected is not None, row

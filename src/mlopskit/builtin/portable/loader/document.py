@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import encode, scores, tables, text, trees, vectors
+from .fields import NUMBER
 from .values import MOST, Op, Value
 
 FILE = "model.json"
@@ -46,7 +47,8 @@ def parse(data: bytes, /) -> Program:
     if len(data) > LARGEST:
         raise ValueError(f"{FILE} has {len(data):,} bytes, at most {LARGEST:,} are read")
     try:
-        found = json.loads(data, object_pairs_hook=_object, parse_constant=_no_constant)
+        # json would take UTF-16 and halves of surrogates from bytes, too.
+        found = json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError(f"{FILE} is nested too deep") from error
     fields = {"format_version", "inputs", "steps", "outputs"}
@@ -56,6 +58,7 @@ def parse(data: bytes, /) -> Program:
         raise ValueError(f"{FILE} has another format_version than {FORMAT_VERSION}")
     inputs = _inputs(found["inputs"])
     values = [source_of(inputs)]
+    whole = len(inputs)
     steps: list[tuple[Value, Sequence[int]]] = [(values[0], ())]
     for number, step in enumerate(_list(found["steps"], "steps", _MOST_STEPS), 1):
         try:
@@ -64,16 +67,10 @@ def parse(data: bytes, /) -> Program:
             raise ValueError(f"{FILE}, step {number} {_named(step)}: {error}") from error
         values.append(value)
         steps.append((value, sources))
-        if sum_too_large(values):
+        whole += value.width
+        if value.width > MOST or whole > _MOST_WIDTH:
             raise ValueError(f"{FILE}, step {number}: the vectors of all steps are too wide")
     return Program(inputs, steps, _outputs(found["outputs"], values))
-
-
-def sum_too_large(values: list[Value]) -> bool:
-    """Say whether the dense vectors of all steps together are too wide."""
-    return values[-1].width > MOST or (
-        len(values) * values[-1].width > _MOST_WIDTH and sum(one.width for one in values) > _MOST_WIDTH
-    )
 
 
 def source_of(inputs: Mapping[str, bool], /) -> Value:
@@ -149,20 +146,33 @@ def _inputs(value: Any) -> dict[str, bool]:
 
 
 def _outputs(value: Any, values: Sequence[Value]) -> list[Output]:
-    found = []
+    found: dict[str, Output] = {}
     for one in _list(value, "outputs", MOST):
         if type(one) is not dict or one.keys() != {"name", "from", "at", "labels"}:
             raise ValueError(f"{FILE} has an output that is no table of at, from, labels, name")
-        step, at, labels = one["from"], one["at"], one["labels"]
-        if type(one["name"]) is not str or type(step) is not int or not 0 <= step < len(values):
-            raise ValueError(f"{FILE} has an output without a name, or of a step that is not there")
+        name, step, at, labels = one["name"], one["from"], one["at"], one["labels"]
+        if type(name) is not str or name in found:
+            raise ValueError(f"{FILE} has an output without a name of its own")
+        if type(step) is not int or not 0 <= step < len(values):
+            raise ValueError(f"{FILE}, output {ascii(name)}: is of a step that is not there")
         if type(at) is not int or not 0 <= at < values[step].width or values[step].has_texts:
-            raise ValueError(f"{FILE}, output {ascii(one['name'])}: names an element that is not there")
+            raise ValueError(f"{FILE}, output {ascii(name)}: names an element that is not there")
         if labels is not None:
-            for label in _list(labels, "labels", MOST):
-                if type(label) not in (str, int, float, bool):
-                    raise ValueError(f"{FILE} has a label that is neither text nor number, true or false")
+            _check_labels(labels)
             if not values[step].choices or values[step].choices[at] > len(labels):
-                raise ValueError(f"{FILE}, output {ascii(one['name'])}: has too few labels, or chooses none")
-        found.append(Output(one["name"], step, at, labels))
-    return found
+                raise ValueError(f"{FILE}, output {ascii(name)}: has too few labels, or chooses none")
+        found[name] = Output(name, step, at, labels)
+    if not found:
+        raise ValueError(f"{FILE} has no outputs")
+    return [*found.values()]
+
+
+def _check_labels(labels: Any) -> None:
+    for label in _list(labels, "labels", MOST):
+        if type(label) not in (str, int, float, bool):
+            raise ValueError(f"{FILE} has a label that is neither text nor number, true or false")
+        if type(label) in (int, float):
+            try:
+                NUMBER.check(label)
+            except ValueError as error:
+                raise ValueError(f"{FILE} has a label that is no finite number") from error

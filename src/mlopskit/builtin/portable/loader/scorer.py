@@ -55,7 +55,7 @@ class PortableScorer:
         if self._numeric:
             try:
                 return [*map(float, cells)]
-            except TypeError:  # one is missing
+            except (TypeError, OverflowError):  # one is missing, or none of double precision
                 return [*map(_number, cells)]
         return [_number(cell) if number else cell for cell, number in zip(cells, self._numbers, strict=True)]
 
@@ -76,7 +76,10 @@ _NAN = float("nan")
 
 
 def _number(cell: Any) -> float:
-    return _NAN if cell is None else float(cell)
+    try:
+        return _NAN if cell is None else float(cell)
+    except OverflowError as error:
+        raise ValueError("the row has an integer beyond all numbers of double precision") from error
 
 
 def _compiled(steps: Sequence[tuple[Value, Sequence[int]]]) -> Run:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 from .fields import COUNT, FLAG, INTEGERS, NUMBER, NUMBERS, word
-from .values import Op, Run, Value, chosen, dense, made, same
+from .values import Op, Run, Value, chosen, dense, made, same, some
 
 _LEAST = -709.0  # below, exp(-x) would overflow; exp(x) is then the same number
 
@@ -48,7 +50,7 @@ def _tanh(x: float) -> float:
 
 
 def _trunc(x: float) -> float:
-    return float(math.trunc(x)) if math.isfinite(x) else x
+    return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
 
 
 _FUNCTIONS: Mapping[str, Run] = {
@@ -82,6 +84,7 @@ def _apply(x: Value, *, function: str) -> Value:
 
 
 def _softmax(x: Value) -> Value:
+    some(x)
     exp = math.exp
 
     def run(v: Any) -> list[float]:
@@ -95,10 +98,13 @@ def _softmax(x: Value) -> Value:
 
 def _posterior(x: Value) -> Value:
     """Turn logarithms of joint probabilities into probabilities."""
+    some(x)
     exp = math.exp
 
     def run(v: Any) -> list[float]:
         most = max(v)
+        if any(map(math.isnan, v)):
+            return [math.nan] * len(v)
         others = [exp(cell - most) for cell in v if cell != most]
         equal = len(v) - len(others)
         whole = math.log1p(sum(others) / equal) + math.log(equal) + most
@@ -109,6 +115,7 @@ def _posterior(x: Value) -> Value:
 
 def _shares(x: Value, *, zero: str) -> Value:
     """Divide by the sum; where that is zero, all shares are equal, or all are zero."""
+    some(x)
     equal = zero == "equal"
 
     def run(v: Any) -> list[float]:
@@ -146,11 +153,13 @@ def _argmax(x: Value, *, starts: list[int]) -> Value:
 
 
 def _first_largest(v: Any) -> int:
+    whole = sum(v)
+    if whole != whole:  # noqa: PLR0124  # a NaN, which counts as the largest, or both infinities
+        for place, cell in enumerate(v):
+            if cell != cell:  # noqa: PLR0124
+                return place
     most = max(v)
-    for place, cell in enumerate(v):
-        if cell == most:
-            return place
-    return next(place for place, cell in enumerate(v) if cell != cell)  # noqa: PLR0124
+    return next(place for place, cell in enumerate(v) if cell == most)
 
 
 def _above(x: Value, *, threshold: float, equal: bool) -> Value:
@@ -165,10 +174,10 @@ def _reduce(x: Value, *, how: str, groups: int) -> Value:
     if groups < 1 or x.width % groups:
         raise ValueError(f"cannot part {x.width} elements into {groups} groups")
     width = x.width // groups
-    of = math.prod if how == "product" else sum
+    of = operator.mul if how == "product" else operator.add  # sum() is not in order from Python 3.12 on
 
     def run(v: Any) -> list[float]:
-        return [float(of(v[place::width])) for place in range(width)]
+        return [functools.reduce(of, v[place::width]) for place in range(width)]
 
     return made(x, run, width=width)
 
@@ -192,9 +201,12 @@ def _counted(v: Any, weights: list[float], classes: int) -> list[float]:
 def _median(x: Value, *, weights: list[float]) -> Value:
     """Find the weighted median: the first, from the least, at which half of all weight is reached."""
     same(x, weights)
+    some(x)
+    if min(weights) < 0:
+        raise ValueError("has a negative weight")
 
     def run(v: Any) -> list[float]:
-        order = sorted(zip(v, weights, strict=True))
+        order = sorted(zip(v, weights, strict=True), key=lambda pair: (pair[0] != pair[0], pair))  # NaN is the last
         sums = [*itertools.accumulate([weight for _, weight in order])]
         half = 0.5 * sums[-1]
         return [next(cell for (cell, _), reached in zip(order, sums, strict=True) if reached >= half)]

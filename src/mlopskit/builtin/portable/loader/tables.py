@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
 import operator
 import sys
@@ -21,7 +20,13 @@ def _quotient(x: Value, y: Value) -> Value:
     numeric(x, y)
     if x.width != y.width or x.sparse or y.sparse:
         raise ValueError("divides vectors of different widths, or sparse ones")
-    return Value(x.width, lambda v, w: [*map(operator.truediv, v, w)])
+    return Value(x.width, lambda v, w: [*map(_divided, v, w)])
+
+
+def _divided(cell: float, by: float) -> float:
+    if by:
+        return cell / by
+    return math.nan if cell != cell or not cell else math.copysign(math.inf, cell) * math.copysign(1.0, by)  # noqa: PLR0124
 
 
 def _products(x: Value, *, factors: list[list[int]]) -> Value:
@@ -37,16 +42,16 @@ def _products(x: Value, *, factors: list[list[int]]) -> Value:
     return made(x, run, width=len(factors))
 
 
-def _rising(tables: list[list[float]], least: int) -> None:
+def _rising(tables: list[list[float]], falls: Run) -> None:
     for table in tables:
-        if len(table) < least or any(a > b for a, b in itertools.pairwise(table)):
-            raise ValueError("has a table that is too short, or does not rise")
+        if any(map(falls, table, table[1:])):
+            raise ValueError("has a table that does not rise")
 
 
 def _bins(x: Value, *, edges: list[list[float]]) -> Value:
     """Find how many of its edges each element reaches."""
     same(x, edges)
-    _rising(edges, 0)
+    _rising(edges, operator.gt)
     find = bisect.bisect_right
     return made(x, lambda v: [float(find(table, cell)) for table, cell in zip(edges, v, strict=True)])
 
@@ -54,9 +59,9 @@ def _bins(x: Value, *, edges: list[list[float]]) -> Value:
 def _interpolate(x: Value, *, at: list[list[float]], values: list[list[float]], outside: str) -> Value:
     """Interpolate each element between its points."""
     same(x, at, values)
-    _rising(at, 1)
-    if any(len(a) != len(b) for a, b in zip(at, values, strict=True)):
-        raise ValueError("has points and values of different lengths")
+    _rising(at, operator.ge)
+    if any(len(a) != len(b) or not a for a, b in zip(at, values, strict=True)):
+        raise ValueError("has no points, or points and values of different lengths")
 
     def run(v: Any) -> list[float]:
         return [_between(cell, *table, outside) for cell, table in zip(v, tables, strict=True)]
@@ -108,6 +113,7 @@ def _distance(kind: str, gamma: float, offset: float, degree: int) -> Run:
 
 def _kernel(x: Value, *, points: list[list[float]], kind: str, gamma: float, offset: float, degree: int) -> Value:
     """Compare the vector with each of some points."""
+    numeric(x)
     for point in points:
         same(x, point)
     if gamma < 0:
@@ -124,7 +130,7 @@ def _yeo_johnson(x: Value, *, lambdas: list[float]) -> Value:
 
 def _bent(cell: float, by: float) -> float:
     if cell < 0:
-        return -_bent(-cell, 2.0 - by) if cell > -math.inf else cell
+        return -_bent(-cell, 2.0 - by)
     if cell != cell:  # noqa: PLR0124
         return cell
     if abs(by) < _UNIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import unicodedata
@@ -20,9 +21,13 @@ _SETS = {"word": r"\w", "digit": r"\d", "space": r"\s", "not_word": r"\W", "not_
 
 def pattern_of(parts: list[Mapping[str, Any]]) -> str:
     """Return the regular expression of a token pattern: parts one after the other, each greedy."""
-    if not 1 <= len(parts) <= _MOST_PARTS or sum(part["most"] is None for part in parts) > _MOST_OPEN:
+    signs = [part for part in parts if not part["boundary"]]
+    if not signs or len(parts) > _MOST_PARTS or sum(part["most"] is None for part in signs) > _MOST_OPEN:
         raise ValueError("has a token pattern of no parts, or of too many")
-    return "".join(map(_part, parts))
+    made = "".join(map(_part, parts))
+    if math.prod(part["most"] - part["least"] + 1 for part in signs if part["most"]) > _MOST_REPEATS:
+        raise ValueError("has a token pattern whose parts may be of too many lengths")
+    return made
 
 
 def _part(part: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
     count = len(features)
     if not count or len(thresholds) != count or len(rights) != count:
         raise ValueError("has a tree of no nodes, or with tables of different lengths")
-    if max(features) >= width:
+    if max(features) >= width or min(features) < -1:
         raise ValueError("has a tree that looks at an element that is not there")
     if len(flat) % size:
         raise ValueError("has a tree with a leaf of another size")
@@ -44,14 +44,14 @@ def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
 def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozenset[float]]]:
     """Return which nodes send what is missing to the left, and the categories that go there."""
     aside = tree["missing_left"]
-    if aside is not None and len(aside) != count:
-        raise ValueError("has a tree with tables of different lengths")
+    if aside is not None and (len(aside) != count or not set(aside) <= {0, 1}):
+        raise ValueError("has a tree with tables of different lengths, or ways for what is missing that are none")
     if tree["categories"] and aside is None:
         raise ValueError("has a tree with categories that does not say where missing values go")
     sets = {}
     for entry in tree["categories"] or ():
-        if not entry or not 0 <= entry[0] < count:
-            raise ValueError("has a tree with categories of a node that is not there")
+        if not entry or not 0 <= entry[0] < count or tree["feature"][entry[0]] < 0 or entry[0] in sets:
+            raise ValueError("has a tree with categories of a node that is not there, or has others")
         sets[entry[0]] = frozenset(map(float, entry[1:]))
     return aside, sets
 

@@ -53,6 +53,12 @@ def same(value: Value, *tables: Any) -> None:
             raise ValueError(f"has a table of {len(table)} cells for {value.width} elements")
 
 
+def some(value: Value) -> None:
+    """Refuse a vector without an element where one is needed."""
+    if not value.width:
+        raise ValueError("needs an element, its source has none")
+
+
 def chosen(value: Value, choices: tuple[int, ...], /) -> Value:
     """Return a value whose elements are numbers of labels."""
     return Value(value.width, value.run, choices=choices)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .fields import CELL, CELLS, FLAG, INTEGERS, MATRIX, NONZERO, NUMBER, NUMBERS, word
-from .values import Op, Run, Sparse, Value, below, dense, made, numeric, same
+from .values import MOST, Op, Run, Sparse, Value, below, dense, made, numeric, same
 
 
 def _take(x: Value, *, indexes: list[int]) -> Value:
@@ -33,6 +33,8 @@ def _take(x: Value, *, indexes: list[int]) -> Value:
 
 def _concat(*parts: Value) -> Value:
     width = sum(part.width for part in parts)
+    if width > MOST:  # before a table as wide is made
+        raise ValueError(f"makes a vector of {width} elements, at most {MOST} are")
     if any(part.has_texts for part in parts):
         if any(part.sparse for part in parts):
             raise ValueError("joins texts with sparse numbers")
@@ -147,7 +149,12 @@ def _norm(kind: str) -> Run:
         return lambda cells: math.sqrt(sum([cell * cell for cell in cells]))
     if kind == "l1":
         return lambda cells: sum(map(abs, cells))
-    return lambda cells: max(map(abs, cells), default=0.0)
+    return _largest
+
+
+def _largest(cells: Any) -> float:
+    found = [*map(abs, cells)]
+    return max(found, default=0.0) if not any(map(math.isnan, found)) else math.nan
 
 
 def _normalize(x: Value, *, norm: str, least: float) -> Value:
@@ -168,10 +175,10 @@ def _sublinear(x: Value) -> Value:
     """Make 1 + log(x) of each element that is not zero."""
     log = math.log
 
-    def run(v: Any) -> list[float]:
-        return [log(cell) + 1.0 if cell else cell for cell in v]
+    def of(cell: float) -> float:
+        return log(cell) + 1.0 if cell > 0 else 0.0 if cell == 0 else math.nan
 
-    return made(x, run, lambda v: Sparse({i: log(cell) + 1.0 for i, cell in v.items()}))
+    return made(x, lambda v: [*map(of, v)], lambda v: Sparse({i: of(cell) for i, cell in v.items()}))
 
 
 def _binarize(x: Value, *, threshold: float) -> Value:
@@ -192,6 +199,7 @@ def _fill(x: Value, *, values: list[Any], missing: Any) -> Value:
     texts = x.texts or (False,) * x.width
     if any((type(value) is str) != text for value, text in zip(values, texts, strict=True)):
         raise ValueError("fills texts with numbers, or numbers with texts")
+    values = [math.nan if value is None else value for value in values]
     gone = _is_missing(missing)
     if x.sparse:
         return made(x, lambda v: [b if gone(a) else a for a, b in zip(v, values, strict=True)])
