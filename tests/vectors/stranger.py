@@ -135,7 +135,7 @@ def _float(text):
 def _int(text):
     need(len(text) < 400, "a number is infinite")
     _float(text)
-    return -0.0 if text == "-0" else int(text)
+    return int(text)
 
 
 def parse(data):
@@ -948,7 +948,7 @@ class Model:
             steps=many(lambda step: step),
             outputs=many(record(name=text, at=INDEX, labels=maybe(many(label)), **{"from": INDEX}), 1),
         )(parse(data))
-        self.inputs, self.outputs, self.steps = read["inputs"], read["outputs"], []
+        self.inputs, self.outputs, self.steps, self.ops = read["inputs"], read["outputs"], [], []
         need(len(read["steps"]) <= MOST_STEPS, "too many steps")
         for named in (self.inputs, self.outputs):
             need(len({one["name"] for one in named}) == len(named), "a name stands twice")
@@ -973,6 +973,7 @@ class Model:
         self.shapes.append(shape._replace(sparse=_is_sparse(read, sources)))
         need(sum(x.width for x in self.shapes) <= WIDEST_IN_ALL, "the vectors are too wide together")
         self.steps.append((read["from"], run))
+        self.ops.append(op)
 
     def _check(self, output):
         need(output["from"] < len(self.shapes), "an output of a step ahead")

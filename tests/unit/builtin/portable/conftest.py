@@ -116,6 +116,12 @@ def stranger():
 
 
 @pytest.fixture(scope="session")
+def documents():
+    """Return what makes random documents, rows, and documents that are broken."""
+    return module_of("documents")
+
+
+@pytest.fixture(scope="session")
 def asked():
     """Return what makes a fitted model portable and asks both."""
 
