@@ -10,10 +10,12 @@ import copy
 import json
 
 INEXACT = {
-    "apply", "divide", "float32", "interpolate", "kernel", "normalize", "posterior", "products", "quotient", "reduce",
-    "shares", "softmax", "sublinear", "trees", "yeo_johnson",
+    "apply", "divide", "float32", "interpolate", "kernel", "nearest", "normalize", "posterior", "products", "quotient",
+    "reduce", "shares", "softmax", "spline", "sublinear", "trees", "yeo_johnson",
 }  # fmt: skip
-FUNCTIONS = ("sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign")
+FUNCTIONS = (
+    "sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign", "cos", "sin",
+)  # fmt: skip
 NUMBERS = (
     0.0, -0.0, 1, -1, 0.25, -0.75, 3, 2, 0.1, 1e-300, 5e-324, -5e-324, 1e308, -1e308, 1.7976931348623157e308,
     2**53 + 1, -(2**63), 709.5, -709.0, -745.2, 1e16, 3.4028235677973366e38, 16777217, 2.0**-53,
@@ -185,7 +187,7 @@ class Maker:
         return {"function": self.random.choice(FUNCTIONS)}
 
     def _shares(self, _):
-        return {"zero": self.random.choice(["equal", "none"])}
+        return {"zero": self.random.choice(["equal", "none", "missing"])}
 
     def _argmax(self, x):
         places = range(1, max(x.width, 1))
@@ -221,10 +223,27 @@ class Maker:
     def _kernel(self, x):
         return {
             "points": [self.numbers(x.width) for _ in range(self.random.randrange(1, 4))],
-            "kind": self.random.choice(["rbf", "polynomial", "sigmoid"]),
+            "kind": self.random.choice(["rbf", "polynomial", "sigmoid", "distance"]),
             "gamma": abs(self.number()),
             "offset": self.number(),
             "degree": self.random.choice([0, 1, 2, 3, 5, 2**24 - 1]),
+        }
+
+    def _spline(self, x):
+        degree = self.random.randrange(4)
+        count = 2 * degree + 2 + self.random.randrange(3)
+        return {"degree": degree, "knots": [sorted(self.random.sample(range(-20, 20), count)) for _ in range(x.width)]}
+
+    def _nearest(self, x):
+        points, width = self.random.randrange(1, 5), self.random.randrange(1, 3)
+        radius = self.random.choice([None, None, abs(self.number()), 2.5])
+        return {
+            "points": [self.numbers(x.width) for _ in range(points)],
+            "values": [self.numbers(width) for _ in range(points)],
+            "count": self.random.randrange(1, points + 1) if radius is None else None,
+            "radius": radius,
+            "weights": self.random.choice(["equal", "distance"]),
+            "empty": self.random.choice([None, [None, *self.numbers(width)][-width:]]),
         }
 
     def _trees(self, x):

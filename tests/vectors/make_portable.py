@@ -18,19 +18,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn import ensemble, linear_model, preprocessing, tree
+from sklearn import ensemble, linear_model, neighbors, preprocessing, tree
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
+from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import LabelSpreading
 from sklearn.svm import SVC, SVR
 
 HERE = Path(__file__).parent
@@ -40,6 +44,7 @@ TEXTS = [
     "The cat sat on the mat", "A dog, a dog!", "Déjà vu, naïve café", "ΟΔΥΣΣΕΥΣ ΣΟΦΟΣ",
     "İstanbul'da ISPARTA \u0131l\u0131k", "日本語 テキスト dog", "x_1 x-2 don't 12", "the the THE cat",
 ]  # fmt: skip
+PROCESS = kernels.ConstantKernel(2.0) * kernels.Matern(nu=2.5) + kernels.RationalQuadratic() + kernels.WhiteKernel(0.1)
 STRANGE = [
     "", " ", "a", "e\u0301te\u0301 été", "\u1e9e \ufb01n x\u00b2", "\U0001f600 \U0001d400bc dog", "x\x00y\x1cw",
     "tab\t\tdog  cat\n", "\u00a0nbsp\u2003em cat", "dog \ud800 cat", None,
@@ -88,6 +93,11 @@ def numeric():
         "kernel": (SVC(gamma=0.5), x[:40], three[:40]),
         "kernel-sigmoid": (SVR(kernel="sigmoid", gamma=0.2, coef0=0.3), x[:30], number[:30]),
         "kernel-polynomial": (SVR(kernel="poly", degree=2, coef0=1), x[:30], number[:30]),
+        "nearest": (neighbors.KNeighborsClassifier(3, weights="distance"), x[:30], three[:30]),
+        "nearest-within": (neighbors.RadiusNeighborsRegressor(radius=0.9), x[:30], number[:30]),
+        "nearest-refusing": (neighbors.RadiusNeighborsClassifier(radius=1.1), x[:30], two[:30]),
+        "propagated": (LabelSpreading(gamma=2), x[:30], three[:30]),
+        "process": (GaussianProcessRegressor(PROCESS, optimizer=None, alpha=0.5), x[:20], number[:20]),
         "network": (MLPRegressor(hidden_layer_sizes=(3,), activation="tanh", random_state=0), x, number),
     }
     before = {
@@ -101,6 +111,16 @@ def numeric():
         "bent": preprocessing.PowerTransformer(),
         "turned": PCA(2, whiten=True),
         "logarithms": preprocessing.FunctionTransformer(np.expm1),
+        "splines": preprocessing.SplineTransformer(n_knots=4, degree=2, include_bias=False),
+        "splines-beyond": preprocessing.SplineTransformer(n_knots=3, extrapolation="linear"),
+        "splines-refusing": preprocessing.SplineTransformer(n_knots=3, degree=1, extrapolation="error"),
+        "quantiles": preprocessing.QuantileTransformer(n_quantiles=9),
+        "distances": KMeans(3, random_state=0, n_init=1),
+        "cosines": SkewedChi2Sampler(skewedness=9, n_components=3, random_state=0),
+        "sines": make_pipeline(preprocessing.MinMaxScaler(clip=True), AdditiveChi2Sampler()),
+        "powers": make_pipeline(
+            preprocessing.MinMaxScaler((1, 2), clip=True), preprocessing.PowerTransformer("box-cox")
+        ),
     }
     for name, one in before.items():
         models[name] = make_pipeline(one, Ridge()), gaps if name == "filled" else x, number
@@ -172,7 +192,7 @@ def corners():
     wide = [
         add("quotient", 1, 2),
         *[add("normalize", 1, norm=norm, least=least) for norm, least in (("max", 0), ("l1", 0), ("l2", 1.5))],
-        add("softmax", 1), add("posterior", 1), *[add("shares", 1, zero=zero) for zero in ("equal", "none")],
+        add("softmax", 1), add("posterior", 1), *[add("shares", 1, zero=zero) for zero in ("equal", "none", "missing")],
         add("bins", 1, edges=[[0, 0, 1], [], [-1, 5]]), add("yeo_johnson", 1, lambdas=[0, 2, 3.5]), add("sublinear", 1),
         add("fill", 1, values=[None, 1.5, 2], missing=0), add("fill", 1, values=[None, 1.5, 2], missing=None),
         add("fill", 1, values=[0, 1, 2], missing="0"), add("missing", 1, indexes=[2, 0, 0], missing=0),
@@ -181,7 +201,11 @@ def corners():
         add("clip", 1, low=[1, 0, -0.0], high=[-1, 0, 0.5]), add("products", 1, factors=[[], [0, 0, 2], [1]]),
         *[add("reduce", add("concat", 1, 2, 2), how=how, groups=3) for how in ("sum", "product")],
         *[add("kernel", 1, points=[[1, 0, 0], [0, 0, 2], [1, -1, 1]], kind=kind, gamma=0.5, offset=-1, degree=degree)
-          for kind, degree in (("rbf", 0), ("polynomial", 0), ("polynomial", 13), ("sigmoid", 0))],
+          for kind, degree in (("rbf", 0), ("polynomial", 0), ("polynomial", 13), ("sigmoid", 0), ("distance", 0))],
+        *[add("nearest", 1, points=[[0, 0, 0], [1, 0, 0], [0, 1, 0]], values=[[1, 2, 3], [5, 6, 7], [9, 9, 0]],
+              count=count, radius=radius, weights=weights, empty=[None, 0, 1])
+          for count, radius, weights in ((2, None, "equal"), (3, None, "distance"), (None, 1, "distance"))],
+        add("take", add("spline", 1, knots=[[-2, 0, 0.5, 1]] * 3, degree=1), indexes=[0, 3, 5]),
         add("trees", 1, add("take", 1, indexes=[2, 1, 0]), trees=[tree | tables] * 2, size=1, at=[0, 2], scale=0.1,
             start=[0] * 3),
         add("lookup", 1, tables=[{"cells": [0, None], "values": [5, None], "unknown": [None], "refuse": False}] * 3),
@@ -207,7 +231,9 @@ def corners():
     }, [*rows, [None] * 3, [0, 0, 0], [-0.0] * 3, [10**400, 1, 1], [1e308, 1e308, -1e308]]
 
 
-FUNCTIONS = ("sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign")
+FUNCTIONS = (
+    "sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign", "cos", "sin",
+)  # fmt: skip
 MIXED_ROWS = [
     [3.0, "red", True], [None, "green", False], [1e9, "rare", True], [-0.0, "unseen", False], [2.5, "", True],
 ]  # fmt: skip
@@ -242,7 +268,9 @@ def main():
     numbers = {f"x{n}": {"type": ["number", "null"]} for n in range(3)}
     for name, (model, wanted) in numeric().items():
         given = given_of(model, numbers, 1 if wanted.ndim == 1 else 2)
-        write(name, given, numeric_rows(), 0.0 if name == "forest-numbers" else 1e-12)
+        # Of distances that are too large for a number, the trees of scikit-learn find none.
+        rows = [row for row in numeric_rows() if name != "nearest" or row[0] is None or row[0] < 1e200]
+        write(name, given, rows, 0.0 if name == "forest-numbers" else 1e-12)
     one = np.round(np.linspace(-2, 2, 20), 2)
     rising = IsotonicRegression(out_of_bounds="clip").fit(one, np.round(np.sin(one), 2))
     points = [[cell] for cell in [*one[::3].tolist(), 0.123, -9.0, 9.0, None]]

@@ -89,6 +89,8 @@ FUNCTIONS = {
     "sqrt": lambda x: math.nan if x < 0 else math.sqrt(x),
     "abs": abs,
     "tanh": math.tanh,
+    "cos": lambda x: math.cos(x) if math.isfinite(x) else math.nan,
+    "sin": lambda x: math.sin(x) if math.isfinite(x) else math.nan,
     "square": lambda x: x * x,
     "sign": lambda x: x if math.isnan(x) else float((x > 0) - (x < 0)),
     "trunc": lambda x: x if not math.isfinite(x) else math.copysign(float(math.trunc(x)), x),
@@ -263,7 +265,7 @@ FIELDS = {
     "apply": {"function": either(*FUNCTIONS)},
     "softmax": {},
     "posterior": {},
-    "shares": {"zero": either("equal", "none")},
+    "shares": {"zero": either("equal", "none", "missing")},
     "complement": {},
     "argmax": {"starts": many(INDEX, 1)},
     "above": {"threshold": number, "equal": flag},
@@ -281,10 +283,19 @@ FIELDS = {
     },
     "kernel": {
         "points": many(NUMBERS, 1),
-        "kind": either("rbf", "polynomial", "sigmoid"),
+        "kind": either("rbf", "polynomial", "sigmoid", "distance"),
         "gamma": number,
         "offset": number,
         "degree": INDEX,
+    },
+    "spline": {"knots": many(NUMBERS), "degree": INDEX},
+    "nearest": {
+        "points": many(NUMBERS, 1),
+        "values": many(NUMBERS, 1),
+        "count": maybe(INDEX),
+        "radius": maybe(number),
+        "weights": either("equal", "distance"),
+        "empty": maybe(many(gap)),
     },
     "trees": {"trees": many(TREE), "size": whole(1), "at": many(INDEX), "scale": number, "start": NUMBERS},
     "onehot": {"width": INDEX, "tables": many(record(cells=many(cell), at=many(whole(-1)), unknown=whole(-2)))},
@@ -449,7 +460,7 @@ def _shares(step, x):
     def run(v):
         s = total(v)
         if s == 0:
-            return [1 / len(v) if step["zero"] == "equal" else 0.0] * len(v)
+            return [{"equal": 1 / len(v), "none": 0.0, "missing": math.nan}[step["zero"]]] * len(v)
         return [one / s for one in v]
 
     return Shape(x.width), run
@@ -573,7 +584,8 @@ def _interpolate(step, x):
     tables = list(zip(step["at"], step["values"], strict=False))
     need(len(step["at"]) == len(step["values"]) == x.width, "`at` or `values` is not as wide as x")
     need(all(len(at) == len(values) for at, values in tables), "points without a value")
-    need(all(a < b for at, _ in tables for a, b in itertools.pairwise(at)), "points do not rise")
+    need(all(a <= b for at, _ in tables for a, b in itertools.pairwise(at)), "points fall")
+    need(not any(at[:1] == at[1:2] for at, _ in tables), "the first two points are one")
 
     def one_of(x, at, values):
         if math.isnan(x):
@@ -597,8 +609,9 @@ def _kernel(step, x):
     need(gamma >= 0, "a negative gamma")
 
     def one_of(v, point):
-        if step["kind"] == "rbf":
-            return exp(-gamma * total((p - one) * (p - one) for one, p in zip(v, point, strict=True)))
+        if step["kind"] in ("rbf", "distance"):
+            q = square_of_distance(point, v)
+            return math.sqrt(q) if step["kind"] == "distance" else exp(-gamma * q)
         base = gamma * total(one * p for one, p in zip(v, point, strict=True)) + offset
         if step["kind"] == "sigmoid":
             return math.tanh(base)
@@ -609,6 +622,67 @@ def _kernel(step, x):
         return result
 
     return Shape(len(points)), lambda v: [one_of(v, point) for point in points]
+
+
+def square_of_distance(point, v):
+    return total((p - one) * (p - one) for one, p in zip(v, point, strict=True))
+
+
+def _spline(step, x):
+    knots, degree = step["knots"], step["degree"]
+    need(len(knots) == x.width and degree <= 100, "`knots` is not as wide as x, or the degree is too high")
+    need(all(len(t) >= 2 * degree + 2 for t in knots), "too few knots")
+    need(all(a < b for t in knots for a, b in itertools.pairwise(t)), "knots do not rise")
+
+    def bases(x, t):
+        y = [0.0] * (len(t) - degree - 1)
+        if math.isnan(x):
+            return y
+        a = min(max(sum(knot <= x for knot in t) - 1, degree), len(t) - degree - 2)
+        b = [1.0]
+        for k in range(1, degree + 1):
+            c = [0.0] * (k + 1)
+            for j in range(k):
+                low, high = t[a + j + 1 - k], t[a + j + 1]
+                s = b[j] / (high - low)
+                c[j] += s * (high - x)
+                c[j + 1] = s * (x - low)
+            b = c
+        y[a - degree : a + 1] = b
+        return y
+
+    width = sum(len(t) - degree - 1 for t in knots)
+    return Shape(width), lambda v: [one for x, t in zip(v, knots, strict=True) for one in bases(x, t)]
+
+
+def _nearest(step, x):
+    points, values, count, radius, empty = (step[name] for name in ("points", "values", "count", "radius", "empty"))
+    need(all(len(point) == x.width for point in points), "a point is not as wide as x")
+    need(len(values) == len(points) and len({len(row) for row in values}) == 1, "a point without a value")
+    need(empty is None or len(empty) == len(values[0]), "`empty` is not as wide as y")
+    need((count is None) != (radius is None), "neither a count nor a radius, or both")
+    need(count is None or 1 <= count <= len(points), "too many or too few points")
+
+    def run(v):
+        q = [square_of_distance(point, v) for point in points]
+        chosen = [i for i in range(len(q)) if radius is not None and q[i] <= radius * radius]
+        if count is not None:
+            # A sort keeps the order of equal ones, and of NaN.
+            chosen = sorted(range(len(q)), key=lambda i: (math.isnan(q[i]), q[i]))[:count]
+        if not chosen:
+            need(empty is not None, "no point is near enough")
+            return list(empty)
+        distances = [math.sqrt(q[i]) for i in chosen]
+        weights = [1.0] * len(chosen)
+        if step["weights"] == "distance":
+            weights = [float(d == 0) for d in distances] if 0 in distances else [1 / d for d in distances]
+        rows = [values[i] for i in chosen]
+        return [
+            divide(total(w * row[j] for w, row in zip(weights, rows, strict=True)), total(weights) or math.nan)
+            for j in range(len(rows[0]))
+        ]
+
+    return Shape(len(values[0])), run
 
 
 def _trees(step, x, *others):
@@ -903,6 +977,8 @@ STEPS = {
     "yeo_johnson": _yeo_johnson,
     "interpolate": _interpolate,
     "kernel": _kernel,
+    "spline": _spline,
+    "nearest": _nearest,
     "trees": _trees,
     "onehot": _onehot,
     "lookup": _lookup,

@@ -168,9 +168,8 @@ def _gap(value: Any) -> float | None:
 
 
 def _imputer(w: Writing, estimator: Any, x: Ref) -> Ref:
-    gone, kept = _sought(w, estimator, x), x
-    if gone is not None and not isinstance(gone, str):
-        kept = w.checked(x)
+    gone = _sought(w, estimator, x)
+    x = kept = x if x.value.has_texts else w.checked(x, missing=gone is None)
     statistics = list(estimator.statistics_)
     if not estimator.keep_empty_features:
         chosen = [i for i, one in enumerate(statistics) if not _is_nan(one)]
@@ -204,21 +203,21 @@ def _sought(w: Writing, estimator: Any, x: Ref) -> str | float | None:
 
 
 def _indicated(w: Writing, estimator: Any, x: Ref) -> Ref:
-    refuse_if(
-        estimator.error_on_new and estimator.features == "missing-only" and len(estimator.features_) < x.width
-        and type(estimator).__name__ == "MissingIndicator" and _refuses_new(estimator),
-        "MissingIndicator refuses what was never missing before",
-    )  # fmt: skip
     indexes = [int(one) for one in estimator.features_]
     return w.step("missing", x, finite=True, indexes=indexes, missing=_sought(w, estimator, x))
 
 
-def _refuses_new(estimator: Any) -> bool:
-    return not getattr(estimator, "_precomputed", False)
-
-
 def _missing_indicator(w: Writing, estimator: Any, x: Ref) -> Ref:
-    return _indicated(w, estimator, x)
+    gone = _sought(w, estimator, x)
+    x = x if x.value.has_texts else w.checked(x, missing=gone is None)
+    found = _indicated(w, estimator, x)
+    others = [place for place in range(x.width) if place not in estimator.features_]
+    if not others or not estimator.error_on_new or estimator.features == "all":
+        return found
+    refuse_if(x.value.has_texts or gone is not None, "MissingIndicator refuses what was never missing before")
+    # A step that refuses these, and of which nothing is kept.
+    whole = w.step("finite", w.take(x, others), missing=False)
+    return w.take(w.concat([found, whole]), [*range(found.width)])
 
 
 def _function(w: Writing, estimator: Any, x: Ref) -> Ref:

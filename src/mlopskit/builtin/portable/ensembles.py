@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, floats, private, refuse_if
+from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Transform, Writing, floats, private, refuse_if
 
 _TWO = 2
 
@@ -71,7 +71,20 @@ def _voting_numbers(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(value=mean(w, said, _weights(estimator)))
 
 
-def _stacked(w: Writing, estimator: Any, x: Ref) -> Ref:
+def voted(w: Writing, estimator: Any, x: Ref, /) -> Ref:
+    """Write what a vote transforms a row to: what each of its parts says."""
+    parts = estimator.estimators_
+    answers = [w.predict(one, x) for one in parts]
+    if not hasattr(estimator, "voting"):
+        return w.concat([number(one, said) for one, said in zip(parts, answers, strict=True)])
+    if estimator.voting == "hard":
+        return w.concat([labelled(one, said) for one, said in zip(parts, answers, strict=True)])
+    refuse_if(not estimator.flatten_transform, "VotingClassifier transforms to several tables")
+    return w.concat([probability(one, said) for one, said in zip(parts, answers, strict=True)])
+
+
+def stacked(w: Writing, estimator: Any, x: Ref, /) -> Ref:
+    """Write what the last part of a stack is given."""
     parts, classes = [], getattr(estimator, "classes_", ())
     # 'drop' is among the given estimators only.
     for one, method in zip(estimator.estimators_, estimator.stack_method_, strict=True):
@@ -91,7 +104,7 @@ def _stacked(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 def _stacking(w: Writing, estimator: Any, x: Ref) -> Answer:
     refuse_if(isinstance(getattr(estimator, "classes_", None), list), "StackingClassifier has several targets")
-    return w.predict(estimator.final_estimator_, _stacked(w, estimator, x))
+    return w.predict(estimator.final_estimator_, stacked(w, estimator, x))
 
 
 def _bagging_classes(w: Writing, estimator: Any, x: Ref) -> Answer:
@@ -145,6 +158,10 @@ def _boosted_median(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(value=w.step("median", said, weights=floats(estimator.estimator_weights_[: len(parts)])))
 
 
+TRANSFORMERS: Mapping[str, Transform] = {
+    **dict.fromkeys(("StackingClassifier", "StackingRegressor"), stacked),
+    **dict.fromkeys(("VotingClassifier", "VotingRegressor"), voted),
+}
 PREDICTORS: Mapping[str, Predict] = {
     "AdaBoostClassifier": _boosted_votes,
     "AdaBoostRegressor": _boosted_median,

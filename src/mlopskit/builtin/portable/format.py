@@ -7,19 +7,42 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlopskit.builtin.portable import bayes, columns, ensembles, linear, machines, meta, scaling, textual, trees
+from mlopskit.builtin.portable import (
+    bayes,
+    columns,
+    ensembles,
+    linear,
+    machines,
+    meta,
+    neighbours,
+    processes,
+    projections,
+    scaling,
+    textual,
+    trees,
+)
 from mlopskit.builtin.portable.loader.document import FILE, FORMAT_VERSION
 from mlopskit.builtin.portable.writing import Answer, NoTablesError, Predict, Ref, Transform, Writing, refuse_if
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
 from mlopskit.modelpackage import Schema, StoredModel
 
-TRANSFORMERS: Mapping[str, Transform] = {**columns.TRANSFORMERS, **scaling.TRANSFORMERS, **textual.TRANSFORMERS}
+TRANSFORMERS: Mapping[str, Transform] = {
+    **columns.TRANSFORMERS,
+    **scaling.TRANSFORMERS,
+    **textual.TRANSFORMERS,
+    **projections.TRANSFORMERS,
+    **neighbours.TRANSFORMERS,
+    **ensembles.TRANSFORMERS,
+    **meta.TRANSFORMERS,
+}
 PREDICTORS: Mapping[str, Predict] = {
     **linear.PREDICTORS,
     **trees.PREDICTORS,
     **bayes.PREDICTORS,
     **machines.PREDICTORS,
+    **neighbours.PREDICTORS,
+    **processes.PREDICTORS,
     **ensembles.PREDICTORS,
     **meta.PREDICTORS,
 }

@@ -45,13 +45,21 @@ def _logistic(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(label=chosen(w, scores), probability=shares, decision=scores)
 
 
+def _clipped(w: Writing, scores: Ref) -> Ref:
+    """Write the probabilities of the modified Huber loss: Zhang and Oles, Text categorization (2001)."""
+    width = scores.width
+    inside = w.step("clip", scores, low=[-1.0] * width, high=[1.0] * width)
+    shares = w.step("divide", w.step("add", inside, values=[1.0] * width), values=[2.0] * width)
+    return two_or_more(w, shares) if width == 1 else w.step("shares", shares, zero="equal")
+
+
 def _sgd(w: Writing, estimator: Any, x: Ref) -> Answer:
     scores = scored(w, estimator, x)
     shares = None
     if estimator.loss == "log_loss":
         shares = one_against_rest(w, scores)
     elif estimator.loss == "modified_huber":
-        refuse_if(True, "SGDClassifier has the loss 'modified_huber'")
+        shares = _clipped(w, scores)
     return Answer(label=chosen(w, scores), probability=shares, decision=scores)
 
 

@@ -7,7 +7,17 @@ from typing import Any
 
 from mlopskit.builtin.portable.ensembles import labelled, mean, number, probability
 from mlopskit.builtin.portable.linear import two_or_more
-from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, cell_of, floats, private, refuse_if
+from mlopskit.builtin.portable.writing import (
+    Answer,
+    Predict,
+    Ref,
+    Transform,
+    Writing,
+    cell_of,
+    floats,
+    private,
+    refuse_if,
+)
 
 _TWO = 2
 _EDGE = 1e-12  # what scikit-learn adds to a probability before its logarithm
@@ -228,6 +238,7 @@ def _projected(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(value=w.step("linear", less, weights=weights, bias=floats(estimator.intercept_.ravel())))
 
 
+TRANSFORMERS: Mapping[str, Transform] = {"IsotonicRegression": isotonic}
 PREDICTORS: Mapping[str, Predict] = {
     "CalibratedClassifierCV": _calibrated,
     "ClassifierChain": _chain,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlopskit.builtin.portable.projections import at_least
 from mlopskit.builtin.portable.writing import Ref, Transform, Writing, floats, private, refuse_if, spread
+
+_LARGEST = sys.float_info.max
+_LEAST = 5e-324  # the least number above zero
+_NARROW = 1e-290  # a slope over less is beyond the largest number
+_NO_POWER = 1e-19  # below, scipy's boxcox takes an exponent for zero
 
 
 def _standard(w: Writing, estimator: Any, x: Ref) -> Ref:
@@ -53,8 +60,9 @@ def _binarizer(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 
 def _selector(w: Writing, estimator: Any, x: Ref) -> Ref:
-    tags = estimator.__sklearn_tags__().input_tags
-    return w.take(w.checked(x, missing=tags.allow_nan), estimator.get_support(indices=True).tolist())
+    # What may be missing may be infinite, too: scikit-learn then checks nothing.
+    unchecked = estimator.__sklearn_tags__().input_tags.allow_nan
+    return w.take(x if unchecked else w.checked(x), estimator.get_support(indices=True).tolist())
 
 
 def _reduction(w: Writing, estimator: Any, x: Ref) -> Ref:
@@ -104,12 +112,105 @@ def _bins(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 
 def _power(w: Writing, estimator: Any, x: Ref) -> Ref:
-    refuse_if(estimator.method != "yeo-johnson", f"PowerTransformer has the method {estimator.method!r}")
-    x = w.step("yeo_johnson", w.checked(x, missing=True), lambdas=floats(estimator.lambdas_))
+    x = w.checked(x, missing=True)
+    if estimator.method == "box-cox":
+        x = _box_cox(w, at_least(w, x, _LEAST), floats(estimator.lambdas_))
+    else:
+        x = w.step("yeo_johnson", x, lambdas=floats(estimator.lambdas_))
     if not estimator.standardize:
         return x
     scaler = private(estimator, "_scaler")
     return w.step("divide", w.step("subtract", x, values=floats(scaler.mean_)), values=floats(scaler.scale_))
+
+
+def _box_cox(w: Writing, x: Ref, lambdas: list[float]) -> Ref:
+    """(x^b - 1) / b, as expm1(b log(x)) / b; log(x) where b is as good as zero."""
+    logs = w.step("apply", x, function="log")
+    by = [one if abs(one) >= _NO_POWER else 1.0 for one in lambdas]
+    bent = w.step("apply", w.step("multiply", logs, values=by), function="expm1")
+    bent = w.step("divide", bent, values=by)
+    chosen = [i + x.width * (abs(one) < _NO_POWER) for i, one in enumerate(lambdas)]
+    return w.take(w.concat([bent, logs]), chosen) if max(chosen) >= x.width else bent
+
+
+def _quantiles(w: Writing, estimator: Any, x: Ref) -> Ref:
+    import numpy as np
+
+    kind, x = estimator.output_distribution, w.checked(x, missing=True)
+    refuse_if(kind != "uniform", f"QuantileTransformer makes the distribution {kind!r}")
+    refuse_if(x.scipy, "QuantileTransformer is given a sparse matrix")
+    tables, values = np.asarray(estimator.quantiles_, dtype=np.float64).T, floats(estimator.references_)
+    gaps = np.diff(tables, axis=1)
+    refuse_if((gaps[gaps > 0] < _NARROW).any(), "QuantileTransformer has quantiles that are nearly alike")
+    ends = (gaps[:, :1] == 0) | (gaps[:, -1:] == 0)
+    plain = [place for place, several in enumerate(ends.any(axis=1).tolist()) if not several]
+    others = [place for place in range(x.width) if place not in plain]
+    parts = [_placed(w, w.take(x, plain), [floats(tables[i]) for i in plain], [values] * len(plain))] if plain else []
+    parts += [_placed_apart(w, w.take(x, [i]), floats(tables[i]), values) for i in others]
+    order = [*plain, *others]
+    return w.take(w.concat(parts), [order.index(place) for place in range(x.width)])
+
+
+def _placed(w: Writing, x: Ref, at: list[list[float]], values: list[list[float]]) -> Ref:
+    """Write the mean of two interpolations, up and down: they differ where a quantile stands several times."""
+    up = w.step("interpolate", x, at=at, values=values, outside="nearest")
+    less = w.step("multiply", x, values=[-1.0] * x.width)
+    at, values = [[[-cell for cell in one[::-1]] for one in table] for table in (at, values)]
+    down = w.step(
+        "multiply", w.step("interpolate", less, at=at, values=values, outside="nearest"), values=[-1.0] * x.width
+    )
+    return w.step("multiply", w.step("sum", up, down), values=[0.5] * x.width)
+
+
+def _placed_apart(w: Writing, x: Ref, at: list[float], values: list[float]) -> Ref:
+    """Write the place of one element where the least or the largest quantile stands several times.
+
+    These two have the values 0 and 1, whatever their others have: they are moved further out, to points of their own.
+    """
+    low, high = at[0], at[-1]
+    if low == high:
+        above = w.step("bins", x, edges=[[math.nextafter(low, math.inf)]])
+        return w.step("sum", above, w.step("multiply", x, values=[0.0]))  # NaN stays NaN
+    below, beyond = low - max(1.0, abs(low)), high + max(1.0, abs(high))
+    x = w.step("clip", x, low=[low], high=[high])
+    x = w.step("fill", w.step("fill", x, values=[below], missing=low), values=[beyond], missing=high)
+    return _placed(w, x, [[below, *at, beyond]], [[values[0], *values, values[-1]]])
+
+
+def _splines(w: Writing, estimator: Any, x: Ref) -> Ref:
+    import numpy as np
+
+    beyond, degree = estimator.extrapolation, estimator.degree
+    refuse_if(beyond not in ("constant", "linear", "error"), f"SplineTransformer extrapolates by {beyond!r}")
+    # Of degree 1 scikit-learn takes the ends of all columns but the first for others.
+    refuse_if(degree == 0 or (degree == 1 and beyond == "linear"), f"SplineTransformer has the degree {degree}")
+    zeros = estimator.handle_missing == "zeros"
+    refuse_if(zeros and beyond == "linear", "SplineTransformer extrapolates beside missing numbers")
+    x, found = w.checked(x, missing=zeros), estimator.bsplines_
+    low, high = [floats([one.t[k] for one in found]) for k in (degree, -degree - 1)]
+    inside = at_least(w, x, low, high) if beyond == "error" else w.step("clip", x, low=low, high=high)
+    made = w.step("spline", inside, knots=[floats(one.t) for one in found], degree=int(degree))
+    count = made.width // x.width
+    if beyond == "linear":
+        made = w.step("sum", made, _slopes(w, x, found, (low, high)))
+    kept = [i for i in range(made.width) if estimator.include_bias or i % count < count - 1]
+    refuse_if(np.ptp([one.c.shape[1] for one in found]) != 0, "SplineTransformer has columns of different splines")
+    return replace(w.take(made, kept), scipy=bool(estimator.sparse_output))
+
+
+def _slopes(w: Writing, x: Ref, splines: Any, ends: tuple[list[float], list[float]]) -> Ref:
+    """Write what is added to the splines' values at both ends by what lies beyond."""
+    import numpy as np
+
+    width, count = x.width, splines[0].c.shape[1]
+    parts, weights = [], np.zeros((width * count, 2 * width))
+    for side, end in enumerate(ends):
+        less = w.step("subtract", x, values=end)
+        low, high = (-_LARGEST, 0.0) if side == 0 else (0.0, _LARGEST)
+        parts.append(w.step("clip", less, low=[low] * width, high=[high] * width))
+        for place, (spline, at) in enumerate(zip(splines, end, strict=True)):
+            weights[place * count : (place + 1) * count, side * width + place] = spline(at, nu=1)
+    return w.step("linear", w.concat(parts), weights=floats(weights), bias=[0.0] * len(weights))
 
 
 TRANSFORMERS: Mapping[str, Transform] = {
@@ -118,10 +219,12 @@ TRANSFORMERS: Mapping[str, Transform] = {
     "MaxAbsScaler": _max_abs,
     "MinMaxScaler": _min_max,
     "Normalizer": _normalizer,
-    "PCA": _reduction,
+    **dict.fromkeys(("IncrementalPCA", "PCA"), _reduction),
     "PolynomialFeatures": _polynomial,
     "PowerTransformer": _power,
+    "QuantileTransformer": _quantiles,
     "RobustScaler": _robust,
+    "SplineTransformer": _splines,
     "StandardScaler": _standard,
     "TruncatedSVD": _svd,
     **dict.fromkeys(

@@ -102,6 +102,15 @@ def _forest(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(label=w.step("argmax", made, starts=[int(one) for one in starts]), probability=made)
 
 
+def leaf_of_each(w: Writing, estimator: Any, x: Ref, /) -> Ref:
+    """Write the number of the leaf that the row comes to in each tree of a forest, as its `apply` gives it."""
+    parts = estimator.estimators_
+    x, missing = _narrowed(w, parts[0], x)
+    tables = [_of_scikit(one.tree_, [[node] for node in range(one.tree_.node_count)], missing=missing) for one in parts]
+    start = [0.0] * len(tables)
+    return w.step("trees", x, finite=True, trees=tables, size=1, at=[*range(len(tables))], scale=1.0, start=start)
+
+
 def _listed(counts: Any) -> list[int]:
     import numpy as np
 

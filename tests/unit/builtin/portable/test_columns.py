@@ -111,6 +111,8 @@ def test_gaps_reach_a_forest_through_dense_columns_and_are_refused_in_sparse_one
         SimpleImputer(strategy="constant", fill_value=-3.5),
         SimpleImputer(keep_empty_features=True),
         make_union(SimpleImputer(), MissingIndicator(features="all")),
+        make_union(SimpleImputer(), MissingIndicator()),
+        make_union(SimpleImputer(), MissingIndicator(error_on_new=False)),
         FeatureUnion([("a", SimpleImputer()), ("b", SimpleImputer(strategy="median"))], transformer_weights={"b": 0.5}),
         make_pipeline(
             SimpleImputer(), FunctionTransformer(np.abs), FunctionTransformer(np.log1p), FunctionTransformer()

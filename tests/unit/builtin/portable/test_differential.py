@@ -18,7 +18,7 @@ from mlopskit.builtin.portable.loader.document import parse
 from mlopskit.builtin.portable.loader.values import Sparse
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "portable"
-SUMS = {"linear", "normalize", "softmax", "posterior", "shares", "kernel"}  # whose order is free
+SUMS = {"nearest", "linear", "normalize", "softmax", "posterior", "shares", "kernel"}  # whose order is free
 WIDEST = 100_000  # elements of all steps of what is answered: the second scorer is slow
 seeds = st.integers(0, 2**40)
 

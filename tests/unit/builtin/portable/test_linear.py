@@ -22,6 +22,7 @@ CLASSIFIERS = [
     RidgeClassifier(),
     SGDClassifier(loss="log_loss", random_state=0),
     SGDClassifier(random_state=0),
+    SGDClassifier(loss="modified_huber", random_state=0),
     Perceptron(random_state=0),
     LinearSVC(random_state=0),
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import encode, scores, tables, text, trees, vectors
+from . import encode, points, scores, tables, text, trees, vectors
 from .fields import NUMBER
 from .values import MOST, Op, Value
 
@@ -16,7 +16,15 @@ FORMAT_VERSION = 1
 LARGEST = 1 << 30  # bytes of the file
 _MOST_STEPS = 100_000
 _MOST_WIDTH = 1 << 26  # elements of all steps
-OPS: Mapping[str, Op] = {**vectors.OPS, **scores.OPS, **trees.OPS, **tables.OPS, **encode.OPS, **text.OPS}
+OPS: Mapping[str, Op] = {
+    **vectors.OPS,
+    **scores.OPS,
+    **trees.OPS,
+    **tables.OPS,
+    **points.OPS,
+    **encode.OPS,
+    **text.OPS,
+}
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,14 @@ def _tanh(x: float) -> float:
     return math.tanh(x)
 
 
+def _cos(x: float) -> float:
+    return math.cos(x) if math.isfinite(x) else math.nan
+
+
+def _sin(x: float) -> float:
+    return math.sin(x) if math.isfinite(x) else math.nan
+
+
 def _trunc(x: float) -> float:
     return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
 
@@ -61,6 +69,8 @@ _FUNCTIONS: Mapping[str, Run] = {
     "log1p": _log1p,
     "sqrt": _sqrt,
     "abs": abs,
+    "cos": _cos,
+    "sin": _sin,
     "square": lambda x: x * x,
     "tanh": _tanh,
     "trunc": _trunc,
@@ -68,7 +78,7 @@ _FUNCTIONS: Mapping[str, Run] = {
     "sign": lambda x: float((x > 0) - (x < 0)) if x == x else x,  # noqa: PLR0124
 }
 # These make zero of zero.
-_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign", "tanh", "trunc", "relu"}
+_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign", "sin", "tanh", "trunc", "relu"}
 
 
 def _apply(x: Value, *, function: str) -> Value:
@@ -114,15 +124,15 @@ def _posterior(x: Value) -> Value:
 
 
 def _shares(x: Value, *, zero: str) -> Value:
-    """Divide by the sum; where that is zero, all shares are equal, or all are zero."""
+    """Divide by the sum; where that is zero, all shares are equal, or zero, or missing."""
     some(x)
-    equal = zero == "equal"
+    instead = {"equal": 1.0 / x.width, "none": 0.0, "missing": math.nan}[zero]
 
     def run(v: Any) -> list[float]:
         whole = sum(v)
         if whole:
             return [cell / whole for cell in v]
-        return [1.0 / len(v)] * len(v) if equal else [0.0] * len(v)
+        return [instead] * len(v)
 
     return made(x, run)
 
@@ -218,7 +228,7 @@ OPS: Mapping[str, Op] = {
     "apply": Op(_apply, {"function": word(*_FUNCTIONS)}),
     "softmax": Op(_softmax, {}),
     "posterior": Op(_posterior, {}),
-    "shares": Op(_shares, {"zero": word("equal", "none")}),
+    "shares": Op(_shares, {"zero": word("equal", "none", "missing")}),
     "complement": Op(_complement, {}),
     "argmax": Op(_argmax, {"starts": INTEGERS}),
     "above": Op(_above, {"threshold": NUMBER, "equal": FLAG}),

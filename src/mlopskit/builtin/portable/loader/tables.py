@@ -59,9 +59,9 @@ def _bins(x: Value, *, edges: list[list[float]]) -> Value:
 def _interpolate(x: Value, *, at: list[list[float]], values: list[list[float]], outside: str) -> Value:
     """Interpolate each element between its points."""
     same(x, at, values)
-    _rising(at, operator.ge)
-    if any(len(a) != len(b) or not a for a, b in zip(at, values, strict=True)):
-        raise ValueError("has no points, or points and values of different lengths")
+    _rising(at, operator.gt)
+    if any(len(a) != len(b) or not a or a[:1] == a[1:2] for a, b in zip(at, values, strict=True)):
+        raise ValueError("has no points, the first twice, or points and values of different lengths")
 
     def run(v: Any) -> list[float]:
         return [_between(cell, *table, outside) for cell, table in zip(v, tables, strict=True)]
@@ -106,6 +106,13 @@ def _distance(kind: str, gamma: float, offset: float, degree: int) -> Run:
             return exp(-gamma * sum(map(mul, gaps, gaps)))
 
         return rbf
+    if kind == "distance":
+
+        def distance(point: list[float], v: Any) -> float:
+            gaps = [*map(sub, point, v)]
+            return math.sqrt(sum(map(mul, gaps, gaps)))
+
+        return distance
     if kind == "polynomial":
         return lambda point, v: _raised(gamma * sum(map(mul, point, v)) + offset, degree)
     return lambda point, v: math.tanh(gamma * sum(map(mul, point, v)) + offset)
@@ -154,7 +161,7 @@ OPS: Mapping[str, Op] = {
         _kernel,
         {
             "points": MATRIX,
-            "kind": word("rbf", "polynomial", "sigmoid"),
+            "kind": word("rbf", "polynomial", "sigmoid", "distance"),
             "gamma": NUMBER,
             "offset": NUMBER,
             "degree": COUNT,

@@ -46,6 +46,10 @@ def pattern(*parts):
 PART = {"boundary": False, "sets": ["word"], "ranges": [], "not": False, "least": 1, "most": None}
 LOOKED_UP = {"cells": ["1"], "values": [0], "unknown": [0], "refuse": False}
 NOTHING = {"op": "take", "from": [1], "indexes": []}
+NEAREST = {
+    "op": "nearest", "from": [1], "points": [[0, 0], [1, 1]], "values": [[1], [2]], "count": 1, "radius": None,
+    "weights": "equal", "empty": None,
+}  # fmt: skip
 BROKEN = {
     "a cycle": document({"op": "softmax", "from": [2]}),
     "a step ahead": document({"op": "softmax", "from": [3]}, {"op": "softmax", "from": [1]}),
@@ -91,6 +95,16 @@ BROKEN = {
     "a one beyond": document(
         {"op": "onehot", "from": [1], "width": 1, "tables": [{"cells": [1], "at": [1], "unknown": -1}] * 2}
     ),
+    "too few knots": document({"op": "spline", "from": [1], "degree": 1, "knots": [[0, 1, 2], [0, 1, 2, 3]]}),
+    "knots of no width": document({"op": "spline", "from": [1], "degree": 1, "knots": [[0, 1, 1, 2], [0, 1, 2, 3]]}),
+    "a spline of a million": document({"op": "spline", "from": [1], "degree": 10**6, "knots": [[0, 1], [0, 1]]}),
+    "the nearest of none": document(NEAREST | {"count": 0}),
+    "more of the nearest than there are": document(NEAREST | {"count": 3}),
+    "the nearest in two ways": document(NEAREST | {"radius": 1}),
+    "the nearest in no way": document(NEAREST | {"count": None}),
+    "a point without a value": document(NEAREST | {"values": [[1]]}),
+    "a point of another width": document(NEAREST | {"points": [[1, 2, 3], [1, 2, 3]]}),
+    "an empty answer of another width": document(NEAREST | {"empty": [1, 2]}),
     "an open pattern": document(*pattern(*[PART] * 3)),
     "a long pattern": document(*pattern(*[PART | {"most": 1}] * 17)),
     "a pattern of a million": document(*pattern(PART | {"least": 10**6})),
@@ -128,6 +142,9 @@ BROKEN = {
         {"op": "take", "from": [0], "indexes": [2]},
         {"op": "kernel", "from": [2], "points": [[1]], "kind": "rbf", "gamma": 1, "offset": 0, "degree": 1},
     ),
+    "the nearest of texts": document(
+        {"op": "take", "from": [0], "indexes": [2]}, NEAREST | {"from": [2], "points": [[1], [2]]}
+    ),
     "a gamma below zero": document(
         {"op": "kernel", "from": [1], "points": [[1, 2]], "kind": "rbf", "gamma": -1, "offset": 0, "degree": 1}
     ),
@@ -136,7 +153,7 @@ BROKEN = {
     "a softmax of nothing": document(NOTHING, {"op": "softmax", "from": [2]}),
     "shares of nothing": document(NOTHING, {"op": "shares", "from": [2], "zero": "equal"}),
     "edges that fall": document({"op": "bins", "from": [1], "edges": [[0, 1], [1, 0]]}),
-    "a point twice": document(
+    "the first point twice": document(
         {"op": "interpolate", "from": [1], "at": [[0, 1], [1, 1]], "values": [[1, 2], [1, 2]], "outside": "nearest"}
     ),
     "no point": document(
@@ -174,7 +191,7 @@ def test_a_broken_document_is_refused_before_the_first_row(broken):
 
 
 def test_what_they_were_made_of_is_read():
-    for sound in (document(), document(trees()), document(*pattern(PART))):
+    for sound in (document(), document(NEAREST), document(trees()), document(*pattern(PART))):
         parse(json.dumps(sound).encode())
 
 
