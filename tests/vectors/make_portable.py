@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn import ensemble, linear_model, neighbors, preprocessing, tree
-from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
@@ -115,7 +114,6 @@ def numeric():
         "splines-beyond": preprocessing.SplineTransformer(n_knots=3, extrapolation="linear"),
         "splines-refusing": preprocessing.SplineTransformer(n_knots=3, degree=1, extrapolation="error"),
         "quantiles": preprocessing.QuantileTransformer(n_quantiles=9),
-        "distances": KMeans(3, random_state=0, n_init=1),
         "cosines": SkewedChi2Sampler(skewedness=9, n_components=3, random_state=0),
         "sines": make_pipeline(preprocessing.MinMaxScaler(clip=True), AdditiveChi2Sampler()),
         "powers": make_pipeline(

@@ -32,7 +32,6 @@ TRANSFORMERS: Mapping[str, Transform] = {
     **scaling.TRANSFORMERS,
     **textual.TRANSFORMERS,
     **projections.TRANSFORMERS,
-    **neighbours.TRANSFORMERS,
     **ensembles.TRANSFORMERS,
     **meta.TRANSFORMERS,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlopskit.builtin.portable.neighbours import not_rounded
 from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, floats, private, refuse_if, spread
 
 _KINDS = {"rbf": "rbf", "poly": "polynomial", "polynomial": "polynomial", "sigmoid": "sigmoid"}
@@ -67,6 +68,8 @@ def _kernel_ridge(w: Writing, estimator: Any, x: Ref) -> Answer:
     import numpy as np
 
     gamma = estimator.gamma if estimator.gamma is not None else 1.0 / x.width
+    if estimator.kernel == "rbf":
+        not_rounded(estimator, estimator.X_fit_, gamma)
     near = _near(w, estimator, x, estimator.X_fit_, gamma)
     weights = floats(np.atleast_2d(np.asarray(estimator.dual_coef_).T))
     return Answer(value=w.step("linear", near, weights=weights, bias=[0.0] * len(weights)))

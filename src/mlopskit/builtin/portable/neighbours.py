@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Transform, Writing, floats, private, refuse_if
+from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, floats, private, refuse_if
 
 _MOST = 1 << 20  # numbers of all points: a row is compared with each of them
-_TWO = 2
+_FAR = 1000.0  # squares of distances from rows so far from zero, in units of the kernel, are rounded in twelve digits
 
 
-def distances(w: Writing, x: Ref, points: Any, /) -> Ref:
-    """Write how far the row is from each of some points."""
-    return w.step("kernel", w.checked(x), points=floats(points), kind="distance", gamma=0.0, offset=0.0, degree=0)
+def not_rounded(estimator: Any, points: Any, gamma: float, /) -> None:
+    """Refuse a kernel of points so far from zero that the rounding of their distances would be seen.
+
+    scikit-learn takes |x - p|^2 from |x|^2 - 2xp + |p|^2.
+    """
+    import numpy as np
+
+    most = float(gamma * np.square(floats(points)).sum(axis=1).max())
+    refuse_if(
+        most > _FAR,
+        f"{type(estimator).__name__} has training rows so far from zero ({most:.1g} in units of its kernel) that "
+        "rounded distances are seen",
+    )
 
 
 def _nearest(w: Writing, estimator: Any, x: Ref, values: Any, empty: list[float | None] | None) -> Ref:
@@ -79,27 +89,28 @@ def _centroid(w: Writing, estimator: Any, x: Ref) -> Answer:
     """The class whose centre is nearest; by its prior, too, where these are not alike."""
     import numpy as np
 
-    name = type(estimator).__name__
-    refuse_if(estimator.metric != "euclidean", f"{name} has the metric {estimator.metric!r}")
-    x, scale = w.checked(x), np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
-    gaps = distances(w, w.step("divide", x, values=floats(scale)), estimator.centroids_ / scale)
+    refuse_if(
+        estimator.metric != "manhattan",
+        f"NearestCentroid has probabilities of rounded distances with the metric {estimator.metric!r}",
+    )
+    x, centres, priors = w.checked(x), estimator.centroids_, estimator.class_prior_
+    if np.isclose(priors, 1 / len(priors)).all():
+        gaps = _manhattan(w, x, centres)
+        return Answer(label=w.step("argmax", w.step("multiply", gaps, values=[-1.0] * gaps.width), starts=[0]))
+    scale = np.where(estimator.within_class_std_dev_ == 0, 1.0, estimator.within_class_std_dev_)
+    gaps = _manhattan(w, w.step("divide", x, values=floats(scale)), centres / scale)
     squares = w.step("multiply", w.step("apply", gaps, function="square"), values=[-1.0] * gaps.width)
-    scores = w.step("add", squares, values=floats(2.0 * np.log(estimator.class_prior_)))
-    alike = np.isclose(estimator.class_prior_, 1 / len(estimator.classes_)).all()
-    centres = np.asarray(estimator.centroids_)
-    best = _closest(w, x, centres) if alike else scores
-    decision = w.step("linear", scores, weights=[[-1.0, 1.0]], bias=[0.0]) if scores.width == _TWO else scores
-    label = w.step("argmax", best, starts=[0])
-    return Answer(label=label, probability=w.step("softmax", scores), decision=decision)
+    return Answer(label=w.step("argmax", w.step("add", squares, values=floats(2.0 * np.log(priors))), starts=[0]))
 
 
-def _closest(w: Writing, x: Ref, centres: Any) -> Ref:
-    """Write -|x - c|^2 of each centre without |x|^2, which is the same for all."""
-    return w.step("linear", x, weights=floats(2.0 * centres), bias=floats(-(centres**2).sum(axis=1)))
+def _manhattan(w: Writing, x: Ref, centres: Any) -> Ref:
+    gaps = [w.step("apply", w.step("subtract", x, values=floats(one)), function="abs") for one in centres]
+    return w.concat([w.step("reduce", one, how="sum", groups=x.width) for one in gaps])
 
 
 def _propagated(w: Writing, estimator: Any, x: Ref) -> Answer:
     refuse_if(estimator.kernel != "rbf", f"{type(estimator).__name__} has the kernel {estimator.kernel!r}")
+    not_rounded(estimator, estimator.X_, estimator.gamma)
     near = w.step(
         "kernel", w.checked(x), points=floats(estimator.X_), kind="rbf", gamma=float(estimator.gamma), offset=0.0,
         degree=0,
@@ -109,11 +120,6 @@ def _propagated(w: Writing, estimator: Any, x: Ref) -> Answer:
     return Answer(label=w.step("argmax", shares, starts=[0]), probability=shares)
 
 
-def _to_centres(w: Writing, estimator: Any, x: Ref) -> Ref:
-    return distances(w, x, estimator.cluster_centers_)
-
-
-TRANSFORMERS: Mapping[str, Transform] = dict.fromkeys(("BisectingKMeans", "KMeans", "MiniBatchKMeans"), _to_centres)
 PREDICTORS: Mapping[str, Predict] = {
     "KNeighborsClassifier": _nearest_classes,
     "KNeighborsRegressor": _nearest_numbers,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mlopskit.builtin.portable.neighbours import distances
 from mlopskit.builtin.portable.projections import steady, times
 from mlopskit.builtin.portable.writing import Answer, NoTablesError, Predict, Ref, Writing, floats, private, refuse_if
 
@@ -38,13 +37,17 @@ def _kernel(w: Writing, kernel: Any, x: Ref, points: Any) -> Ref:
     if kind == "DotProduct":
         return w.step("linear", x, weights=floats(points), bias=[float(kernel.sigma_0**2)] * len(points))
     if kind == "RationalQuadratic":
-        return _rational(w, kernel, distances(w, x, points))
+        return _rational(w, kernel, _distances(w, x, points))
     if kind == "RBF":
         x, points = _scaled(w, kernel, x, points)
         return w.step("kernel", x, points=floats(points), kind="rbf", gamma=0.5, offset=0.0, degree=0)
     if kind == "Matern":
-        return _matern(w, kernel, distances(w, *_scaled(w, kernel, x, points)))
+        return _matern(w, kernel, _distances(w, *_scaled(w, kernel, x, points)))
     raise NoTablesError(f"a Gaussian process has the kernel {kernel}")
+
+
+def _distances(w: Writing, x: Ref, points: Any) -> Ref:
+    return w.step("kernel", x, points=floats(points), kind="distance", gamma=0.0, offset=0.0, degree=0)
 
 
 def _scaled(w: Writing, kernel: Any, x: Ref, points: Any) -> tuple[Ref, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlopskit.builtin.portable.neighbours import not_rounded
 from mlopskit.builtin.portable.writing import (
     NoTablesError,
     Ref,
@@ -107,6 +108,8 @@ def _near(w: Writing, estimator: Any, x: Ref, points: Any, given: Mapping[str, A
     words = {"rbf": "rbf", "poly": "polynomial", "polynomial": "polynomial", "sigmoid": "sigmoid"}
     if not isinstance(kind, str) or kind not in words:
         raise NoTablesError(f"{type(estimator).__name__} has the kernel {kind!r}")
+    if kind == "rbf":
+        not_rounded(estimator, points, fields["gamma"])
     return w.step("kernel", w.checked(x), points=floats(points), kind=words[kind], **fields)
 
 

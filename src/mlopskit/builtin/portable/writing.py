@@ -9,6 +9,7 @@ from typing import Any
 
 from mlopskit.builtin.portable.loader.document import make, source_of
 from mlopskit.builtin.portable.loader.values import Value
+from mlopskit.builtin.portable.refused import REASONS
 
 
 class NoTablesError(Exception):
@@ -86,14 +87,14 @@ class Writing:
             return x
         writer = self.transformers.get(_name(estimator))
         if writer is None:
-            raise NoTablesError(f"{_shown(estimator)} has no portable form")
+            raise _unknown(estimator)
         return writer(self, estimator, x)
 
     def predict(self, estimator: Any, x: Ref, /) -> Answer:
         """Write a classifier or regressor, of whatever kind."""
         writer = self.predictors.get(_name(estimator))
         if writer is None:
-            raise NoTablesError(f"{_shown(estimator)} has no portable form")
+            raise _unknown(estimator)
         return writer(self, estimator, x)
 
     def take(self, x: Ref, indexes: Sequence[int], /) -> Ref:
@@ -120,6 +121,11 @@ class Writing:
 def _name(estimator: Any) -> str:
     kind = type(estimator)
     return kind.__name__ if kind.__module__.partition(".")[0] == "sklearn" else ""
+
+
+def _unknown(estimator: Any) -> NoTablesError:
+    why = REASONS.get(_name(estimator))
+    return NoTablesError(f"{_shown(estimator)} has no portable form{'' if why is None else f': {why}'}")
 
 
 def _shown(estimator: Any) -> str:

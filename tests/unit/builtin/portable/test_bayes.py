@@ -55,3 +55,15 @@ def test_answers_by_chance_are_refused(data, asked, numbers):
     features, two, *_ = data
     with pytest.raises(NoTablesError, match="by chance"):
         asked(DummyClassifier(strategy="stratified").fit(features, two), numbers(features)[0])
+
+
+@pytest.mark.parametrize("columns", [7, 8, 13, 136, 300])
+def test_a_column_that_was_always_the_same_leaves_no_rounding(columns, asked, numbers):
+    random = np.random.default_rng(4)
+    features = random.normal(size=(60, columns))
+    features[:, 2] = 0.1
+    model = GaussianNB().fit(features, np.arange(60) % 3)
+    rows = features[:30].copy()
+    rows[:, 2] = random.normal(size=30) * 9
+    inputs = {f"x{n}": {"type": "number"} for n in range(columns)}
+    assert asked(model, inputs).differences({f"x{n}": rows[:, n].tolist() for n in range(columns)}) < 1e-15

@@ -6,12 +6,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 import sklearn
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import OneClassSVM
 
 from mlopskit.builtin.portable import format as portable
 from mlopskit.builtin.portable.format import PREDICTORS, TRANSFORMERS, PortableFormat
+from mlopskit.builtin.portable.refused import REASONS
 from mlopskit.builtin.portable.schema import json_schema
 from mlopskit.builtin.portable.writing import PRIVATE, NoTablesError
 from mlopskit.errors import StoreError
@@ -30,6 +33,14 @@ def test_what_has_no_tables_is_refused_by_name(model, data, asked, numbers):
     features, *_, target = data
     with pytest.raises(NoTablesError, match=rf"{type(model).__name__} has no portable form"):
         asked(model.fit(features, target), numbers(features)[0])
+
+
+def test_what_is_known_to_have_no_tables_is_refused_with_the_reason(data, asked, numbers):
+    features, *_, target = data
+    model = make_pipeline(KMeans(3, n_init=1), LinearRegression()).fit(features, target)
+    with pytest.raises(NoTablesError, match="KMeans has no portable form: it measures distances that are rounded"):
+        asked(model, numbers(features)[0])
+    assert not REASONS.keys() & (TRANSFORMERS.keys() | PREDICTORS.keys())
 
 
 def test_a_refusal_is_an_error_with_its_reasons(data, tmp_path):
