@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlopskit.deployer import Deployer
     from mlopskit.deploying import deploy
     from mlopskit.difference import Change, Difference
+    from mlopskit.ejecting import Ejected, eject
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
     from mlopskit.evidence import Evidence, Matrix, Plot, Series
@@ -71,6 +72,7 @@ _HOME = {
     "Deployer": "deployer",
     "Deployment": "records",
     "Difference": "difference",
+    "Ejected": "ejecting",
     "Estimate": "evaluation",
     "Evaluation": "evaluation",
     "Evaluator": "evaluator",
@@ -112,6 +114,7 @@ _HOME = {
     "approve": "promoting",
     "copy": "copying",
     "deploy": "deploying",
+    "eject": "ejecting",
     "gc": "collecting",
     "hookimpl": "hookspecs",
     "load": "loading",
@@ -142,6 +145,7 @@ __all__ = [
     "Deployer",
     "Deployment",
     "Difference",
+    "Ejected",
     "Estimate",
     "Evaluation",
     "Evaluator",
@@ -183,6 +187,7 @@ __all__ = [
     "approve",
     "copy",
     "deploy",
+    "eject",
     "gc",
     "hookimpl",
     "load",

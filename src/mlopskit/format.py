@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from mlopskit.modelpackage import Schema, StoredModel
+from mlopskit.errors import UnknownNameError
+from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
+from mlopskit.runtime.golden import GoldenRow
 
 
 class Format(ABC):
@@ -22,6 +24,7 @@ class Format(ABC):
     name: ClassVar[str]
     loader: ClassVar[str]
     engine: ClassVar[tuple[str, ...]] = ()
+    languages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:
@@ -38,3 +41,18 @@ class Format(ABC):
         nothing to write here if that says enough.
         """
         return ()
+
+    def eject(
+        self, language: str, package: ModelPackage, files: Mapping[str, bytes], rows: Sequence[GoldenRow], /
+    ) -> Mapping[str, bytes]:
+        """Return plain files by path, in one of `languages`: a scorer, the model and a self-test, without mlopskit.
+
+        `files` are the checked bytes of this form of the package's model. The self-test asks for `rows`; if there are
+        none, the package's golden rows may not be shown, and it asks for rows that are made up. The same bytes each
+        time.
+        """
+        del package, files, rows
+        raise UnknownNameError(
+            f"The format {self.name!r} is not ejected as {ascii(language)}.",
+            remedy=f"Take one of its languages: {', '.join(self.languages) or 'it has none'}.",
+        )

@@ -54,7 +54,7 @@ def mlopskit_evaluators() -> Sequence[type[Evaluator]]:
 
 @hookspec
 def mlopskit_formats() -> Sequence[type[Format]]:
-    """Return formats; called when a model is packaged or loaded."""
+    """Return formats; called when a model is packaged, loaded or ejected."""
 
 
 @hookspec

@@ -128,6 +128,30 @@ def build(context: click.Context, *, endpoint: str, reference: str | None, into:
     return 0
 
 
+@_verb(
+    "eject",
+    click.argument("folder", metavar="DIR"),
+    _REFERENCE,
+    click.option("--as", "language", required=True, metavar="LANGUAGE", help="python, javascript or c."),
+    click.option("--publish-rows", is_flag=True, help="Let golden rows go along that were taken from the test data."),
+)
+def eject(
+    context: click.Context, *, folder: str, reference: str | None, language: str, publish_rows: bool, as_json: bool
+) -> int:
+    """Write a package's model (the last run's, or REFERENCE) and its scorer as plain files that need no mlopskit."""
+    from mlopskit import ejecting
+
+    package = _open(context).package(reference)
+    made = ejecting.eject(package, folder, language=language, publish_rows=publish_rows)
+    rows = "golden rows" if made.golden else "rows that were made up (the golden rows are test data: --publish-rows)"
+    text = (
+        f"Ejected {package.name} {package.digest} as {language} to {one_line(folder)} ({len(made.files)} files).\n"
+        f"Its self-test asks for {rows}."
+    )
+    show(made.as_table(), text, as_json=as_json)
+    return 0
+
+
 @_verb("deploy", _ENDPOINT, _REFERENCE, _WHY, _OVERRIDE)
 def deploy(
     context: click.Context, *, endpoint: str, reference: str | None, why: str, override: str | None, as_json: bool
@@ -216,4 +240,4 @@ def plugins(context: click.Context, *, as_json: bool) -> int:
     return 3 if any(one.problem for one in listing) else 0
 
 
-ALL = (init, run, build, deploy, promote, approve, rollback, status, history, plugins)
+ALL = (init, run, build, eject, deploy, promote, approve, rollback, status, history, plugins)

@@ -152,6 +152,27 @@ def test_a_build_of_a_damaged_package_leaves_no_folder(refused: Any, project: mk
     assert not Path("out").exists()
 
 
+def test_eject_writes_plain_files_and_touches_nothing_else(cli: Any, refused: Any, project: mk.Project) -> None:
+    before = files_below(project.root)
+    digest = project.package().digest
+    said = cli("eject", "out/mood", "--as", "python")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"Ejected mood {digest} as python to out/mood (")
+    assert "rows that were made up" in said.out
+    shown = cli("eject", "shown", digest[7:19], "--as", "python", "--publish-rows", "--json").json
+    assert (shown["package"], shown["golden"], shown["format"]) == (digest, True, "portable")
+    assert sorted(shown["files"]) == sorted(
+        path.relative_to("shown").as_posix() for path in Path("shown").rglob("*") if path.is_file()
+    )
+    now = files_below(project.root).items()
+    assert {name: state for name, state in now if "/out/" not in name and "/shown/" not in name} == before
+    assert "'shown' is there already, and not empty." in refused(2, "eject", "shown", "--as", "python")
+    assert "Missing option '--as'" in refused(2, "eject", "other")
+    assert "Did you mean 'python'?" in refused(2, "eject", "other", "--as", "pyhton")
+    assert "endpoint or alias 'nobody'" in refused(2, "eject", "other", "nobody", "--as", "python")
+    assert not Path("other").exists()
+
+
 def test_deploying_again_what_is_live_writes_no_package_again(cli: Any, project: mk.Project) -> None:
     before = files_below(PRODUCTION / "packages")
     said = cli("deploy", "production", "--why", "again")

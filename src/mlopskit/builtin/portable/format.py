@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +25,8 @@ from mlopskit.builtin.portable.loader.document import FILE, FORMAT_VERSION
 from mlopskit.builtin.portable.writing import Answer, NoTablesError, Predict, Ref, Transform, Writing, refuse_if
 from mlopskit.errors import StoreError
 from mlopskit.format import Format
-from mlopskit.modelpackage import Schema, StoredModel
+from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
+from mlopskit.runtime.golden import GoldenRow
 
 TRANSFORMERS: Mapping[str, Transform] = {
     **columns.TRANSFORMERS,
@@ -54,6 +55,7 @@ class PortableFormat(Format):
 
     name: ClassVar[str] = "portable"
     loader: ClassVar[str] = "mlopskit.builtin.portable.loader"
+    languages: ClassVar[tuple[str, ...]] = ("python",)
 
     def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:
         """Write `model.json` into a folder: the same bytes in every process.
@@ -70,6 +72,14 @@ class PortableFormat(Format):
         text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=True)
         (into / FILE).write_text(text + "\n", encoding="ascii")
         return StoredModel(format=self.name, files=(FILE,), requires=(), frame=frame)
+
+    def eject(
+        self, language: str, package: ModelPackage, files: Mapping[str, bytes], rows: Sequence[GoldenRow], /
+    ) -> Mapping[str, bytes]:
+        """Return the tables with a scorer in one of the languages, and rows with which it tests itself."""
+        from mlopskit.builtin.portable import ejecting
+
+        return ejecting.files_of(language, package, files, rows)
 
 
 def _refused(model: object, why: str) -> StoreError:
