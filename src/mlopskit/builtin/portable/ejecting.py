@@ -105,4 +105,10 @@ def _python(model: bytes, about: _About) -> Files:
     return _common("python", model, about) | {f"portable_scorer/{path}": data for path, data in scorer.items()}
 
 
-LANGUAGES: Mapping[str, Callable[[bytes, _About], Files]] = {"python": _python}
+def _javascript(model: bytes, about: _About) -> Files:
+    scorers = _HERE.parents[1] / "scorers"
+    names = ("portable.mjs", "portable.d.mts")
+    return _common("javascript", model, about) | {name: (scorers / name).read_bytes() for name in names}
+
+
+LANGUAGES: Mapping[str, Callable[[bytes, _About], Files]] = {"javascript": _javascript, "python": _python}

@@ -1,0 +1,62 @@
+// Answers rows with the model in this folder; it needs Node 20 or later and the files beside it.
+//
+//     node predict.mjs [ROWS]
+//
+// ROWS is a file of rows in JSON; without it, they are read from standard input. A row is an object with a value for
+// each input that about.json names, null where it is missing: one object, a list of them, or one on each line. For each
+// row an object is printed. It ends with 2 if a row does not fit, and says which.
+
+import { readFileSync } from "node:fs";
+import { load, RowError, shown } from "./model.mjs";
+
+const file = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+
+function parse(text) {
+    try {
+        return JSON.parse(text);
+    } catch (error) {
+        throw new RowError(`this is no JSON: ${shown(error.message)}`);
+    }
+}
+
+function rowsOf(text) {
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    let found;
+    try {
+        found = JSON.parse(text);
+    } catch {
+        found = lines.map(parse);
+    }
+    const rows = [found].flat();
+    if (rows.length === 0) throw new RowError("there are no rows");
+    return rows;
+}
+
+function read(path) {
+    try {
+        const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+        return rowsOf(text);
+    } catch (error) {
+        if (error instanceof RowError) throw error;
+        throw new RowError(`${shown(path)} cannot be read: ${error.message}`);
+    }
+}
+
+function main(args) {
+    if (args.length > 1) {
+        console.error("Error: give one file of rows, or none.");
+        return 2;
+    }
+    try {
+        const answers = load(file("about.json"), file("model.json")).predict(read(args[0] ?? 0));
+        process.stdout.write(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
+        return 0;
+    } catch (error) {
+        if (!(error instanceof RowError)) throw error;
+        console.error(`Error: ${error.index === null ? "" : `row ${error.index} `}${error.message}`);
+        return 2;
+    }
+}
+
+process.stdout.on("error", () => process.exit(141)); // whoever read has read enough
+process.exitCode = main(process.argv.slice(2));

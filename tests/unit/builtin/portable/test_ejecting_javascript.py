@@ -1,0 +1,128 @@
+"""What is ejected for JavaScript answers by itself in Node, and refuses what the package refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+import mlopskit as mk
+
+pytestmark = pytest.mark.live
+NAMES = ["a|b", "__proto__", "constructor", "</script>", "∂ é"]
+
+
+@pytest.fixture(scope="module")
+def node():
+    found = shutil.which("node")
+    if not found and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
+        pytest.skip("not installed: node")
+    assert found, "not installed: node"
+    return found
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(np.round(random.normal(size=(80, len(NAMES))), 2), columns=NAMES)
+    frame.iloc[::7, 1] = np.nan
+    labels = np.array(["no", "perhaps", "yes"])[np.digitize(frame["a|b"], [-0.5, 0.5])]
+    model = RandomForestClassifier(5, max_depth=4, random_state=0).fit(frame, labels)
+    return mk.package(model, frame, labels, name="forest", registry=tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def ejected(package, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere") / "forest"
+    assert mk.eject(package, folder, language="javascript", publish_rows=True).golden
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(node):
+    def call(folder, program, *arguments, stdin=""):
+        return subprocess.run(
+            [node, str(folder / program), *arguments],
+            input=stdin, capture_output=True, check=False, encoding="utf-8", env={}, cwd=folder.parent,
+        )  # fmt: skip
+
+    return call
+
+
+def test_it_answers_all_golden_rows(package, ejected, run):
+    for stdin in (
+        json.dumps([dict(one.row) for one in package.golden]),
+        "\n\n".join(json.dumps(dict(one.row)) for one in package.golden) + "\n",
+    ):
+        said = run(ejected, "predict.mjs", stdin=stdin)
+        assert (said.returncode, said.stderr) == (0, "")
+        answers = [json.loads(line) for line in said.stdout.splitlines()]
+        assert answers == [dict(one.expected) for one in package.golden]  # a forest is exact
+
+
+def test_its_self_test_passes_and_fails_where_the_model_is_another(package, ejected, run, tmp_path):
+    said = run(ejected, "selftest.mjs")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout == f"{len(package.golden)} rows, 0 answers that differ, largest difference 0.00.\n"
+    broken = shutil.copytree(ejected, tmp_path / "broken")
+    document = json.loads((broken / "model.json").read_text())
+    trees = next(step for step in document["steps"] if step["op"] == "trees")["trees"]
+    trees[0]["values"] = [value + 0.5 for value in trees[0]["values"]]
+    (broken / "model.json").write_text(json.dumps(document))
+    said = run(broken, "selftest.mjs")
+    assert said.returncode == 1
+    assert 'row 0, "probability.no": ' in said.stdout
+    (broken / "golden.jsonl").write_text("")
+    assert run(broken, "selftest.mjs").returncode == 1
+
+
+def test_made_up_rows_are_those_of_python(package, run, tmp_path):
+    for language in ("javascript", "python"):
+        mk.eject(package, tmp_path / language, language=language)
+    assert run(tmp_path / "javascript", "selftest.mjs").returncode == 0
+    rows = [(tmp_path / language / "golden.jsonl").read_bytes() for language in ("javascript", "python")]
+    assert rows[0] == rows[1]
+    assert b'"__proto__":null' in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "there are no rows"),
+        ("[]", "there are no rows"),
+        ("{", "this is no JSON"),
+        ('{"a": NaN}', "this is no JSON"),
+        ("1 2", "this is no JSON"),
+        ("1", "row 0 is no object: 1"),
+        ("null\n{}", "row 0 is no object: null"),
+        ("{}", 'row 0 lacks "a|b", lacks "__proto__", lacks "constructor"'),
+        ("ROW+", 'row 0 has "more\\u00e9"'),
+        ("STRING", 'row 0 column "a|b": "1" is not number'),
+        ("NULL", 'row 0 column "a|b": null is not number'),
+        ("HUGE", 'row 0 column "a|b": Infinity is not number'),
+    ],
+)
+def test_what_does_not_fit_is_refused(package, ejected, run, text, said):
+    row = dict(package.golden[0].row)
+    changed = {"ROW+": {**row, "moreé": 1}, "STRING": {**row, "a|b": "1"}, "NULL": {**row, "a|b": None}}
+    if text in changed:
+        text = json.dumps(changed[text])
+    if text == "HUGE":
+        text = json.dumps({**row, "a|b": 77777.0}).replace("77777.0", "1e400")
+    told = run(ejected, "predict.mjs", stdin=text)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert said in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_ends_with_2(ejected, run, tmp_path):
+    (tmp_path / "rows.json").write_bytes(b'{"a|b": "\xff"}')
+    for arguments in (["nothing.json"], [str(tmp_path / "rows.json")], ["a", "b"]):
+        assert run(ejected, "predict.mjs", *arguments).returncode == 2
