@@ -2,7 +2,7 @@
 //     {"path": FILE} or {"text": MODEL}    {"outputs": [NAME, …]}, or {"refused": MESSAGE} if it is no model
 //     {"rows": [ROW, …]}                   {"answers": [[CELL, …], …]}; null for a row that is refused
 //     {"functions": [[NAME, X], …]}        {"values": [CELL, …]} of Math
-//     {"points": EXPRESSION}               {"values": […]}, of every code point
+//     {"points": LOOK}                     {"values": [FOUND, …]}, of every code point
 // A CELL is what JSON holds, or the text "NaN", "Infinity", "-Infinity", "-0" in a list of its own.
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
@@ -30,6 +30,7 @@ const LOOKS = {
     digit: (sign) => Number(/\p{Nd}/u.test(sign)),
     lower: (sign) => sign.toLowerCase(),
     nfkd: (sign) => sign.normalize("NFKD"),
+    sigma: (sign) => [`A${sign}Σ`, `AΣ${sign}`, `AΣ${sign}B`, `${sign}Σ`].map((text) => text.toLowerCase()),
 };
 
 const commands = {
