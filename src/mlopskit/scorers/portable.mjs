@@ -17,6 +17,7 @@ const MOST_DEPTH = 32;
 const MOST_PARTS = 16; // of a token pattern
 const MOST_OPEN = 2; // of these without an end
 const MOST_REPEATS = 1000;
+const MOST_DEGREE = 100; // of a spline
 
 export class ModelError extends Error {
     constructor(message, options) {
@@ -444,13 +445,15 @@ const FUNCTIONS = {
     log1p: Math.log1p,
     sqrt: Math.sqrt,
     abs: Math.abs,
+    cos: Math.cos,
+    sin: Math.sin,
     square: (x) => x * x,
     tanh: Math.tanh,
     trunc: (x) => Math.trunc(x) + 0,
     relu: (x) => (x > 0 || isNaN(x) ? x : 0),
     sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x),
 };
-const NOT_OF_ZERO = ["sigmoid", "exp", "log"]; // these make something else than zero of zero
+const NOT_OF_ZERO = ["sigmoid", "exp", "log", "cos"]; // these make something else than zero of zero
 
 function apply([x], { function: name }) {
     const of = FUNCTIONS[name];
@@ -480,7 +483,7 @@ function posterior([x]) {
 }
 
 function shares([x], { zero }) {
-    const otherwise = zero === "equal" ? 1 / x.width : 0;
+    const otherwise = { equal: 1 / x.width, none: 0, missing: NaN }[zero];
     return whole(x, x.width, (v) => {
         const total = sum(v);
         return mapped(v, (one) => (total === 0 ? otherwise : one / total));
@@ -618,19 +621,101 @@ function raised(given, power) {
     return found;
 }
 
+function square(point, v) {
+    let total = 0;
+    for (let i = 0; i < point.length; i += 1) total += (point[i] - v[i]) * (point[i] - v[i]);
+    return total;
+}
+
 function kernel([x], { points, kind, gamma, offset, degree }) {
     same(x, ...points);
     if (gamma < 0) throw wrong("has a negative gamma");
     const near = {
-        rbf: (point, v) => {
-            let total = 0;
-            for (let i = 0; i < point.length; i += 1) total += (point[i] - v[i]) * (point[i] - v[i]);
-            return Math.exp(-gamma * total);
-        },
+        distance: (point, v) => Math.sqrt(square(point, v)),
+        rbf: (point, v) => Math.exp(-gamma * square(point, v)),
         polynomial: (point, v) => raised(gamma * dot(point, v) + offset, degree),
         sigmoid: (point, v) => Math.tanh(gamma * dot(point, v) + offset),
     }[kind];
     return whole(x, points.length, (v) => mapped(points, (point) => near(point, v)));
+}
+
+function spline([x], { knots, degree }) {
+    same(x, knots);
+    if (degree > MOST_DEGREE || knots.some((table) => table.length < 2 * degree + 2)) throw wrong("has too few knots");
+    if (knots.some((table) => table.some((one, i) => i && one <= table[i - 1]))) throw wrong("has knots that do not rise");
+    const width = knots.reduce((total, table) => total + table.length - degree - 1, 0);
+    return whole(x, width, (v) => {
+        const found = new Array(width).fill(0);
+        let start = 0;
+        knots.forEach((table, i) => {
+            const last = table.length - degree - 2;
+            const at = Math.min(Math.max(reached(table, v[i], true) - 1, degree), last);
+            if (!isNaN(v[i])) bases(v[i], table, at, degree).forEach((one, k) => (found[start + at - degree + k] = one));
+            start += last + 1;
+        });
+        return found;
+    });
+}
+
+// The B-splines of a number between two knots, by de Boor's recursion.
+function bases(x, knots, at, degree) {
+    let found = [1];
+    for (let k = 1; k <= degree; k += 1) {
+        const next = new Array(k + 1).fill(0);
+        for (let j = 0; j < k; j += 1) {
+            const [low, high] = [knots[at + j + 1 - k], knots[at + j + 1]];
+            const share = found[j] / (high - low);
+            next[j] += share * (high - x);
+            next[j + 1] = share * (x - low);
+        }
+        found = next;
+    }
+    return found;
+}
+
+function nearest([x], { points, values, count: many, radius, weights, empty }) {
+    same(x, ...points);
+    if (values.length !== points.length || (empty && empty.length !== values[0].length)) {
+        throw wrong("has points and values of different numbers");
+    }
+    if ((many === null) === (radius === null) || many === 0 || many > points.length) {
+        throw wrong("needs either a count of its points or a radius");
+    }
+    return whole(x, values[0].length, (v) => {
+        const squares = mapped(points, (point) => square(point, v));
+        const chosen = many === null ? within(squares, radius * radius) : least(squares, many);
+        if (!chosen.length && !empty) throw refused("The row has no point near enough.");
+        return chosen.length ? mean(chosen, values, sharesOf(chosen, squares, weights)) : empty;
+    });
+}
+
+function within(squares, limit) {
+    return [...squares.keys()].filter((i) => squares[i] <= limit);
+}
+
+// The places of the least, those that come first before equal ones.
+function least(squares, many) {
+    const found = [];
+    for (let i = 0; i < squares.length; i += 1) {
+        if (found.length === many && !(squares[i] < squares[found[many - 1]])) continue;
+        if (found.length === many) found.pop();
+        let at = found.length;
+        while (at > 0 && squares[i] < squares[found[at - 1]]) at -= 1;
+        found.splice(at, 0, i);
+    }
+    return found;
+}
+
+// How much each point counts: alike, or by its distance; one that is the row itself counts alone.
+function sharesOf(chosen, squares, weights) {
+    if (weights === "equal") return chosen.map(() => 1);
+    const distances = chosen.map((i) => Math.sqrt(squares[i]));
+    return distances.map(distances.includes(0) ? (one) => (one === 0 ? 1 : 0) : (one) => 1 / one);
+}
+
+function mean(chosen, values, shares) {
+    const total = sum(shares);
+    return mapped(values[0], (_, j) => sum(chosen.map((i, k) => shares[k] * values[i][j])) / total);
 }
 
 // By Yeo and Johnson (2000).
@@ -1064,7 +1149,7 @@ const OPS = new Map(Object.entries({
     apply: [apply, { function: word(...Object.keys(FUNCTIONS)) }],
     softmax: [softmax, {}],
     posterior: [posterior, {}],
-    shares: [shares, { zero: word("equal", "none") }],
+    shares: [shares, { zero: word("equal", "none", "missing") }],
     complement: [complement, {}],
     argmax: [argmax, { starts: integers }],
     above: [above, { threshold: number, equal: flag }],
@@ -1083,10 +1168,22 @@ const OPS = new Map(Object.entries({
         kernel,
         {
             points: matrix,
-            kind: word("rbf", "polynomial", "sigmoid"),
+            kind: word("rbf", "polynomial", "sigmoid", "distance"),
             gamma: number,
             offset: number,
             degree: count,
+        },
+    ],
+    spline: [spline, { knots: listing(numbers), degree: count }],
+    nearest: [
+        nearest,
+        {
+            points: matrix,
+            values: matrix,
+            count: optional(count),
+            radius: optional(number),
+            weights: word("equal", "distance"),
+            empty: optional(gaps),
         },
     ],
     trees: [trees, { trees: listing(TREE), size: count, at: integers, scale: number, start: numbers }, 1, 2],

@@ -87,8 +87,10 @@ def test_a_forest_of_two_million_nodes_is_loaded_and_answers(node, tmp_path):
 # --- functions ------------------------------------------------------------------------------------------------------
 
 # From where to where their results are neither 0 nor infinite, and units in the last place that they differ at most.
-FUNCTIONS = {"exp": (-745, 709, 1), "expm1": (-40, 709, 1), "log": (1e-300, 1e300, 1), "log1p": (-1, 1e300, 1),
-             "tanh": (-22, 22, 2), "sqrt": (0, 1e300, 0)}  # fmt: skip
+FUNCTIONS = {
+    "exp": (-745, 709, 1), "expm1": (-40, 709, 1), "log": (1e-300, 1e300, 1), "log1p": (-1, 1e300, 1),
+    "tanh": (-22, 22, 2), "sqrt": (0, 1e300, 0), "cos": (-1e300, 1e300, 1), "sin": (-1e300, 1e300, 1),
+}  # fmt: skip
 
 
 def place(value):
