@@ -3,7 +3,7 @@
 //     {"rows": [ROW, …]}                   {"answers": [[CELL, …], …]}; null for a row that is refused
 //     {"functions": [[NAME, X], …]}        {"values": [CELL, …]} of Math
 //     {"points": LOOK}                     {"values": [FOUND, …]}, of every code point
-// A CELL is what JSON holds, or the text "NaN", "Infinity", "-Infinity", "-0" in a list of its own.
+// In a ROW, {"bigint": DIGITS} is an integer that JSON would lose. A CELL is what JSON holds, or the text "NaN", "Infinity", "-Infinity", "-0" in a list of its own.
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
 import { load, ModelError, RowError } from "../../src/mlopskit/scorers/portable.mjs";
@@ -13,6 +13,11 @@ let model = null;
 function cell(value) {
     const plain = typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0));
     return plain ? value : [Object.is(value, -0) ? "-0" : String(value)];
+}
+
+function revived(row) {
+    for (const [name, value] of Object.entries(row ?? {})) if (value?.bigint) row[name] = BigInt(value.bigint);
+    return row;
 }
 
 function answer(row) {
@@ -39,7 +44,7 @@ const commands = {
         model = load(text);
         return { outputs: model.outputs };
     },
-    rows: (rows) => ({ answers: rows.map(answer) }),
+    rows: (rows) => ({ answers: rows.map(revived).map(answer) }),
     functions: (asked) => ({ values: asked.map(([name, x]) => cell(Math[name](x))) }),
     points: (name) => ({ values: Array.from({ length: 0x110000 }, (_, point) => LOOKS[name](String.fromCodePoint(point))) }),
 };

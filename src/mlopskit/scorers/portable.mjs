@@ -56,7 +56,8 @@ function refused(message) {
 }
 
 function shown(value) {
-    const text = typeof value === "string" ? JSON.stringify(value) : typeof value === "number" ? `${value}` : typeof value;
+    const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
+    const text = isPlain ? JSON.stringify(value) : typeof value;
     return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
@@ -260,6 +261,10 @@ function whole(x, width, run) {
     return makes(width, full(x, run));
 }
 
+function some(x) {
+    if (!x.width) throw wrong("needs an element, its source has none");
+}
+
 function sum(v) {
     let total = 0;
     for (let i = 0; i < v.length; i += 1) total += v[i];
@@ -272,10 +277,18 @@ function dot(a, b) {
     return total;
 }
 
+// Where the first of the largest elements from `start` to before `end` is; NaN counts as the largest.
+function largestAt(v, start, end) {
+    let best = start;
+    for (let i = start; i < end; i += 1) {
+        if (isNaN(v[i])) return i;
+        if (v[i] > v[best]) best = i;
+    }
+    return best;
+}
+
 function largest(v) {
-    let most = v[0];
-    for (let i = 1; i < v.length; i += 1) if (v[i] > most) most = v[i];
-    return most;
+    return v[largestAt(v, 0, v.length)];
 }
 
 function isNaN(value) {
@@ -407,10 +420,7 @@ function normalize([x], { norm, least }) {
 }
 
 function sublinear([x]) {
-    return elementwise(x, (one) => {
-        if (one < 0) throw refused("The row has a count below zero, which has no logarithm.");
-        return one === 0 ? one : Math.log(one) + 1;
-    }, { ofZero: true });
+    return elementwise(x, (one) => (one === 0 ? 0 : Math.log(one) + 1), { ofZero: true });
 }
 
 function isMissing(missing) {
@@ -449,7 +459,7 @@ const FUNCTIONS = {
     sin: Math.sin,
     square: (x) => x * x,
     tanh: Math.tanh,
-    trunc: (x) => Math.trunc(x) + 0,
+    trunc: Math.trunc,
     relu: (x) => (x > 0 || isNaN(x) ? x : 0),
     sign: (x) => (x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x),
 };
@@ -461,6 +471,7 @@ function apply([x], { function: name }) {
 }
 
 function softmax([x]) {
+    some(x);
     return whole(x, x.width, (v) => {
         const most = largest(v);
         const found = mapped(v, (one) => Math.exp(one - most));
@@ -470,6 +481,7 @@ function softmax([x]) {
 }
 
 function posterior([x]) {
+    some(x);
     return whole(x, x.width, (v) => {
         const most = largest(v);
         let [others, equal] = [0, 0];
@@ -483,6 +495,7 @@ function posterior([x]) {
 }
 
 function shares([x], { zero }) {
+    some(x);
     const otherwise = { equal: 1 / x.width, none: 0, missing: NaN }[zero];
     return whole(x, x.width, (v) => {
         const total = sum(v);
@@ -498,14 +511,8 @@ function complement([x]) {
 function argmax([x], { starts }) {
     const ends = [...starts.slice(1), x.width];
     if (starts[0] !== 0 || ends.some((end, n) => end <= starts[n])) throw wrong("has parts that are empty or out of order");
-    const found = whole(x, starts.length, (v) => mapped(starts, (start, n) => firstLargest(v, start, ends[n])));
+    const found = whole(x, starts.length, (v) => mapped(starts, (start, n) => largestAt(v, start, ends[n]) - start));
     return { ...found, choices: ends.map((end, n) => end - starts[n]) };
-}
-
-function firstLargest(v, start, end) {
-    let best = start;
-    for (let i = start + 1; i < end; i += 1) if (v[i] > v[best]) best = i;
-    return best - start;
 }
 
 function above([x], { threshold, equal }) {
@@ -532,12 +539,19 @@ function reduce([x], { how, groups }) {
 
 function median([x], { weights }) {
     same(x, weights);
+    some(x);
+    if (weights.some((one) => one < 0)) throw wrong("has a weight below zero");
     return whole(x, 1, (v) => {
-        const order = [...mapped(v, (one, i) => i)].sort((i, j) => v[i] - v[j] || weights[i] - weights[j]);
+        const order = mapped(v, (_, i) => i).sort((i, j) => compared(v[i], v[j]) || weights[i] - weights[j]);
         let total = 0;
-        const reached = order.map((i) => (total += weights[i]));
-        return [v[order[reached.findIndex((one) => one >= 0.5 * total)]] ?? NaN];
+        const sums = order.map((i) => (total += weights[i]));
+        return [v[order[sums.findIndex((one) => one >= 0.5 * total)]]];
     });
+}
+
+// NaN is the last.
+function compared(a, b) {
+    return a < b ? -1 : a > b ? 1 : isNaN(a) - isNaN(b);
 }
 
 function votes([x], { weights, classes }) {
@@ -560,6 +574,7 @@ function quotient([x, y]) {
 
 function products([x], { factors }) {
     for (const one of factors) below(x.width, one);
+    if (factors.reduce((total, one) => total + one.length, 0) > MOST) throw wrong("has too many factors");
     return whole(x, factors.length, (v) => mapped(factors, (places) => {
         let found = 1;
         for (let k = 0; k < places.length; k += 1) found *= v[places[k]];
@@ -567,35 +582,31 @@ function products([x], { factors }) {
     }));
 }
 
-function rising(tables, least) {
-    for (const table of tables) {
-        if (table.length < least || table.some((one, i) => i && one < table[i - 1])) {
-            throw wrong("has a table that is too short, or does not rise");
-        }
-    }
+function rising(tables, falls) {
+    if (tables.some((table) => table.some((one, i) => i && falls(table[i - 1], one)))) throw wrong("has a table that does not rise");
 }
 
-// How many of the numbers of a rising table are below another, or, with `equal`, at most it.
+// How many of the numbers of a rising table are below another, or, with `equal`, at most it; all are, of NaN.
 function reached(table, one, equal) {
     let [low, high] = [0, table.length];
     while (low < high) {
         const middle = (low + high) >>> 1;
-        if (table[middle] < one || (equal && table[middle] === one)) low = middle + 1;
-        else high = middle;
+        if (table[middle] > one || (!equal && table[middle] === one)) high = middle;
+        else low = middle + 1;
     }
     return low;
 }
 
 function bins([x], { edges }) {
     same(x, edges);
-    rising(edges, 0);
+    rising(edges, (a, b) => a > b);
     return elementwise(x, (one, i) => reached(edges[i], one, true));
 }
 
 function interpolate([x], { at, values, outside }) {
     same(x, at, values);
-    rising(at, 1);
-    if (at.some((table, i) => table.length !== values[i].length)) throw wrong("has points and values of different lengths");
+    rising(at, (a, b) => a >= b);
+    if (at.some((table, i) => !table.length || table.length !== values[i].length)) throw wrong("has no points, or others than values");
     return elementwise(x, (one, i) => between(one, at[i], values[i], outside));
 }
 
@@ -642,7 +653,7 @@ function kernel([x], { points, kind, gamma, offset, degree }) {
 function spline([x], { knots, degree }) {
     same(x, knots);
     if (degree > MOST_DEGREE || knots.some((table) => table.length < 2 * degree + 2)) throw wrong("has too few knots");
-    if (knots.some((table) => table.some((one, i) => i && one <= table[i - 1]))) throw wrong("has knots that do not rise");
+    rising(knots, (a, b) => a >= b);
     const width = knots.reduce((total, table) => total + table.length - degree - 1, 0);
     return whole(x, width, (v) => {
         const found = new Array(width).fill(0);
@@ -806,17 +817,18 @@ function plant({ feature, threshold, right, values, missing_left, categories }, 
     if (values.length % size) throw wrong("has a tree with a leaf of another size");
     if (categories?.length && !missing_left) throw wrong("has categories, but does not say where missing values go");
     for (let i = 0; i < many; i += 1) {
-        if (feature[i] >= width) throw wrong("has a tree that looks at an element that is not there");
+        if (feature[i] >= width || feature[i] < -1) throw wrong("has a tree that looks at an element that is not there");
         const isLeaf = feature[i] < 0;
         if (isLeaf && (right[i] < 0 || right[i] >= values.length / size)) throw wrong("has a leaf that is not there");
         if (!isLeaf && (right[i] <= i + 1 || right[i] >= many)) throw wrong("has a child that is not behind its parent");
         wood.right[root + i] = isLeaf ? leaf + right[i] * size : root + right[i];
+        if (missing_left && missing_left[i] >> 1) throw wrong("has a tree with a third way for what is missing");
         if (missing_left?.[i]) wood.ways[root + i] = MISSING_LEFT;
     }
     wood.feature.set(feature, root);
     wood.threshold.set(threshold, root);
     for (const [node = -1, ...some] of categories ?? []) {
-        if (node < 0 || node >= many) throw wrong("has categories of a node that is not there");
+        if (!(feature[node] >= 0) || wood.sets.has(root + node)) throw wrong("has categories of no node, or twice");
         wood.ways[root + node] |= BY_CATEGORY;
         wood.sets.set(root + node, new Set(some));
     }
@@ -963,9 +975,12 @@ const PART = record({
 
 // The parts of a token pattern, each with the function that says which code points it takes.
 function compiled(parts) {
-    if (!parts?.length || parts.length > MOST_PARTS || parts.filter((part) => part.most === null).length > MOST_OPEN) {
+    const signs = parts?.filter((part) => !part.boundary) ?? [];
+    if (!signs.length || parts.length > MOST_PARTS || signs.filter(({ most }) => most === null).length > MOST_OPEN) {
         throw wrong("has a token pattern of no parts, or of too many");
     }
+    const lengths = signs.reduce((all, { least, most }) => all * (most === null ? 1 : most - least + 1), 1);
+    if (lengths > MOST_REPEATS) throw wrong("has a token pattern whose parts may be of too many lengths");
     return parts.map(({ boundary, sets, ranges, not, least, most: end }) => {
         if (boundary) return { boundary };
         const most = end ?? Infinity;
@@ -1004,7 +1019,7 @@ function ending(parts, number, text, at) {
 
 function tokensOf(text, parts, stop) {
     const found = [];
-    for (let at = 0; at <= text.length; ) {
+    for (let at = 0; at < text.length; ) {
         const end = ending(parts, 0, text, at);
         if (end >= 0) {
             const token = text.slice(at, end);
@@ -1248,7 +1263,7 @@ function stepOf(step, values) {
 
 function outputsOf(given, values) {
     const names = new Set();
-    return list(given, MOST, "What the model has as outputs ").map((output) => {
+    const outputs = list(given, MOST, "What the model has as outputs ").map((output) => {
         if (!isTable(output, ["name", "from", "at", "labels"]) || typeof output.name !== "string" || names.has(output.name)) {
             throw wrong("The model has an output without a name of its own.");
         }
@@ -1261,6 +1276,8 @@ function outputsOf(given, values) {
         if (labels !== null) checkLabels(name, list(labels, MOST), value.choices?.[at]);
         return { name, from, at, labels, turn: value.sparse ? full(value) : null };
     });
+    if (!outputs.length) throw wrong("The model has no outputs.");
+    return outputs;
 }
 
 function checkLabels(name, labels, choices) {
