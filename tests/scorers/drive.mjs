@@ -3,7 +3,8 @@
 //     {"rows": [ROW, …]}                   {"answers": [[CELL, …], …]}; null for a row that is refused
 //     {"functions": [[NAME, X], …]}        {"values": [CELL, …]} of Math
 //     {"points": LOOK}                     {"values": [FOUND, …]}, of every code point
-// In a ROW, {"bigint": DIGITS} is an integer that JSON would lose. A CELL is what JSON holds, or the text "NaN", "Infinity", "-Infinity", "-0" in a list of its own.
+// In a ROW, {"bigint": DIGITS} is an integer that JSON would lose. A CELL is what JSON holds, or the text "NaN",
+// "Infinity", "-Infinity" or "-0" in a list of its own.
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
 import { load, ModelError, RowError } from "../../src/mlopskit/scorers/portable.mjs";
@@ -46,7 +47,7 @@ const commands = {
     },
     rows: (rows) => ({ answers: rows.map(revived).map(answer) }),
     functions: (asked) => ({ values: asked.map(([name, x]) => cell(Math[name](x))) }),
-    points: (name) => ({ values: Array.from({ length: 0x110000 }, (_, point) => LOOKS[name](String.fromCodePoint(point))) }),
+    points: (look) => ({ values: Array.from({ length: 0x110000 }, (_, at) => LOOKS[look](String.fromCodePoint(at))) }),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,11 +1,11 @@
 // Scores rows with a model as tables, `model.json`, with the answers of scikit-learn.
 //
 //     const model = load(await readFile("model.json"));                  // or its text, or a Uint8Array from `fetch`
-//     model.predictRow({ age: 41, colour: "red" });                      // { prediction: "yes", "probability.no": 0.25, … }
+//     model.predictRow({ age: 41, colour: "red" });                      // { prediction: "yes", "probability.no": … }
 //     model.predict([{ age: 41, colour: "red" }, { age: null, colour: "blue" }]);
 //
-// A model that is none is refused by `load` (ModelError), a row that has no answer by `predict` (RowError). One file, no
-// dependencies: copy it. It runs in Node 20 and in browsers, and makes no code from what it reads.
+// A model that is none is refused by `load` (ModelError), a row without an answer by `predict` (RowError). One file, no
+// dependencies: copy it. It runs in Node 20 and in browsers, and makes no code of what it reads.
 // docs/reference/portable-format.md of mlopskit says exactly what each step computes. MIT licence.
 
 const LARGEST = 2 ** 30; // bytes of a file
@@ -61,12 +61,13 @@ function shown(value) {
     return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-// --- the file ---------------------------------------------------------------------------------------------------------
+// --- the file --------------------------------------------------------------------------------------------------------
 
 function read(data) {
     let text = data;
     if (typeof data !== "string") {
-        if (data.byteLength > LARGEST) throw wrong(`The model has ${data.byteLength} bytes, at most ${LARGEST} are read.`);
+        const { byteLength: size } = data;
+        if (size > LARGEST) throw wrong(`The model has ${size} bytes, at most ${LARGEST} are read.`);
         text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
     }
     const document = JSON.parse(text);
@@ -106,7 +107,7 @@ function isEscaped(text, at) {
     return (at - before) % 2 === 1;
 }
 
-// --- the kinds of fields: each a function that checks a value and returns it as the steps want it ---------------------
+// --- the kinds of fields: each a function that checks a value and returns it as the steps want it --------------------
 
 function list(value, most = Infinity, what = "") {
     if (!Array.isArray(value) || value.length > most) throw wrong(`${what}is no list, or too long`);
@@ -134,7 +135,7 @@ function divisors(value) {
 
 function integers(value) {
     for (const one of list(value)) {
-        if (!Number.isInteger(one) || one < -2 || one >= MOST) throw wrong("holds something else than integers in range");
+        if (!Number.isInteger(one) || one < -2 || one >= MOST) throw wrong("holds something else than whole numbers");
     }
     return new Int32Array(value);
 }
@@ -201,11 +202,11 @@ function checked(fields, value) {
     return found;
 }
 
-// --- what a step makes ------------------------------------------------------------------------------------------------
-// A vector is an array, a missing number NaN, a missing text null; or, if `sparse`, the places `at` of the elements that
-// are not zero and these `cells`. `texts` says which elements are texts; `choices` that each element is a whole number
-// below its own, so that it may stand for a label. `run` makes a vector from that of the source; from the list of those
-// of the sources, if the step may have several.
+// --- what a step makes -----------------------------------------------------------------------------------------------
+// A vector is an array, a missing number NaN, a missing text null; or, if `sparse`, the places `at` of those elements
+// that are not zero and these `cells`. `texts` says which elements are texts; `choices` that each element is a whole
+// number below its own, so that it may stand for a label. `run` makes a vector from that of the source; from the list of
+// those of the sources, if the step may have several.
 
 function makes(width, run, { sparse = false, texts = null, choices = null } = {}) {
     return { width, run, sparse, texts, choices };
@@ -215,7 +216,7 @@ function numeric(sources) {
     if (sources.some((x) => x.texts)) throw wrong("needs numbers, its source has texts");
 }
 
-function same(x, ...tables) {
+function same(x, tables) {
     for (const { length } of tables) {
         if (length !== x.width) throw wrong(`has a table of ${length} cells for ${x.width} elements`);
     }
@@ -295,7 +296,7 @@ function isNaN(value) {
     return value !== value;
 }
 
-// --- steps on vectors -------------------------------------------------------------------------------------------------
+// --- steps on vectors ------------------------------------------------------------------------------------------------
 
 function take([x], { indexes }) {
     below(x.width, indexes);
@@ -370,18 +371,18 @@ function sumOf(sources) {
 }
 
 const withValues = (of, ofZero) => ([x], { values }) => {
-    same(x, values);
+    same(x, [values]);
     return elementwise(x, of(values), { ofZero });
 };
 
 function clip([x], { low, high }) {
-    same(x, low, high);
+    same(x, [low, high]);
     return elementwise(x, (one, i) => (one < low[i] ? low[i] : one > high[i] ? high[i] : one));
 }
 
 function finite([x], { missing }) {
     return elementwise(x, (one) => {
-        if (one - one === 0) return one;
+        if (Number.isFinite(one)) return one;
         if (!isNaN(one)) throw refused("The row has a number that is infinite, or too large for this model.");
         if (!missing) throw refused("The row has a missing number, which this model does not take.");
         return one;
@@ -390,7 +391,7 @@ function finite([x], { missing }) {
 
 function linear([x], { weights, bias }) {
     numeric([x]);
-    same(x, ...weights);
+    same(x, weights);
     if (bias.length !== weights.length) throw wrong("has not one bias for each row of weights");
     const product = x.sparse
         ? (row, { at, cells }) => {
@@ -428,7 +429,7 @@ function isMissing(missing) {
 }
 
 function fill([x], { values, missing }) {
-    same(x, values);
+    same(x, [values]);
     const gone = isMissing(missing);
     const isText = (i) => x.texts?.[i] ?? false;
     if (values.some((one, i) => (typeof one === "string") !== isText(i))) {
@@ -445,7 +446,7 @@ function missingAt([x], { indexes, missing }) {
     return makes(indexes.length, full(x, (v) => mapped(indexes, (i) => (gone(v[i]) ? 1 : 0))));
 }
 
-// --- steps on scores --------------------------------------------------------------------------------------------------
+// --- steps on scores -------------------------------------------------------------------------------------------------
 
 const FUNCTIONS = {
     sigmoid: (x) => (x > -709 ? 1 / (1 + Math.exp(-x)) : Math.exp(x)), // below, exp(-x) would be infinite
@@ -510,7 +511,7 @@ function complement([x]) {
 
 function argmax([x], { starts }) {
     const ends = [...starts.slice(1), x.width];
-    if (starts[0] !== 0 || ends.some((end, n) => end <= starts[n])) throw wrong("has parts that are empty or out of order");
+    if (starts[0] !== 0 || ends.some((end, n) => end <= starts[n])) throw wrong("has parts that are none");
     const found = whole(x, starts.length, (v) => mapped(starts, (start, n) => largestAt(v, start, ends[n]) - start));
     return { ...found, choices: ends.map((end, n) => end - starts[n]) };
 }
@@ -528,8 +529,8 @@ function reduce([x], { how, groups }) {
     if (groups < 1 || x.width % groups) throw wrong(`cannot part ${x.width} elements into ${groups} groups`);
     const width = x.width / groups;
     return whole(x, width, (v) => {
-        const found = new Array(width).fill(how === "sum" ? 0 : 1);
-        for (let i = 0; i < v.length; i += 1) {
+        const found = Array.from(v.slice(0, width));
+        for (let i = width; i < v.length; i += 1) {
             if (how === "sum") found[i % width] += v[i];
             else found[i % width] *= v[i];
         }
@@ -538,7 +539,7 @@ function reduce([x], { how, groups }) {
 }
 
 function median([x], { weights }) {
-    same(x, weights);
+    same(x, [weights]);
     some(x);
     if (weights.some((one) => one < 0)) throw wrong("has a weight below zero");
     return whole(x, 1, (v) => {
@@ -555,8 +556,8 @@ function compared(a, b) {
 }
 
 function votes([x], { weights, classes }) {
-    same(x, weights);
-    if (!x.choices || x.choices.some((one) => one > classes)) throw wrong("counts votes for classes that there are not");
+    same(x, [weights]);
+    if (!x.choices || x.choices.some((one) => one > classes)) throw wrong("counts votes for what is no class");
     return whole(x, classes, (v) => {
         const counts = new Array(classes).fill(0);
         for (let i = 0; i < v.length; i += 1) counts[v[i]] += weights[i];
@@ -564,7 +565,7 @@ function votes([x], { weights, classes }) {
     });
 }
 
-// --- steps with points ------------------------------------------------------------------------------------------------
+// --- steps with points -----------------------------------------------------------------------------------------------
 
 function quotient([x, y]) {
     numeric([x, y]);
@@ -583,7 +584,9 @@ function products([x], { factors }) {
 }
 
 function rising(tables, falls) {
-    if (tables.some((table) => table.some((one, i) => i && falls(table[i - 1], one)))) throw wrong("has a table that does not rise");
+    for (const table of tables) {
+        if (table.some((one, i) => i && falls(table[i - 1], one))) throw wrong("has a table that does not rise");
+    }
 }
 
 // How many of the numbers of a rising table are below another, or, with `equal`, at most it; all are, of NaN.
@@ -598,15 +601,17 @@ function reached(table, one, equal) {
 }
 
 function bins([x], { edges }) {
-    same(x, edges);
+    same(x, [edges]);
     rising(edges, (a, b) => a > b);
     return elementwise(x, (one, i) => reached(edges[i], one, true));
 }
 
 function interpolate([x], { at, values, outside }) {
-    same(x, at, values);
+    same(x, [at, values]);
     rising(at, (a, b) => a >= b);
-    if (at.some((table, i) => !table.length || table.length !== values[i].length)) throw wrong("has no points, or others than values");
+    if (at.some((table, i) => !table.length || table.length !== values[i].length)) {
+        throw wrong("has no points, or not one value for each");
+    }
     return elementwise(x, (one, i) => between(one, at[i], values[i], outside));
 }
 
@@ -639,7 +644,7 @@ function square(point, v) {
 }
 
 function kernel([x], { points, kind, gamma, offset, degree }) {
-    same(x, ...points);
+    same(x, points);
     if (gamma < 0) throw wrong("has a negative gamma");
     const near = {
         distance: (point, v) => Math.sqrt(square(point, v)),
@@ -651,7 +656,7 @@ function kernel([x], { points, kind, gamma, offset, degree }) {
 }
 
 function spline([x], { knots, degree }) {
-    same(x, knots);
+    same(x, [knots]);
     if (degree > MOST_DEGREE || knots.some((table) => table.length < 2 * degree + 2)) throw wrong("has too few knots");
     rising(knots, (a, b) => a >= b);
     const width = knots.reduce((total, table) => total + table.length - degree - 1, 0);
@@ -661,7 +666,8 @@ function spline([x], { knots, degree }) {
         knots.forEach((table, i) => {
             const last = table.length - degree - 2;
             const at = Math.min(Math.max(reached(table, v[i], true) - 1, degree), last);
-            if (!isNaN(v[i])) bases(v[i], table, at, degree).forEach((one, k) => (found[start + at - degree + k] = one));
+            const some = isNaN(v[i]) ? [] : bases(v[i], table, at, degree);
+            some.forEach((one, k) => (found[start + at - degree + k] = one));
             start += last + 1;
         });
         return found;
@@ -685,7 +691,7 @@ function bases(x, knots, at, degree) {
 }
 
 function nearest([x], { points, values, count: many, radius, weights, empty }) {
-    same(x, ...points);
+    same(x, points);
     if (values.length !== points.length || (empty && empty.length !== values[0].length)) {
         throw wrong("has points and values of different numbers");
     }
@@ -731,7 +737,7 @@ function mean(chosen, values, shares) {
 
 // By Yeo and Johnson (2000).
 function yeoJohnson([x], { lambdas }) {
-    same(x, lambdas);
+    same(x, [lambdas]);
     return elementwise(x, (one, i) => (one < 0 ? -bent(-one, 2 - lambdas[i]) : bent(one, lambdas[i])));
 }
 
@@ -739,7 +745,7 @@ function bent(x, by) {
     return Math.abs(by) < Number.EPSILON ? Math.log1p(x) : Math.expm1(by * Math.log1p(x)) / by;
 }
 
-// --- trees ------------------------------------------------------------------------------------------------------------
+// --- trees -----------------------------------------------------------------------------------------------------------
 
 const TREE = record({
     feature: integers,
@@ -759,7 +765,7 @@ function trees([x, begin], { trees: given, size, at, scale, start }) {
     if (size < 1 || size > width) throw wrong("has leaves that are empty, or larger than the sum");
     if (size !== 1 && (size !== width || scale !== 1)) throw wrong("has leaves of another size, or scales them");
     below(width - size + 1, at);
-    if (begin) same(begin, start);
+    if (begin) same(begin, [start]);
     const { roots, leaves, leafOf } = planted(given, x.width, size);
     const add = (v, from) => {
         const totals = Array.from(from);
@@ -817,10 +823,10 @@ function plant({ feature, threshold, right, values, missing_left, categories }, 
     if (values.length % size) throw wrong("has a tree with a leaf of another size");
     if (categories?.length && !missing_left) throw wrong("has categories, but does not say where missing values go");
     for (let i = 0; i < many; i += 1) {
-        if (feature[i] >= width || feature[i] < -1) throw wrong("has a tree that looks at an element that is not there");
+        if (feature[i] >= width || feature[i] < -1) throw wrong("has a tree that looks at what is not there");
         const isLeaf = feature[i] < 0;
         if (isLeaf && (right[i] < 0 || right[i] >= values.length / size)) throw wrong("has a leaf that is not there");
-        if (!isLeaf && (right[i] <= i + 1 || right[i] >= many)) throw wrong("has a child that is not behind its parent");
+        if (!isLeaf && (right[i] <= i + 1 || right[i] >= many)) throw wrong("has a child not behind its parent");
         wood.right[root + i] = isLeaf ? leaf + right[i] * size : root + right[i];
         if (missing_left && missing_left[i] >> 1) throw wrong("has a tree with a third way for what is missing");
         if (missing_left?.[i]) wood.ways[root + i] = MISSING_LEFT;
@@ -838,7 +844,9 @@ function walk({ feature, threshold, right, ways, sets }) {
     if (!ways.some((way) => way)) {
         return (x, root) => {
             let node = root;
-            for (let i = feature[node]; i >= 0; i = feature[node]) node = x[i] <= threshold[node] ? node + 1 : right[node];
+            for (let i = feature[node]; i >= 0; i = feature[node]) {
+                node = x[i] <= threshold[node] ? node + 1 : right[node];
+            }
             return right[node];
         };
     }
@@ -855,14 +863,14 @@ function walk({ feature, threshold, right, ways, sets }) {
     };
 }
 
-// --- categories -------------------------------------------------------------------------------------------------------
+// --- categories ------------------------------------------------------------------------------------------------------
 
 const NOWHERE = -1;
 const REFUSED = -2;
 
 // For each element a Map from its categories to what the tables have under `key`.
 function known(x, tables, key) {
-    same(x, tables);
+    same(x, [tables]);
     return tables.map((table, i) => {
         const { cells, [key]: found } = table;
         if (cells.length !== found.length) throw wrong("has a table of categories with other lengths");
@@ -908,7 +916,7 @@ function lookup([x], { tables }) {
     })));
 }
 
-// --- texts ------------------------------------------------------------------------------------------------------------
+// --- texts -----------------------------------------------------------------------------------------------------------
 
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const SPACES = new RegExp(`[${SPACE}]+`);
@@ -934,8 +942,8 @@ function looked(sign) {
     return found;
 }
 
-// Whether the canonical combining class is not 0. JavaScript does not tell; but NFD brings marks into the order of their
-// classes, and U+0345 has the last of all, 240: so any mark goes before it.
+// Whether the canonical combining class is not 0. JavaScript does not tell; but NFD brings marks into the order of
+// their classes, and U+0345 has the last of all, 240: so any other mark goes before it.
 function isMark(sign) {
     return sign === "\u0345" || (sign >= "\u0300" && !`\u0345${sign}`.normalize("NFD").startsWith("\u0345"));
 }
@@ -1141,7 +1149,7 @@ function rotated(value, by) {
     return (value << by) | (value >>> (32 - by));
 }
 
-// --- all kinds of steps: what makes one, its fields, and how many sources it has at least and at most -----------------
+// --- all kinds of steps: what makes one, its fields, and how many sources it has at least and at most ----------------
 
 const OPS = new Map(Object.entries({
     take: [take, { indexes: integers }],
@@ -1208,7 +1216,7 @@ const OPS = new Map(Object.entries({
     hash: [hashTerms, { ...ANALYZED, width: count, signs: flag }],
 }));
 
-// --- the document -----------------------------------------------------------------------------------------------------
+// --- the document ----------------------------------------------------------------------------------------------------
 
 function made(document) {
     if (!isTable(document, ["format_version", "inputs", "steps", "outputs"])) {
@@ -1251,9 +1259,8 @@ function stepOf(step, values) {
         if (!op) throw wrong("there is no such step");
         const [make, fields, fewest = 1, most = 1] = op;
         if (!isTable(step, ["op", "from", ...Object.keys(fields)])) throw wrong("has other fields");
-        for (const one of list(step.from, MOST_STEPS)) {
-            if (!Number.isInteger(one) || one < 0 || one >= values.length) throw wrong("names a source that is no earlier step");
-        }
+        const isEarlier = (one) => Number.isInteger(one) && one >= 0 && one < values.length;
+        if (!list(step.from, MOST_STEPS).every(isEarlier)) throw wrong("names a source that is no earlier step");
         if (step.from.length < fewest || step.from.length > most) throw wrong(`has ${step.from.length} sources`);
         return make(step.from.map((one) => values[one]), checked(fields, step));
     } catch (error) {
@@ -1264,10 +1271,9 @@ function stepOf(step, values) {
 function outputsOf(given, values) {
     const names = new Set();
     const outputs = list(given, MOST, "What the model has as outputs ").map((output) => {
-        if (!isTable(output, ["name", "from", "at", "labels"]) || typeof output.name !== "string" || names.has(output.name)) {
-            throw wrong("The model has an output without a name of its own.");
-        }
+        if (!isTable(output, ["name", "from", "at", "labels"])) throw wrong("The model has an output that is none.");
         const { name, from, at, labels } = output;
+        if (typeof name !== "string" || names.has(name)) throw wrong("The model has an output without its own name.");
         names.add(name);
         const value = Number.isInteger(from) && from >= 0 ? values[from] : undefined;
         if (!value || value.texts || !Number.isInteger(at) || at < 0 || at >= value.width) {
@@ -1316,7 +1322,8 @@ function modelOf(inputs, plan, outputs) {
             }
         });
     };
-    return Object.freeze({ inputs: Object.freeze(inputs), outputs: Object.freeze(outputs.map(({ name }) => name)), predictRow, predict });
+    const names = outputs.map(({ name }) => name);
+    return Object.freeze({ inputs: Object.freeze(inputs), outputs: Object.freeze(names), predictRow, predict });
 }
 
 function rowOf(inputs, row) {

@@ -50,7 +50,13 @@ def test_a_text_that_is_no_model_is_refused(node, text):
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe", SOUND.encode("utf-16"), SOUND.encode().replace(b'"x"', b'"\xed\xa0\x80"')]
+    "data",
+    [
+        b"\xff\xfe",
+        b"\xef\xbb\xbf" + SOUND.encode(),
+        SOUND.encode("utf-16"),
+        SOUND.encode().replace(b'"x"', b'"\xed\xa0\x80"'),
+    ],
 )
 def test_bytes_that_are_no_utf_8_are_refused(node, data, tmp_path):
     (tmp_path / "model.json").write_bytes(SOUND.encode())
@@ -177,3 +183,10 @@ def test_a_hundred_thousand_sources_are_joined(node):
     steps = [{"op": "concat", "from": [0] * 100_000}, {"op": "sum", "from": [0] * 100_000}]
     node.load(document(*steps))
     assert node.answers([{"x": 1}]) == [[100_000]]
+
+
+def test_a_row_is_compared_with_200_000_points(node):
+    fields = {"points": [[n] for n in range(200_000)], "kind": "polynomial", "gamma": 1, "offset": 1, "degree": 1}
+    output = {"name": "y", "from": 1, "at": 199_999, "labels": None}
+    node.load(document({"op": "kernel", "from": [0], **fields}, outputs=[output]))
+    assert node.answers([{"x": 2}]) == [[399_999]]

@@ -43,6 +43,9 @@ VECTORIZERS = {
     "no spaces, no accents": TfidfVectorizer(strip_accents="unicode", token_pattern=r"[^\s,.]{2,}", norm=None),
     "letters, present or not": CountVectorizer(binary=True, token_pattern=r"[^\W\d_]+"),
     "hashed": HashingVectorizer(n_features=4096),
+    "what gives back": CountVectorizer(token_pattern=r"\S+\w", ngram_range=(1, 2)),
+    "a part with two ends": CountVectorizer(token_pattern=r"\b\w{1,3}[^a-f\d]\b"),
+    "char_wb, longer than words": TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 6), lowercase=False),
 }
 pytestmark = pytest.mark.live
 
