@@ -239,6 +239,13 @@ function full(x, run = (v) => v) {
     return (v) => run(written(v, x.width));
 }
 
+// The function from a place to the element there.
+function cellsOf(x, v) {
+    if (!x.sparse) return (i) => v[i];
+    const cells = new Map(v.cells.map((one, k) => [v.at[k], one]));
+    return (i) => cells.get(i) ?? 0;
+}
+
 function mapped(v, change) {
     const found = new Array(v.length);
     for (let i = 0; i < v.length; i += 1) found[i] = change(v[i], i);
@@ -443,7 +450,10 @@ function fill([x], { values, missing }) {
 function missingAt([x], { indexes, missing }) {
     below(x.width, indexes);
     const gone = isMissing(missing);
-    return makes(indexes.length, full(x, (v) => mapped(indexes, (i) => (gone(v[i]) ? 1 : 0))));
+    return makes(indexes.length, (v) => {
+        const cellAt = cellsOf(x, v);
+        return mapped(indexes, (i) => (gone(cellAt(i)) ? 1 : 0));
+    });
 }
 
 // --- steps on scores -------------------------------------------------------------------------------------------------
@@ -1280,7 +1290,7 @@ function outputsOf(given, values) {
             throw wrong(`The output ${shown(name)} is of an element that is not there, or a text.`);
         }
         if (labels !== null) checkLabels(name, list(labels, MOST), value.choices?.[at]);
-        return { name, from, at, labels, turn: value.sparse ? full(value) : null };
+        return { name, from, at, labels, value };
     });
     if (!outputs.length) throw wrong("The model has no outputs.");
     return outputs;
@@ -1306,8 +1316,8 @@ function modelOf(inputs, plan, outputs) {
             vectors.push(many ? run(sources.map((one) => vectors[one])) : run(vectors[sources[0]]));
         }
         // Unlike an assignment this takes any name, `__proto__` too.
-        return Object.fromEntries(outputs.map(({ name, from, at, labels, turn }) => {
-            const found = (turn ? turn(vectors[from]) : vectors[from])[at];
+        return Object.fromEntries(outputs.map(({ name, from, at, labels, value }) => {
+            const found = value.sparse ? cellsOf(value, vectors[from])(at) : vectors[from][at];
             return [name, labels ? labels[found] : found];
         }));
     };

@@ -179,6 +179,16 @@ def test_two_outputs_of_one_name_are_refused(node):
     assert "refused" in node.load(document(ADD, outputs=[output, output]))
 
 
+def test_a_vector_that_is_too_wide_to_be_written_out_is_looked_up(node):
+    wide = {"op": "hash", "from": [0], **PLAIN, "width": 2**23, "signs": False, "binary": False}
+    seen = {"op": "missing", "from": [1], "indexes": [0, 2**23 - 1], "missing": 0}
+    outputs = [{"name": f"y{n}", "from": one, "at": n, "labels": None} for n, one in enumerate([1, 2])]
+    inputs = [{"name": "t", "type": "text"}]
+    assert "outputs" in node.load(document(wide, seen, inputs=inputs, outputs=outputs))
+    assert node.answers([{"t": ""}, {"t": "xy"}]) == [[0, 1], [0, 1]]
+    assert "refused" in node.load(document(wide, {"op": "clip", "from": [1], "low": [], "high": []}, inputs=inputs))
+
+
 def test_a_hundred_thousand_sources_are_joined(node):
     steps = [{"op": "concat", "from": [0] * 100_000}, {"op": "sum", "from": [0] * 100_000}]
     node.load(document(*steps))
