@@ -26,6 +26,7 @@ ESTIMATORS = _names(
     sklearn.decomposition._incremental_pca: IncrementalPCA
     sklearn.decomposition._kernel_pca: KernelPCA
     sklearn.decomposition._pca: PCA
+    sklearn.decomposition._sparse_pca: MiniBatchSparsePCA SparsePCA
     sklearn.decomposition._truncated_svd: TruncatedSVD
     sklearn.discriminant_analysis: LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis
     sklearn.dummy: DummyClassifier DummyRegressor
@@ -79,8 +80,10 @@ ESTIMATORS = _names(
     sklearn.naive_bayes: BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB
     sklearn.neighbors._classification: KNeighborsClassifier RadiusNeighborsClassifier
     sklearn.neighbors._nearest_centroid: NearestCentroid
+    sklearn.neighbors._nca: NeighborhoodComponentsAnalysis
     sklearn.neighbors._regression: KNeighborsRegressor RadiusNeighborsRegressor
     sklearn.neural_network._multilayer_perceptron: MLPClassifier MLPRegressor
+    sklearn.neural_network._rbm: BernoulliRBM
     sklearn.pipeline: FeatureUnion Pipeline
     sklearn.preprocessing._data: Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer PowerTransformer \
         QuantileTransformer RobustScaler StandardScaler
