@@ -174,4 +174,5 @@ def _older(good: Model, scorer: Scorer) -> Scorer:
     names = kept or [f"older {last}"]
     properties = {name: inputs["properties"].get(name, inputs["properties"][last]) for name in names}
     older = {**inputs, "properties": properties, "required": names}
-    return replace(good, schema={**good.schema, "inputs": older}, scorer=scorer)
+    schema = {**good.schema, "inputs": older}
+    return Model(name=good.name, digest=good.digest, format=good.format, schema=schema, scorer=scorer)

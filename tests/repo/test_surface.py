@@ -7,6 +7,7 @@ import pkgutil
 from pathlib import Path
 
 import mlopskit as mk
+from mlopskit import runtime
 
 
 def _imported_for_type_checkers(root: Path) -> dict[str, str]:
@@ -19,6 +20,17 @@ def _imported_for_type_checkers(root: Path) -> dict[str, str]:
 def test_the_three_lists_of_public_names_are_one(root):
     assert _imported_for_type_checkers(root) == mk._HOME
     assert sorted(mk._HOME) == mk.__all__
+
+
+def test_the_three_lists_of_the_runtimes_names_are_one(root):
+    tree = ast.parse((root / "src/mlopskit/runtime/__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert {name.name: node.module for node in imports for name in node.names} == runtime._HOME
+    assert [*runtime._HOME] == runtime.__all__
+    assert dir(runtime) == sorted(runtime.__all__)
+    for name, home in runtime._HOME.items():
+        assert getattr(runtime, name) is getattr(importlib.import_module(f"mlopskit.runtime.{home}"), name)
 
 
 def test_every_public_name_loads_and_is_listed():

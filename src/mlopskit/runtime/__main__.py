@@ -14,13 +14,11 @@ import contextlib
 import functools
 import json
 import sys
-from pathlib import Path
 from typing import Any, TextIO
 
-from . import alias, canonical, http
-from .errors import AliasError, MlopskitError
+from . import canonical, http
+from .errors import MlopskitError
 from .package import Package, open_package
-from .places import place_at
 from .scoring import Loaders, Model, load
 
 _MAX_LINE = 4 << 30
@@ -42,8 +40,10 @@ def main(arguments: list[str] | None = None, /, *, loaders: Loaders | None = Non
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="runtime", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    # With a width it does not ask the terminal for one, by modules that take as long to load as a model.
+    lines = functools.partial(argparse.RawTextHelpFormatter, width=100)
+    parser = argparse.ArgumentParser(prog="runtime", description=__doc__, formatter_class=lines)
+    parser.add_argument("folder")
     parser.add_argument("--digest", help="the expected digest; without it the folder's name, or the alias, says it")
     parser.add_argument("--alias", help="answer from the package that this alias of a model's folder names")
     parser.add_argument("--format", help="take this form of the model")
@@ -58,17 +58,34 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _package(options: argparse.Namespace) -> Package:
+    # No byte is kept: of several forms of a model one is loaded, and then read again.
     if options.alias is None:
-        return open_package(options.folder, digest=options.digest)
-    place = place_at(str(options.folder.resolve()), limit=0)
+        return open_package(options.folder, digest=options.digest, keep=_nothing)
+    return _live(options.folder, options.alias)
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+def _live(folder: str, name: str) -> Package:
+    """Return the package that an alias of a model's folder names."""
+    from pathlib import Path
+
+    from . import alias
+    from .errors import AliasError
+    from .names import hex_of
+    from .places import PACKAGES, of_model, place_at
+
+    place = place_at(str(Path(folder).resolve()), limit=0)
     get = functools.partial(place.get, limit=alias.MAX_RECORD)
-    record = alias.head(get, "aliases", name=place.name, alias=options.alias)
+    record = alias.head(get, "aliases", name=place.name, alias=name)
     if record is None or record.digest is None:
         raise AliasError(
-            f"Nothing is live under the alias {options.alias!r} of {place.name!r}.",
-            remedy="Deploy a package to it first.",
+            f"Nothing is live under the alias {name!r} of {place.name!r}.", remedy="Deploy a package to it first."
         )
-    return place.package(record.digest, kept=options.folder)
+    there = Path(folder, PACKAGES, hex_of(record.digest))
+    return of_model(open_package(there, digest=record.digest, keep=_nothing), place.name)
 
 
 def _answer(model: Model, line: bytes) -> dict[str, Any]:

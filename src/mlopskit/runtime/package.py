@@ -8,9 +8,7 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from . import canonical
 from .errors import IntegrityError, LimitError, UnsafeNameError, UnsafePathError
@@ -26,6 +24,9 @@ from .manifest import (
     check_manifest,
 )
 from .names import MAX_PATH, check_digest, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path  # a process that gives one answer has not the time and memory for it
 
 __all__ = [
     "FORMAT_VERSION",
@@ -49,9 +50,11 @@ UNPINNED = "unpinned"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """A package whose every byte was checked: its digest, its manifest, and the bytes that were kept."""
+class Package(NamedTuple):
+    """A package whose every byte was checked: its digest, its manifest, and the bytes that were kept.
+
+    A listed file whose bytes were not kept is read, and checked, again when it is asked for.
+    """
 
     digest: str
     manifest: Mapping[str, Any]
@@ -71,29 +74,46 @@ def open_package(
         ManifestError, LimitError, UnsafePathError: the manifest or the folder is not of the allowed form.
         UnsafeNameError: there is no digest to check against, or it is none.
     """
-    here = Path(folder)
+    here = os.fspath(folder) or os.curdir
     data = read_listing(here, MANIFEST, digest=_expected(here, digest))
     manifest = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))
-    files = read_files(here, manifest["files"], listing=MANIFEST, keep=keep)
-    return Package(digest=canonical.digest_of(data), manifest=manifest, files={MANIFEST: data, **files})
+    files = _Files(here, manifest["files"])
+    files.update({MANIFEST: data, **read_files(here, manifest["files"], listing=MANIFEST, keep=keep)})
+    return Package(digest=canonical.digest_of(data), manifest=manifest, files=files)
 
 
-def _expected(folder: Path, digest: str | None) -> str | None:
+class _Files(dict[str, bytes]):
+    """The bytes that were kept."""
+
+    def __init__(self, folder: str, listed: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._folder, self._listed = folder, listed
+
+    def __missing__(self, path: str) -> bytes:
+        return _checked(_at(self._folder, path), path, self._listed[path], keep=True) or b""
+
+
+def _at(folder: str | Path, path: str) -> str:
+    return os.path.join(folder, path) if path else os.fspath(folder)  # noqa: PTH118  # pathlib: see above
+
+
+def _expected(folder: str, digest: str | None) -> str | None:
     if digest is not None:
         return None if digest == UNPINNED else check_digest(digest)
+    name = os.path.basename(os.path.abspath(folder))  # noqa: PTH100, PTH119  # as above
     try:
-        return check_digest(f"sha256:{folder.absolute().name}")
+        return check_digest(f"sha256:{name}")
     except UnsafeNameError as error:
         raise UnsafeNameError(
             f"The folder {str(folder)!r} is not named by a digest, and no digest was given.",
             remedy=f"Give the digest that the package must have, or {UNPINNED!r} to open whatever stands there.",
-            value=folder.name,
+            value=name,
         ) from error
 
 
-def read_listing(folder: Path, name: str, /, *, digest: str | None) -> bytes:
+def read_listing(folder: str | Path, name: str, /, *, digest: str | None) -> bytes:
     """Return the bytes of a folder's listing (`manifest.json` or `bundle.json`), checked against the digest."""
-    data = b"".join(_chunks(folder / name, name, size=None, chunk=_CHUNK))
+    data = b"".join(_chunks(_at(folder, name), name, size=None, chunk=_CHUNK))
     if digest is not None and canonical.digest_of(data) != digest:
         raise IntegrityError(
             f"{name} in {str(folder)!r} has the digest {canonical.digest_of(data)}, expected {digest}.",
@@ -104,7 +124,7 @@ def read_listing(folder: Path, name: str, /, *, digest: str | None) -> bytes:
 
 
 def read_files(
-    folder: Path, listed: Mapping[str, Any], /, *, listing: str, keep: Callable[[str], bool]
+    folder: str | Path, listed: Mapping[str, Any], /, *, listing: str, keep: Callable[[str], bool]
 ) -> dict[str, bytes]:
     """Check that a folder holds its listing and exactly the listed files; return the bytes of those to keep.
 
@@ -118,17 +138,17 @@ def read_files(
             missing.remove(path)
     except IntegrityError:
         # A folder may be empty because its file is gone: that is what must be said.
-        missing = {path for path in missing if not os.path.lexists(folder / path)}
+        missing = {path for path in missing if not os.path.lexists(_at(folder, path))}
         if not missing:
             raise
     if missing:
         path = min(missing)
         raise IntegrityError(f"The file {path!r} is missing in {str(folder)!r}.", remedy=FETCH, file=path)
-    checked = ((path, _checked(folder / path, path, entry, keep=keep(path))) for path, entry in listed.items())
+    checked = ((path, _checked(_at(folder, path), path, entry, keep=keep(path))) for path, entry in listed.items())
     return {path: data for path, data in checked if data is not None}
 
 
-def walk(folder: Path, /, *, below: str = "") -> Iterator[str]:
+def walk(folder: str | Path, /, *, below: str = "") -> Iterator[str]:
     """Yield the relative paths of all files below a folder, refusing what is neither a plain file nor a used folder.
 
     Raises:
@@ -136,9 +156,9 @@ def walk(folder: Path, /, *, below: str = "") -> Iterator[str]:
         IntegrityError: an empty folder, too deep a folder, or nothing that can be read.
         LimitError: a folder of more entries than a package may have files.
     """
-    entries = _entries(folder / below)
+    entries = _entries(_at(folder, below))
     if len(entries) > MAX_FILES:
-        where = str(folder / below)
+        where = _at(folder, below)
         raise LimitError(f"The folder {where!r} has more than {MAX_FILES:,} entries.", remedy=FETCH)
     if len(below) > MAX_PATH or (below and not entries):
         raise _unlisted(below, folder)
@@ -152,7 +172,7 @@ def walk(folder: Path, /, *, below: str = "") -> Iterator[str]:
             raise _not_plain(path, folder)
 
 
-def _entries(folder: Path) -> list[tuple[str, bool, bool]]:
+def _entries(folder: str) -> list[tuple[str, bool, bool]]:
     """Return name, is it a folder, is it a plain file, for what is in a folder: sorted, and not endlessly many."""
     try:
         with os.scandir(folder) as found:
@@ -164,7 +184,7 @@ def _entries(folder: Path) -> list[tuple[str, bool, bool]]:
         raise IntegrityError(f"{str(folder)!r} cannot be read: {error.strerror}.", remedy=FETCH) from error
 
 
-def _unlisted(path: str, folder: Path) -> IntegrityError:
+def _unlisted(path: str, folder: str | Path) -> IntegrityError:
     return IntegrityError(
         f"{shown(path)} in {str(folder)!r} is not listed.",
         remedy=f"Remove it, or {FETCH[0].lower()}{FETCH[1:]}",
@@ -172,7 +192,7 @@ def _unlisted(path: str, folder: Path) -> IntegrityError:
     )
 
 
-def _not_plain(path: str, folder: Path) -> UnsafePathError:
+def _not_plain(path: str, folder: str | Path) -> UnsafePathError:
     return UnsafePathError(
         f"{shown(path)} in {str(folder)!r} is no plain file but a link, a device, a pipe or the like.",
         remedy="Replace it by the file itself; a package holds plain files only.",
@@ -180,7 +200,7 @@ def _not_plain(path: str, folder: Path) -> UnsafePathError:
     )
 
 
-def _checked(file: Path, path: str, entry: Mapping[str, Any], *, keep: bool) -> bytes | None:
+def _checked(file: str, path: str, entry: Mapping[str, Any], *, keep: bool) -> bytes | None:
     size = entry["size"]
     digest, kept = hashlib.sha256(), []
     # What is kept is read in one piece, so that it stands in memory once.
@@ -196,7 +216,7 @@ def _checked(file: Path, path: str, entry: Mapping[str, Any], *, keep: bool) -> 
 
 
 @contextlib.contextmanager
-def open_plain(file: Path, path: str, /) -> Iterator[tuple[BinaryIO, int]]:
+def open_plain(file: str | Path, path: str, /) -> Iterator[tuple[BinaryIO, int]]:
     """Open a plain file, no link or pipe, and give it with its size; `path` is what an error calls it.
 
     Raises:
@@ -208,11 +228,11 @@ def open_plain(file: Path, path: str, /) -> Iterator[tuple[BinaryIO, int]]:
     with open(os.open(file, flags), "rb", buffering=0) as opened:  # noqa: PTH123  # a Path cannot be opened with flags
         info = os.fstat(opened.fileno())
         if not stat.S_ISREG(info.st_mode):
-            raise _not_plain(path, file.parent)
+            raise _not_plain(path, os.path.dirname(file))  # noqa: PTH120  # as above
         yield opened, info.st_size
 
 
-def _chunks(file: Path, path: str, *, size: int | None, chunk: int) -> Iterator[bytes]:
+def _chunks(file: str, path: str, *, size: int | None, chunk: int) -> Iterator[bytes]:
     """Yield the bytes of a plain file of this size, or of a listing's limit at most; never more of them."""
     try:
         with open_plain(file, path) as (opened, found):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -46,11 +44,11 @@ def check_columns(schema: Mapping[str, Any], columns: Columns) -> dict[str, Any]
     return Checker.of(schema).columns(columns)
 
 
-@dataclass(frozen=True)
 class Checker:
     """A checked schema made ready: a model answers many requests with one schema."""
 
-    parts: Mapping[str, _Column]
+    def __init__(self, parts: Mapping[str, _Column]) -> None:
+        self.parts = parts
 
     @classmethod
     def of(cls, schema: Mapping[str, Any], /) -> Checker:
@@ -137,6 +135,8 @@ def _no_rows() -> RowError:
 
 
 def _wrong_names(given: Iterable[Any], names: Collection[str], *, where: str) -> RowError:
+    import difflib  # half as large as this module, and for a message alone
+
     given = list(given)
     missing = [name for name in names if name not in given]
     extra = [name for name in given if name not in names]
@@ -164,12 +164,11 @@ def _cells(name: str, values: Any) -> list[Any]:
     return cells if isinstance(cells, list) else list(cells)
 
 
-@dataclass(frozen=True)
 class _Column:
     """One column's rules. What fits is found by a few looks at the whole column; single cells are for messages."""
 
-    name: str
-    spec: Mapping[str, Any]
+    def __init__(self, name: str, spec: Mapping[str, Any]) -> None:
+        self.name, self.spec = name, spec
 
     @cached_property
     def _kinds(self) -> set[type]:

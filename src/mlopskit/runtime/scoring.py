@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 import platform
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 from . import loaders
@@ -35,10 +33,11 @@ class Scorer(Protocol):
 class Loader(Protocol):
     """The half of a format that travels to the target: a module with one function."""
 
-    def load(self, files: Mapping[str, bytes], spec: Mapping[str, Any], /) -> Scorer:
+    def load(self, files: dict[str, bytes], spec: Mapping[str, Any], /) -> Scorer:
         """Return a scorer made of checked bytes; `spec` holds `schema`, `task`, `frame` and, if there is any, `code`.
 
-        That is the package's own code (a `Code`): the loader takes classes and functions of it by name.
+        That is the package's own code (a `Code`): the loader takes classes and functions of it by name. What it takes
+        out of `files` stands in memory no longer than it needs it.
 
         Raises:
             ValueError: the bytes are not a model that may be loaded.
@@ -48,15 +47,13 @@ class Loader(Protocol):
 Loaders = Mapping[str, Callable[[], Loader]]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Model:
     """A loaded model: rows in, rows out, both checked against its schema."""
 
-    name: str
-    digest: str
-    format: str
-    schema: Mapping[str, Any]
-    scorer: Scorer
+    def __init__(self, *, name: str, digest: str, format: str, schema: Mapping[str, Any], scorer: Scorer) -> None:
+        self.name, self.digest, self.format = name, digest, format
+        self.schema, self.scorer = schema, scorer
+        self._inputs, self._outputs = Checker.of(schema["inputs"]), Checker.of(schema["outputs"])
 
     def predict(self, rows: Sequence[Row], /) -> list[dict[str, Any]]:
         """Return one row of outputs for each row.
@@ -86,14 +83,6 @@ class Model:
         """Return what answers: the engine with its version, Python and the machine."""
         engine = getattr(self.scorer, "engine", self.format)
         return {"engine": engine, "python": platform.python_version(), "machine": platform.machine()}
-
-    @cached_property
-    def _inputs(self) -> Checker:
-        return Checker.of(self.schema["inputs"])
-
-    @cached_property
-    def _outputs(self) -> Checker:
-        return Checker.of(self.schema["outputs"])
 
     def _outputs_of(self, columns: Columns) -> Columns:
         try:
@@ -224,7 +213,9 @@ def own_loaders() -> Loaders:
 
     A reader maps a format's name to its own loaders: only these names, never one written in a package, are imported.
     """
-    return {found.name: _importer(found.name) for found in pkgutil.iter_modules(loaders.__path__)}
+    # Not by `pkgutil`, which loads `inspect` to list a folder.
+    names = {entry.name.partition(".")[0] for folder in loaders.__path__ for entry in os.scandir(folder)}
+    return {name: _importer(name) for name in sorted(names) if not name.startswith("_")}
 
 
 def _importer(name: str) -> Callable[[], Loader]:

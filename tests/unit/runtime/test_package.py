@@ -257,6 +257,21 @@ def test_a_file_that_cannot_be_read_is_an_integrity_error(write_package, monkeyp
 # --- what was checked is what is handed out ---------------------------------------------------------------------------
 
 
+def test_a_file_that_was_not_kept_is_read_and_checked_again(write_package):
+    folder, digest = write_package()
+    opened = open_package(folder, digest=digest, keep=lambda _: False)
+    assert opened.files["model.json"] == b'{"factor":2}'
+    assert opened.files.keys() == {"manifest.json"}  # it is not kept now either
+    with pytest.raises(KeyError):
+        opened.files["not listed"]
+    (folder / "model.json").write_bytes(b'{"factor":3}')
+    with pytest.raises(IntegrityError, match=r"'model\.json' was changed"):
+        opened.files["model.json"]
+    (folder / "model.json").unlink()
+    with pytest.raises(IntegrityError, match=r"'model\.json' cannot be read"):
+        opened.files["model.json"]
+
+
 def test_a_hard_link_changed_after_opening_changes_nothing(write_package, tmp_path):
     folder, digest = write_package()
     (tmp_path / "foreign").write_bytes((folder / "model.json").read_bytes())

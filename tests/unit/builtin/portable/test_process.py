@@ -43,6 +43,27 @@ def test_a_package_answers_without_any_package_installed(package, tmp_path):
         assert abs(found["probability.1"] - one.expected["probability.1"]) < 1e-15
 
 
+# Each takes a millisecond or more to load, or a part of a megabyte, and nothing in one answer needs it.
+IDLE = {"dataclasses", "difflib", "inspect", "logging", "pathlib", "shutil", "tempfile", "threading", "urllib"}
+
+
+def test_a_process_for_one_answer_loads_no_more_than_it_needs(package, tmp_path):
+    vendoring.write_files(vendoring.runtime_files(["portable", "skops"]), tmp_path)
+    row = json.dumps({"rows": [dict(package.golden[0].row)]})
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", str(tmp_path), str(package.folder)],
+        input=row,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(ran.stdout)["runtime"]["engine"].startswith("portable")
+    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines() if line.startswith("import time:")}
+    assert "_mlopskit_runtime.loaders.portable.scorer" in loaded
+    idle = IDLE | {f"_mlopskit_runtime.{name}" for name in ("alias", "golden", "places", "watching", "loaders.skops")}
+    assert not loaded & idle
+
+
 def test_it_is_the_form_that_is_taken_first(package):
     assert [model.format for model in package.models] == ["portable", "skops"]
     assert repr(mk.load(package.folder)).endswith("portable)")

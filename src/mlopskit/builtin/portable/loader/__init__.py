@@ -17,7 +17,7 @@ from .scorer import PortableScorer
 __all__ = ["load"]
 
 
-def load(files: Mapping[str, bytes], spec: Mapping[str, Any]) -> PortableScorer:
+def load(files: dict[str, bytes], spec: Mapping[str, Any]) -> PortableScorer:
     """Return a scorer of the tables in `model.json`.
 
     Raises:
@@ -25,4 +25,4 @@ def load(files: Mapping[str, bytes], spec: Mapping[str, Any]) -> PortableScorer:
     """
     if set(files) != {FILE}:
         raise ValueError(f"a portable model is one file, {FILE}; given: {sorted(files)}")
-    return PortableScorer(parse(files[FILE]), spec["schema"])
+    return PortableScorer(parse(files.pop(FILE)), spec["schema"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import encode, points, scores, tables, text, trees, vectors
 from .fields import NUMBER
@@ -16,6 +16,7 @@ FORMAT_VERSION = 1
 LARGEST = 1 << 30  # bytes of the file
 _MOST_STEPS = 100_000
 _MOST_WIDTH = 1 << 26  # elements of all steps
+_LONG = 1000  # numbers that are kept in a quarter of the memory that a list takes
 OPS: Mapping[str, Op] = {
     **vectors.OPS,
     **scores.OPS,
@@ -27,8 +28,7 @@ OPS: Mapping[str, Op] = {
 }
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """An output: its name, the step and element that it is, and the labels that this element is the number of."""
 
     name: str
@@ -37,8 +37,7 @@ class Output:
     labels: list[Any] | None
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """A checked model: its inputs, for each whether it is a text, its steps, each with its sources, and its outputs."""
 
     inputs: Mapping[str, bool]
@@ -54,11 +53,13 @@ def parse(data: bytes, /) -> Program:
     """
     if len(data) > LARGEST:
         raise ValueError(f"{FILE} has {len(data):,} bytes, at most {LARGEST:,} are read")
+    text = data.decode()  # json would take UTF-16 and halves of surrogates from bytes, too
+    del data  # what is not needed any more goes at once: a model may take most of the memory there is
     try:
-        # json would take UTF-16 and halves of surrogates from bytes, too.
-        found = json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except RecursionError as error:
         raise ValueError(f"{FILE} is nested too deep") from error
+    del text
     fields = {"format_version", "inputs", "steps", "outputs"}
     if type(found) is not dict or found.keys() != fields:
         raise ValueError(f"{FILE} is no table of {', '.join(sorted(fields))}")
@@ -127,7 +128,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError(f"{FILE} has a name twice in one table")
-    return found
+    return found if "labels" in found else {name: _packed(value) for name, value in pairs}
+
+
+def _packed(value: Any) -> Any:
+    """Return a long list of floats as an array, as soon as it is read: the rest of the file still has to find room."""
+    if type(value) is not list or not value:
+        return value
+    if type(value[0]) is list:
+        return [*map(_packed, value)]
+    return array("d", value) if len(value) >= _LONG and set(map(type, value)) == {float} else value
 
 
 def _no_constant(word: str) -> Any:

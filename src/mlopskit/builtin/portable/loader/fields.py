@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import Any
 
 from .values import MOST, Field
@@ -10,14 +11,14 @@ from .values import MOST, Field
 _NUMERIC = {int, float}
 
 
-def _list(value: Any) -> list[Any]:
-    if type(value) is not list:
+def _list(value: Any) -> Any:
+    if type(value) not in (list, array):  # a long list of floats is an array
         raise ValueError(f"is a {type(value).__name__}, expected a list")
     return value
 
 
 def _numbers(value: Any) -> list[float]:
-    kinds = set(map(type, _list(value)))
+    kinds = {float} if type(value) is array else set(map(type, _list(value)))
     if not kinds <= _NUMERIC:
         raise ValueError("holds something else than numbers")
     found = value if kinds <= {float} else [_float(one) for one in value]

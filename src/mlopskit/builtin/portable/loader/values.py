@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Run = Callable[..., Any]
 MOST = 1 << 24  # elements of one vector
@@ -18,8 +17,7 @@ class Sparse(dict[int, float]):
         return 0.0
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """The vectors that a step makes: their width, whether they are sparse, and which elements are texts.
 
     `choices` says that each element is a whole number from 0 to below its own, so that it may stand for a label.
@@ -89,16 +87,14 @@ def made(value: Value, run: Run, sparse_run: Run | None = None, *, width: int | 
     return Value(wide, dense(value, run))
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """A field of a step: what checks and returns it, and its JSON Schema."""
 
     check: Callable[[Any], Any]
     schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """A kind of step: what makes it from its checked fields and sources, how many of these, and its fields."""
 
     make: Callable[..., Value]
