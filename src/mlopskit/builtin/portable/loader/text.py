@@ -103,7 +103,7 @@ def _words(f: Mapping[str, Any], least: int, most: int) -> Run:
             return found
         made = found[:] if least == 1 else []
         for n in range(max(least, 2), min(most, len(found)) + 1):
-            made += map(" ".join, zip(*[found[i:] for i in range(n)], strict=False))
+            made += map(" ".join, zip(found, *[found[i:] for i in range(1, n)], strict=False))
         return made
 
     return words
@@ -138,14 +138,16 @@ def _count(x: Value, *, terms: list[str], binary: bool, **f: Any) -> Value:
     places = {term: place for place, term in enumerate(terms)}
     if len(places) != len(terms):
         raise ValueError("has a term twice")
-    tokens, get = _tokens_of(f), places.get
+    get: Run = places.get
+    tokens = _tokens_of(f)
 
     def run(v: Any) -> Sparse:
         counts = Sparse()
-        for token in tokens(v):
-            place = get(token)
-            if place is not None:
+        for place in map(get, tokens(v)):
+            if place in counts:
                 counts[place] += 1.0
+            elif place is not None:
+                counts[place] = 1.0
         return counts
 
     def once(v: Any) -> Sparse:

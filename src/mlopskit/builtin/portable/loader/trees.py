@@ -10,10 +10,12 @@ from .batches import sum_of_trees
 from .fields import COUNT, INTEGERS, NUMBER, NUMBERS, listing, optional, record
 from .values import Op, Run, Value, below, numeric, same
 
-# An inner node is a tuple: feature, threshold, left, right, where what is missing goes. A leaf is none.
+# A node is a tuple: feature, threshold, left, right, where what is missing goes. A leaf has its value for a threshold,
+# and None for the others: so one unpacking is a whole step of the search, and no node is asked for its type.
+Node = tuple[int, Any, Any, Any, Any]
 
 
-def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
+def _built(tree: Mapping[str, Any], width: int, size: int, scale: float) -> Node:
     """Return the root of a tree; nodes stand in an order in which the left child follows its parent at once."""
     features, thresholds, rights, flat = (tree[name] for name in ("feature", "threshold", "right", "values"))
     count = len(features)
@@ -23,7 +25,10 @@ def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
         raise ValueError("has a tree that looks at an element that is not there")
     if len(flat) % size:
         raise ValueError("has a tree with a leaf of another size")
-    leaves = flat if size == 1 else [flat[at : at + size] for at in range(0, len(flat), size)]
+    if size == 1:
+        leaves = [_leaf(scale * value) for value in flat]
+    else:
+        leaves = [_leaf(tuple(flat[at : at + size])) for at in range(0, len(flat), size)]
     aside, sets = _asides(tree, count)
     nodes: list[Any] = [None] * count
     for i in range(count - 1, -1, -1):
@@ -38,7 +43,12 @@ def _built(tree: Mapping[str, Any], width: int, size: int) -> Any:
         left = nodes[i + 1]
         missing = left if aside and aside[i] else nodes[right]
         nodes[i] = (features[i], sets.get(i, thresholds[i]), left, nodes[right], missing)
-    return nodes[0]
+    root: Node = nodes[0]
+    return root
+
+
+def _leaf(value: Any) -> Node:
+    return -1, value, None, None, None
 
 
 def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozenset[float]]]:
@@ -56,10 +66,10 @@ def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozens
     return aside, sets
 
 
-def _leaf(node: Any, x: Any) -> Any:
-    """Return the leaf of a vector that has missing elements, or of a tree with categories."""
-    while type(node) is tuple:
-        feature, threshold, left, right, aside = node
+def _found(node: Node, x: Any) -> Any:
+    """Return the value of the leaf of a vector that has missing elements, or of a tree with categories."""
+    feature, threshold, left, right, aside = node
+    while left is not None:
         cell = x[feature]
         if cell != cell:  # noqa: PLR0124  # NaN equals nothing
             node = aside
@@ -67,7 +77,8 @@ def _leaf(node: Any, x: Any) -> Any:
             node = left if cell in threshold else right
         else:
             node = left if cell <= threshold else right
-    return node
+        feature, threshold, left, right, aside = node
+    return threshold
 
 
 def _always(_: Any) -> bool:
@@ -104,14 +115,14 @@ def _trees(
     below(width - size + 1, at, "output")
     for one in starts:
         same(one, start)
-    roots = [_built(tree, x.width, size) for tree in trees]
+    roots = [_built(tree, x.width, size, scale) for tree in trees]
     careful: Run = _never
     if any(tree["missing_left"] for tree in trees):
         careful = _has_gaps_sparse if x.sparse else _has_gaps
     if any(tree["categories"] for tree in trees):
         careful = _always
     if size == 1:
-        run = _sum_of_numbers([*zip(roots, at, strict=True)], careful, scale, start)
+        run = _sum_of_numbers(roots, at, careful, start)
     elif size == width:
         run = _sum_of_vectors(roots, careful, scale, start)
     else:
@@ -126,25 +137,32 @@ def _trees(
     return Value(width, run, many=many)
 
 
-def _sum_of_numbers(roots: list[tuple[Any, int]], careful: Run, scale: float, start: list[float]) -> Run:
+def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, start: list[float]) -> Run:
+    # Each element is a sum of its own: taken one after the other, each still adds its trees in their order.
+    groups: dict[int, list[Node]] = {}
+    for root, place in zip(roots, at, strict=True):
+        groups.setdefault(place, []).append(root)
+
     def run(x: Any, begin: Any = None) -> list[float]:
         totals = [*(start if begin is None else begin)]
-        if careful(x):
-            for root, place in roots:
-                totals[place] += scale * _leaf(root, x)
-            return totals
-        for root, place in roots:
-            node = root
-            while type(node) is tuple:
-                feature, threshold, left, right, _ = node
-                node = left if x[feature] <= threshold else right
-            totals[place] += scale * node
+        find = careful(x)
+        for place, trees in groups.items():
+            total = totals[place]
+            if find:
+                for root in trees:
+                    total += _found(root, x)
+            else:
+                for feature, value, left, right, _ in trees:
+                    while left is not None:
+                        feature, value, left, right, _ = left if x[feature] <= value else right  # noqa: PLW2901  # the next node
+                    total += value
+            totals[place] = total
         return totals
 
     return run
 
 
-def _sum_of_vectors(roots: list[Any], careful: Run, scale: float, start: list[float]) -> Run:
+def _sum_of_vectors(roots: list[Node], careful: Run, scale: float, start: list[float]) -> Run:
     if scale != 1.0:
         raise ValueError("scales leaves of several numbers")
     add = operator.add
@@ -153,14 +171,12 @@ def _sum_of_vectors(roots: list[Any], careful: Run, scale: float, start: list[fl
         totals = start if begin is None else begin
         if careful(x):
             for root in roots:
-                totals = [*map(add, totals, _leaf(root, x))]
+                totals = [*map(add, totals, _found(root, x))]
             return totals
-        for root in roots:
-            node = root
-            while type(node) is tuple:
-                feature, threshold, left, right, _ = node
-                node = left if x[feature] <= threshold else right
-            totals = [*map(add, totals, node)]
+        for feature, value, left, right, _ in roots:
+            while left is not None:
+                feature, value, left, right, _ = left if x[feature] <= value else right  # noqa: PLW2901
+            totals = [*map(add, totals, value)]
         return totals
 
     return run
