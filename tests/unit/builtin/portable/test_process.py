@@ -61,6 +61,7 @@ def test_a_process_for_one_answer_loads_no_more_than_it_needs(package, tmp_path)
     loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines() if line.startswith("import time:")}
     assert "_mlopskit_runtime.loaders.portable.scorer" in loaded
     idle = IDLE | {f"_mlopskit_runtime.{name}" for name in ("alias", "golden", "places", "watching", "loaders.skops")}
+    idle |= {f"_mlopskit_runtime.loaders.portable.{name}" for name in ("trees", "encode", "tables")}
     assert not loaded & idle
 
 

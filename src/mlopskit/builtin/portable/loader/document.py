@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import encode, points, scores, tables, text, trees, vectors
 from .fields import NUMBER
 from .values import MOST, Op, Value
 
@@ -17,15 +17,32 @@ LARGEST = 1 << 30  # bytes of the file
 _MOST_STEPS = 100_000
 _MOST_WIDTH = 1 << 26  # elements of all steps
 _LONG = 1000  # numbers that are kept in a quarter of the memory that a list takes
-OPS: Mapping[str, Op] = {
-    **vectors.OPS,
-    **scores.OPS,
-    **trees.OPS,
-    **tables.OPS,
-    **points.OPS,
-    **encode.OPS,
-    **text.OPS,
-}
+# The modules that make steps, those that most models need first.
+_MODULES = ("vectors", "scores", "text", "trees", "encode", "tables", "points")
+
+
+class _Ops(Mapping[str, Op]):
+    """The kinds of steps by name. A module is loaded when a step is asked for that those before it do not have."""
+
+    def __getitem__(self, name: str, /) -> Op:
+        for ops in self._modules():
+            if name in ops:
+                return ops[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        for ops in self._modules():
+            yield from ops
+
+    def __len__(self) -> int:
+        return sum(map(len, self._modules()))
+
+    def _modules(self) -> Iterator[Mapping[str, Op]]:
+        for module in _MODULES:
+            yield importlib.import_module(f".{module}", __package__).OPS
+
+
+OPS: Mapping[str, Op] = _Ops()
 
 
 class Output(NamedTuple):
