@@ -124,7 +124,7 @@ def make(op: str, fields: Mapping[str, Any], sources: Sequence[Value], /) -> Val
             checked[name] = field.check(fields[name])
         except ValueError as error:
             raise ValueError(f"{name} {error}") from error
-    return kind.make(*sources, **checked)
+    return kind.make(*sources, **checked)._replace(op=op, fields=checked)
 
 
 def _step(step: Any, values: Sequence[Value]) -> tuple[Value, Sequence[int]]:

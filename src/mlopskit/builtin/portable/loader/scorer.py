@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .batches import Batches, numpy
 from .document import Output, Program
 from .values import Run, Value
 
-_ROWS = 2048  # that are scored at a time, so that many take no more memory
 _MANY = 64  # from which on it pays to ask numpy
 
 
@@ -31,24 +31,28 @@ class PortableScorer:
                 raise ValueError(f"the labels of {one.name!r} are not those of the schema")
         self._run = _compiled(program.steps)
         self._read = [*map(_reader, program.outputs)]
-        self._steps, self._outputs, self._names = program.steps, program.outputs, names
+        self._program, self._names = program, names
         self._numbers = [not text for text in texts.values()]
         self._numeric = all(self._numbers)
 
-    def score(self, rows: Mapping[str, Any], /) -> dict[str, list[Any]]:
-        """Return the outputs for the rows, a list each."""
-        columns = [_list(cells) for cells in rows.values()]
-        run, read = self._run, self._read
-        if len(columns[0]) == 1:
-            values = run(self._row([cells[0] for cells in columns]))
-            return {name: [of(values)] for name, of in zip(self._names, read, strict=True)}
-        answers: dict[str, list[Any]] = {name: [] for name in self._names}
-        rows_of = zip(*columns, strict=True)
-        while some := [*map(self._row, itertools.islice(rows_of, _ROWS))]:
-            values = _vectors(self._steps, some)
-            for one in self._outputs:
-                answers[one.name] += _cells(one, values[one.step])
-        return answers
+    def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
+        """Return the outputs for the rows: lists for lists, but arrays if many rows stand in arrays."""
+        columns = [*rows.values()]
+        count = len(columns[0])
+        if count == 1:
+            values = self._run(self._row([_list(cells)[0] for cells in columns]))
+            return {name: [of(values)] for name, of in zip(self._names, self._read, strict=True)}
+        if count >= _MANY and self._batches:
+            plain = all(type(cells) is list for cells in columns)
+            found = self._batches.score(columns)
+            return {name: _list(cells) if plain else cells for name, cells in zip(self._names, found, strict=True)}
+        answers = [[of(values) for of in self._read] for values in map(self._run, map(self._row, _rows(columns)))]
+        return {name: [row[at] for row in answers] for at, name in enumerate(self._names)}
+
+    @functools.cached_property
+    def _batches(self) -> Batches | None:
+        np = numpy()
+        return None if np is None else Batches(np, self._program)
 
     def _row(self, cells: Sequence[Any]) -> list[Any]:
         """Return cells as step 0 has them."""
@@ -66,6 +70,10 @@ def _is_text(spec: Mapping[str, Any]) -> bool:
 
 def _shown(texts: Mapping[str, bool]) -> str:
     return ", ".join(f"{name!r} ({'text' if text else 'number'})" for name, text in [*texts.items()][:12])
+
+
+def _rows(columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return zip(*map(_list, columns), strict=True)
 
 
 def _list(cells: Any) -> Any:
@@ -96,21 +104,6 @@ def _compiled(steps: Sequence[tuple[Value, Sequence[int]]]) -> Run:
         return values
 
     return run
-
-
-def _vectors(steps: Sequence[tuple[Value, Sequence[int]]], rows: list[Any]) -> list[list[Any]]:
-    """Return what each step makes of some rows."""
-    found = [rows]
-    for value, sources in steps[1:]:
-        given = [found[one] for one in sources]
-        many = value.many(*given) if value.many and len(rows) >= _MANY else None
-        found.append([*map(value.run, *given)] if many is None else many)
-    return found
-
-
-def _cells(output: Output, vectors: list[Any]) -> list[Any]:
-    at, labels = output.at, output.labels
-    return [one[at] for one in vectors] if labels is None else [labels[int(one[at])] for one in vectors]
 
 
 def _reader(output: Output) -> Run:

@@ -78,14 +78,14 @@ _FUNCTIONS: Mapping[str, Run] = {
     "sign": lambda x: float((x > 0) - (x < 0)) if x == x else x,  # noqa: PLR0124
 }
 # These make zero of zero.
-_OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign", "sin", "tanh", "trunc", "relu"}
+OF_ZERO = {"expm1", "log1p", "sqrt", "abs", "square", "sign", "sin", "tanh", "trunc", "relu"}
 
 
 def _apply(x: Value, *, function: str) -> Value:
     """Apply a function to each element."""
     found = _FUNCTIONS[function]
     few = None
-    if function in _OF_ZERO:
+    if function in OF_ZERO:
 
         def few(v: Any) -> Any:
             return type(v)({i: found(cell) for i, cell in v.items()})

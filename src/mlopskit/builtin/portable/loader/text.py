@@ -61,7 +61,7 @@ def _cleaned(text: str, accents: str | None) -> str:
     return "".join([sign for sign in whole if not unicodedata.combining(sign)])
 
 
-def _tokens_of(f: Mapping[str, Any]) -> Run:
+def tokens_of(f: Mapping[str, Any]) -> Run:
     """Return the function that makes terms of a text."""
     least, most = _ngrams(f["ngrams"])
     lower, accents, kind = f["lowercase"], f["accents"], f["analyzer"]
@@ -139,7 +139,7 @@ def _count(x: Value, *, terms: list[str], binary: bool, **f: Any) -> Value:
     if len(places) != len(terms):
         raise ValueError("has a term twice")
     get: Run = places.get
-    tokens = _tokens_of(f)
+    tokens = tokens_of(f)
 
     def run(v: Any) -> Sparse:
         counts = Sparse()
@@ -160,7 +160,7 @@ def _hash(x: Value, *, width: int, signs: bool, binary: bool, **f: Any) -> Value
     _one_text(x)
     if not width:
         raise ValueError("has no width")
-    tokens = _tokens_of(f)
+    tokens = tokens_of(f)
 
     def run(v: Any) -> Sparse:
         counts = Sparse()

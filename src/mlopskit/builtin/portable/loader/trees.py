@@ -6,7 +6,6 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from .batches import sum_of_trees
 from .fields import COUNT, INTEGERS, NUMBER, NUMBERS, listing, optional, record
 from .values import Op, Run, Value, below, numeric, same
 
@@ -127,14 +126,9 @@ def _trees(
         run = _sum_of_vectors(roots, careful, scale, start)
     else:
         raise ValueError("has leaves of several numbers, but not one for each output")
-    flat = not x.sparse and not any(tree["categories"] for tree in trees)
-    many = sum_of_trees(trees, size, at, scale, start) if flat else None
-    if not starts:
-        return Value(width, run, many=many)
-    (begin,) = starts
-    if begin.sparse:
+    if starts and starts[0].sparse:
         return Value(width, lambda v, b: run(v, [b[i] for i in range(width)]))
-    return Value(width, run, many=many)
+    return Value(width, run)
 
 
 def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, start: list[float]) -> Run:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 Run = Callable[..., Any]
 MOST = 1 << 24  # elements of one vector
 MOST_DENSE = 1 << 22  # of one that is written out
+_NO_FIELDS: Mapping[str, Any] = {}
 
 
 class Sparse(dict[int, float]):
@@ -22,7 +23,7 @@ class Value(NamedTuple):
 
     `choices` says that each element is a whole number from 0 to below its own, so that it may stand for a label.
     `run` makes a vector from those of the steps before: a sequence, or a `Sparse`; a missing number is NaN, a missing
-    text None. `many` makes those of many rows at once, or says None if it cannot.
+    text None. `op` and `fields` are what the step was made of.
     """
 
     width: int
@@ -30,7 +31,8 @@ class Value(NamedTuple):
     sparse: bool = False
     texts: tuple[bool, ...] = ()
     choices: tuple[int, ...] = ()
-    many: Run | None = None
+    op: str = ""
+    fields: Mapping[str, Any] = _NO_FIELDS
 
     @property
     def has_texts(self) -> bool:
