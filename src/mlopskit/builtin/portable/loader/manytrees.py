@@ -31,42 +31,45 @@ def _trees(
     start: list[float],
 ) -> Run | None:
     used = sorted({feature for tree in trees for feature in tree["feature"] if feature >= 0})
-    values = [np.array(tree["values"]).reshape(-1, size) * scale for tree in trees]
-    leaves = _ways(np, trees, used)
     read = _reader(np, x, used)
+
+    @functools.cache
+    def ready() -> tuple[Run, list[Any]] | None:
+        way = _way(np, trees, used)
+        if way is None:
+            return None
+        values = [np.array(tree["values"]).reshape(-1, size) * scale for tree in trees]
+        tables = [table[order] for table, order in zip(values, way.order, strict=True)]
+        return way.leaves, tables if size > 1 else [table[:, 0].copy() for table in tables]
 
     def run(block: Any, begin: Any = None) -> Any:
         count = count_of(block)
         cells = read(block) if count >= _ROWS else None
         if begin is not None:
             begin = written_out(np, starts[0].width, begin)
-        if cells is None or leaves() is None:
+        made = None if cells is None else ready()
+        if made is None:
             return None
+        leaves, tables = made
         total = np.repeat(np.array(start)[:, None], count, axis=1) if begin is None else np.array(begin)
         if size == 1:
-            for leaf, table, place in zip(leaves()(cells), values, at, strict=True):
-                total[place] += table[:, 0].take(leaf)
+            for leaf, table, place in zip(leaves(cells), tables, at, strict=True):
+                total[place] += table.take(leaf)
             return total
         turned = np.ascontiguousarray(total.T)
-        for leaf, table in zip(leaves()(cells), values, strict=True):
+        for leaf, table in zip(leaves(cells), tables, strict=True):
             turned += table.take(leaf, axis=0)
         return np.ascontiguousarray(turned.T)
 
     return run
 
 
-def _ways(np: Any, trees: Sequence[Mapping[str, Any]], used: Sequence[int]) -> Run:
-    """Return what makes, once, the function from numbers to the leaf of each row, tree by tree; or None."""
-
-    @functools.cache
-    def made() -> Run | None:
-        columns = {feature: column for column, feature in enumerate(used)}
-        masks = Masks.of(np, trees, columns)
-        steps = Steps.of(np, trees, columns)
-        both = [one for one in (masks, steps) if one is not None]
-        return min(both, key=lambda one: one.cost).leaves if both else None
-
-    return made
+def _way(np: Any, trees: Sequence[Mapping[str, Any]], used: Sequence[int]) -> Masks | Steps | None:
+    """Return the way through trees that takes less, if there is one."""
+    columns = {feature: column for column, feature in enumerate(used)}
+    masks, steps = Masks.of(np, trees, columns), Steps.of(np, trees, columns)
+    both = [one for one in (masks, steps) if one is not None]
+    return min(both, key=lambda one: one.cost, default=None)
 
 
 def _reader(np: Any, x: Value, used: Sequence[int]) -> Run:

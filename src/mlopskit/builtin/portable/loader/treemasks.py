@@ -11,26 +11,30 @@ from typing import Any
 _LEAVES = 64  # bits
 _MOST = 1 << 22  # masks of all trees
 _LOOK_UP = 16  # times what one mask costs
-_FIRST_BIT = 1023  # the exponent of 1 in a number of double precision
+# By the number of bits: the types of a mask, of that as an integer and of that as a number, which has the place of
+# its highest bit in its exponent; by how much that is to be moved to the right, how wide it is, and what it is for 1.
+_KINDS = {32: ("uint32", "int32", "float32", 23, 0xFF, 127), 64: ("uint64", "int64", "float64", 52, 0x7FF, 1023)}
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Trees as masks: the thresholds of each element, and for each tree its leaves and the masks of its elements.
+    """Trees as masks: the thresholds of each element, and for each tree the masks of the elements it looks at.
 
     An element that is at place k among its thresholds lies above k of them; the place behind the last is of what is
-    missing.
+    missing. `order` has for each tree the numbers of its leaves, in the order that `leaves` numbers them in.
     """
 
     np: Any
+    bits: int
     cuts: Sequence[Any]
-    trees: Sequence[tuple[Any, Sequence[tuple[int, Any]]]]
+    trees: Sequence[Sequence[tuple[int, Any]]]
+    order: Sequence[Any]
     cost: float
 
     @classmethod
     def of(cls, np: Any, trees: Sequence[Mapping[str, Any]], columns: Mapping[int, int]) -> Masks | None:
         """Return trees as masks, or None where they are too large; `columns` has the place of each element."""
-        if any(sum(one < 0 for one in tree["feature"]) > _LEAVES or not _is_tree(tree) for tree in trees):
+        if any(len(tree["feature"]) >= 2 * _LEAVES or not _is_tree(tree) for tree in trees):
             return None
         found: list[set[float]] = [set() for _ in columns]
         looks = 0
@@ -41,24 +45,28 @@ class Masks:
         cuts = [sorted(one) for one in found]
         if looks * max(map(len, cuts), default=0) > _MOST:
             return None
-        made = [_masks(np, tree, columns, cuts) for tree in trees]
-        return cls(np, [np.array(one) for one in cuts], made, looks + _LOOK_UP * len(cuts))
+        bits = 32 if all(len(tree["feature"]) < 2 * 32 for tree in trees) else 64
+        made = [_masks(np, bits, tree, columns, cuts) for tree in trees]
+        order = [np.array([0] * _KINDS[bits][5] + numbers) for numbers, _ in made]
+        tables = [found for _, found in made]
+        return cls(np, bits, [np.array(one) for one in cuts], tables, order, looks + _LOOK_UP * len(cuts))
 
     def leaves(self, cells: Any) -> Iterator[Any]:
         """Yield for each tree the number of each row's leaf; `cells` has a row for each element."""
         np = self.np
         places = [self._places(*one) for one in zip(cells, self.cuts, strict=True)]
-        count = cells.shape[1]
-        left, mask = np.empty(count, dtype=np.uint64), np.empty(count, dtype=np.uint64)
-        for numbers, tables in self.trees:
-            left.fill(2**64 - 1)
+        kind, integer, number, shift, width, _ = _KINDS[self.bits]
+        left, mask = np.empty(cells.shape[1], dtype=kind), np.empty(cells.shape[1], dtype=kind)
+        for tables in self.trees:
+            left.fill(1)  # of a tree that looks at nothing
+            into = left
             for column, table in tables:
-                table.take(places[column], None, mask, "clip")
-                np.bitwise_and(left, mask, out=left)
+                table.take(places[column], None, into, "clip")
+                np.bitwise_and(left, into, out=left)
+                into = mask
             np.negative(left, out=mask)
             np.bitwise_and(left, mask, out=left)  # the lowest bit
-            exponents = left.astype(np.float64).view(np.int64)
-            yield numbers.take((exponents >> 52) - _FIRST_BIT, mode="clip")
+            yield left.view(integer).astype(number).view(integer) >> shift & width
 
     def _places(self, cells: Any, cuts: Any) -> Any:
         np = self.np
@@ -90,11 +98,12 @@ def _add_cuts(tree: Mapping[str, Any], columns: Mapping[int, int], cuts: Sequenc
 
 
 def _masks(
-    np: Any, tree: Mapping[str, Any], columns: Mapping[int, int], cuts: Sequence[list[float]]
-) -> tuple[Any, list[tuple[int, Any]]]:
+    np: Any, size: int, tree: Mapping[str, Any], columns: Mapping[int, int], cuts: Sequence[list[float]]
+) -> tuple[list[int], list[tuple[int, Any]]]:
     """Return the numbers of a tree's leaves, from left to right, and the masks of each element it looks at."""
     features, rights, sets = tree["feature"], tree["right"], _sets(tree)
     bits, numbers = _bits(features, rights)
+    kind, full = np.dtype(_KINDS[size][0]).type, 2**size - 1
     tables: dict[int, Any] = {}
     for node, feature in enumerate(features):
         if feature < 0:
@@ -102,8 +111,8 @@ def _masks(
         column = columns[feature]
         points = cuts[column]
         if column not in tables:
-            tables[column] = np.full(len(points) + 2, 2**64 - 1, dtype=np.uint64)
-        table, without = tables[column], np.uint64(2**64 - 1 ^ bits[node + 1])
+            tables[column] = np.full(len(points) + 2, full, dtype=kind)
+        table, without = tables[column], kind(full ^ bits[node + 1])
         if node in sets:
             right = np.array([point not in sets[node] for point in points] + [True, False])
             table[right] &= without
@@ -111,7 +120,7 @@ def _masks(
             table[bisect.bisect_left(points, tree["threshold"][node]) + 1 : -1] &= without
         if not (tree["missing_left"] and tree["missing_left"][node]):
             table[-1] &= without
-    return np.array(numbers, dtype=np.int64), [*tables.items()]
+    return numbers, [*tables.items()]
 
 
 def _bits(features: Sequence[int], rights: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -34,6 +34,11 @@ class Steps:
     gaps: bool
     cost: float
 
+    @property
+    def order(self) -> Sequence[Any]:
+        """For each tree what brings its leaves into the order that `leaves` numbers them in: they are in it."""
+        return [slice(None)] * len(self.trees)
+
     @classmethod
     def of(cls, np: Any, trees: Sequence[Mapping[str, Any]], columns: Mapping[int, int]) -> Steps | None:
         """Return trees made ready, or None where one has categories, is too deep, or no tree."""
@@ -53,14 +58,16 @@ class Steps:
     def leaves(self, cells: Any) -> Iterator[Any]:
         """Yield for each tree the number of each row's leaf; `cells` has a row for each element."""
         np = self.np
-        turned = cells.T
         if self.gaps:  # what is missing goes to the right: NaN; or to the left: as what is less than all
-            turned = np.concatenate([turned, np.where(np.isnan(turned), -np.inf, turned)], axis=1)
-        flat = np.ascontiguousarray(turned).ravel()
-        begins = np.arange(cells.shape[1]) * turned.shape[1]
+            cells = np.concatenate([cells, np.where(np.isnan(cells), -np.inf, cells)])
+        flat = np.ascontiguousarray(cells.T).ravel()
+        begins = np.arange(cells.shape[1]) * len(cells)
         for tree in self.trees:
-            nodes = _walk(np, tree, flat, begins, np.zeros(cells.shape[1], dtype=np.int64), 0)
-            yield tree.leaf.take(nodes, mode="clip")
+            nodes = np.zeros(cells.shape[1], dtype=np.int64)
+            if tree.depth:  # the first level is the same for all
+                nodes += tree.first[0] + (cells[tree.feature[0]] <= tree.threshold[0])
+                nodes = _walk(np, tree, flat, begins, nodes, 1)
+            yield tree.leaf.take(nodes)
 
 
 def _walk(np: Any, tree: _Tree, flat: Any, begins: Any, nodes: Any, level: int) -> Any:
