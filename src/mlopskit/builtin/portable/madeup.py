@@ -27,7 +27,7 @@ def rows(files: Mapping[str, bytes], spec: Mapping[str, Any], /) -> list[GoldenR
     Raises:
         StoreError: the model answers none of many.
     """
-    scorer, inputs = load(files, spec), spec["schema"]["inputs"]
+    scorer, inputs = load(dict(files), spec), spec["schema"]["inputs"]
     (data,) = files.values()
     drawn = random.Random(hashlib.sha256(data).digest())  # noqa: S311  # the same rows each time, nothing secret
     pool, checker = _Pool(json.loads(data), drawn), Checker.of(inputs)
