@@ -24,11 +24,24 @@ def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, /) -> str:
         "Bounds are one-sided, at 95 %.",
         *_figures(evaluation.table()),
         "## Use",
-        "Each form of the model needs what `requirements.txt` names:",
-        Table(("form", "files"), [(one["format"], ", ".join(one["files"])) for one in manifest["models"]]).markdown(),
+        *_forms(manifest),
         '```python\nimport mlopskit as mk\n\nmodel = mk.load("PATH_OF_THIS_FOLDER")\nmodel.predict([{...}])\n```',
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _forms(manifest: Mapping[str, Any]) -> list[str]:
+    """Return in Markdown which forms there are, what each needs, how alike they answer, and why another is missing."""
+    held = [(one["format"], ", ".join(one["files"]), ", ".join(one["requires"]) or "-") for one in manifest["models"]]
+    gone = [(form, " ".join(why)) for form, why in manifest["provenance"]["refusals"].items()]
+    tolerance = f"{manifest['golden']['tolerance']:g} · max(scale, |b|)"
+    alike = f"On all test rows they answer alike: numbers within {tolerance}, labels the same but at ties."
+    return [
+        "The model is here in these forms:",
+        Table(("form", "files", "needs"), held).markdown(),
+        *([alike] if len(held) > 1 else []),
+        *([Table(("form left out", "why"), gone).markdown()] if gone else []),
+    ]
 
 
 def _figures(table: Table) -> list[str]:

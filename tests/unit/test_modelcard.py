@@ -15,7 +15,12 @@ def card() -> str:
         "name": "mood",
         "task": "binary",
         "schema": {"inputs": columns, "outputs": columns},
-        "models": [{"format": "skops", "files": ["model.skops"]}],
+        "models": [
+            {"format": "skops", "files": ["model.skops"], "requires": ["scikit-learn==1", "numpy==2"]},
+            {"format": "portable", "files": ["model.json"], "requires": []},
+        ],
+        "golden": {"tolerance": 1e-6},
+        "provenance": {"refusals": {"onnx": [f"{EVIL} is not known.", "Nor is this."]}},
     }
     estimate = Estimate(metric="accuracy", value=1.0, lower=0.9, upper=1.0, n=26, method="x", slice=f"source={EVIL}")
     return model_card(manifest, Evaluation(dataset="d", rows=1234, estimates=(estimate,)))
@@ -26,7 +31,10 @@ def test_a_card_says_what_the_model_is_and_how_good() -> None:
     assert text.startswith("# mood\n\nA binary model")
     assert "## Measured on 1,234 test rows" in text
     assert "string or null" in text
-    assert "| skops | model.skops |" in text
+    assert "| skops | model.skops | scikit-learn==1, numpy==2 |" in text
+    assert "| portable | model.json | - |" in text
+    assert "numbers within 1e-06 · max(scale, |b|)" in text
+    assert "is not known. Nor is this. |" in text
     assert "| 1 | 0.9 | 1 | 26 |" in text
 
 
@@ -58,12 +66,14 @@ def test_names_from_data_stay_text() -> None:
     assert "<img" not in card()
     assert "a\\|b" in card()
     rows = [line for line in card().splitlines() if "javascript" in line]
-    assert len(rows) == 3
+    assert len(rows) == 4
 
 
 def test_of_very_many_figures_the_first_are_shown() -> None:
     columns = {"properties": {"x": {"type": "string"}}, "required": ["x"]}
     manifest = {"name": "m", "task": "t", "schema": {"inputs": columns, "outputs": columns}, "models": []}
+    manifest["provenance"] = {"refusals": {}}
+    manifest["golden"] = {"tolerance": 0.0}
     about: dict[str, Any] = {"value": 1.0, "lower": 0.9, "upper": 1.0, "n": 26, "method": "x"}
     estimates = tuple(Estimate(metric="recall", slice=f"source={at}", **about) for at in range(1234))
     text = model_card(manifest, Evaluation(dataset="d", rows=9, estimates=estimates))

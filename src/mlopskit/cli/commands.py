@@ -101,11 +101,18 @@ def run(context: click.Context, *, force: bool, as_json: bool) -> int:
         # A narrow terminal cuts the reasons off; those of failures are told in full.
         cut = [one for one in verdict.findings if not one.passed and one.reason not in table]
         lines += [table, *[one_line(f"Failed: {one.gate}: {one.reason}") for one in cut]]
+        lines += _left_out(project, str(done.digest)) if why else []
         lines += [f"{done.outcome}: {project.name} {done.digest}"]
         if verdict.seen_before:
             lines.append(f"Earlier verdicts on these test rows: {verdict.seen_before}.")
     show({**done.as_table(), "verdict": verdict.as_table() if verdict else None}, "\n".join(lines), as_json=as_json)
     return 0 if done.outcome == "passed" else 1
+
+
+def _left_out(project: Project, digest: str) -> list[str]:
+    """Return a line for each form that a package does not hold."""
+    refusals = project.registry.manifest(project.name, digest)["provenance"].get("refusals", {})
+    return [one_line(f"Form left out: {form}: {' '.join(reasons)}") for form, reasons in refusals.items()]
 
 
 def _listed(changed: Any) -> str:

@@ -77,6 +77,20 @@ def test_a_run_says_what_changed_and_then_that_nothing_did(cli: Any, fresh_proje
     assert len(digests) == 1
 
 
+def test_a_run_says_which_form_was_left_out_and_why(
+    cli: Any, fresh_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlopskit.builtin.portable.format.KNOWN", ("0.1",))
+    said = cli("run")
+    assert said.code == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("Form left out")]
+    assert line.startswith("Form left out: portable: scikit-learn ")
+    assert line.endswith(" is not one of those read: 0.1.")
+    assert "Form left out" not in cli("run").out
+    (card,) = fresh_project.glob(".mlopskit/registry/mood/packages/*/README.md")
+    assert "is not one of those read: 0.1. |" in card.read_text("utf-8")
+
+
 def test_a_refused_run_is_refused_again_and_says_why_in_full(
     cli: Any, fresh_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
