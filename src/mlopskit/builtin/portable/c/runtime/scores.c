@@ -1,0 +1,234 @@
+/*@ largest: vec */
+static double largest(vec x)
+{
+    double most = x.v[0];
+    for (int32_t i = 1; i < x.width; i++)
+        if (x.v[i] > most)
+            most = x.v[i];
+    return most;
+}
+
+/*@ total: vec */
+static double total(vec x)
+{
+    double sum = 0;
+    for (int32_t i = 0; i < x.width; i++)
+        sum += x.v[i];
+    return sum;
+}
+
+/*@ apply_sigmoid: places */
+static void apply_sigmoid(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++) {
+        double *cell = y.v + place_of(y, k);
+        *cell = *cell > -709 ? 1 / (1 + exp(-*cell)) : exp(*cell);
+    }
+}
+
+/*@ apply_exp: vec */
+static void apply_exp(vec y)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = exp(y.v[i]);
+}
+
+/*@ apply_expm1: places */
+static void apply_expm1(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = expm1(y.v[place_of(y, k)]);
+}
+
+/*@ apply_log: vec */
+static void apply_log(vec y)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = log(y.v[i]);
+}
+
+/*@ apply_log1p: places */
+static void apply_log1p(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = log1p(y.v[place_of(y, k)]);
+}
+
+/*@ apply_sqrt: places */
+static void apply_sqrt(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = sqrt(y.v[place_of(y, k)]);
+}
+
+/*@ apply_abs: places */
+static void apply_abs(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = fabs(y.v[place_of(y, k)]);
+}
+
+/*@ apply_square: places */
+static void apply_square(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] *= y.v[place_of(y, k)];
+}
+
+/*@ apply_tanh: places */
+static void apply_tanh(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = tanh(y.v[place_of(y, k)]);
+}
+
+/*@ apply_trunc: places */
+static void apply_trunc(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = trunc(y.v[place_of(y, k)]);
+}
+
+/*@ apply_relu: places */
+static void apply_relu(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        if (y.v[place_of(y, k)] <= 0)
+            y.v[place_of(y, k)] = 0;
+}
+
+/*@ apply_sign: places */
+static void apply_sign(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++) {
+        double *cell = y.v + place_of(y, k);
+        if (*cell == *cell)
+            *cell = (*cell > 0) - (*cell < 0);
+    }
+}
+
+/*@ softmax: largest total */
+static void softmax(vec y)
+{
+    double most = largest(y);
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = exp(y.v[i] - most);
+    double whole = total(y);
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] /= whole;
+}
+
+/*@ posterior: largest */
+static int posterior(vec y)
+{
+    double most = largest(y), equal = 0, others = 0;
+    for (int32_t i = 0; i < y.width; i++) {
+        if (y.v[i] == most)
+            equal += 1;
+        else
+            others += exp(y.v[i] - most);
+    }
+    if (equal == 0)
+        return REFUSED_UNDEFINED;
+    double whole = log1p(others / equal) + log(equal) + most;
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = exp(y.v[i] - whole);
+    return 0;
+}
+
+/*@ shares: total */
+static void shares(vec y, double otherwise)
+{
+    double whole = total(y);
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = whole != 0 ? y.v[i] / whole : otherwise;
+}
+
+/*@ complement: vec */
+static void complement(vec y, vec x)
+{
+    y.v[0] = 1 - x.v[0];
+    y.v[1] = x.v[0];
+}
+
+/*@ argmax: largest */
+static void argmax(vec y, vec x, const int32_t *starts)
+{
+    for (int32_t i = 0; i < y.width; i++) {
+        vec part = {x.v + starts[i], NULL, NULL, starts[i + 1] - starts[i]};
+        double most = largest(part);
+        int32_t place = 0;
+        while (place < part.width - 1 && part.v[place] != most && (most == most || part.v[place] == part.v[place]))
+            place++;
+        y.v[i] = place;
+    }
+}
+
+/*@ above: vec */
+static void above(vec y, double threshold)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = y.v[i] > threshold;
+}
+
+/*@ reaches: vec */
+static void reaches(vec y, double threshold)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = y.v[i] >= threshold;
+}
+
+/*@ reduce_sum: vec */
+static void reduce_sum(vec y, vec x)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = 0;
+    for (int32_t i = 0; i < x.width; i++)
+        y.v[i % y.width] += x.v[i];
+}
+
+/*@ reduce_product: vec */
+static void reduce_product(vec y, vec x)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = 1;
+    for (int32_t i = 0; i < x.width; i++)
+        y.v[i % y.width] *= x.v[i];
+}
+
+/*@ votes: vec */
+static void votes(vec y, vec x, const double *weights)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = 0;
+    for (int32_t i = 0; i < x.width; i++)
+        y.v[(int32_t)x.v[i]] += weights[i];
+}
+
+/*@ median: vec */
+static void median(vec y, vec x, const double *weights, double *cells, double *shares_of)
+{
+    int32_t n = x.width, gap = 1;
+    double all = 0, reached = 0;
+    memcpy(cells, x.v, sizeof(double) * (size_t)n);
+    memcpy(shares_of, weights, sizeof(double) * (size_t)n);
+    while (gap < n / 3)
+        gap = 3 * gap + 1;
+    for (; gap > 0; gap /= 3)
+        for (int32_t i = gap; i < n; i++) {
+            double cell = cells[i], share = shares_of[i];
+            int32_t j = i;
+            for (; j >= gap && (cells[j - gap] > cell || (cells[j - gap] == cell && shares_of[j - gap] > share)); j -= gap) {
+                cells[j] = cells[j - gap];
+                shares_of[j] = shares_of[j - gap];
+            }
+            cells[j] = cell;
+            shares_of[j] = share;
+        }
+    for (int32_t i = 0; i < n; i++)
+        all += shares_of[i];
+    int32_t place = 0;
+    for (reached = shares_of[0]; place < n - 1 && !(reached >= 0.5 * all); reached += shares_of[place])
+        place++;
+    y.v[0] = cells[place];
+}
