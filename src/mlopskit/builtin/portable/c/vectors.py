@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from mlopskit.builtin.portable.c.names import number
@@ -88,7 +89,7 @@ def _fill(s: Source, step: Step) -> None:
     begun(s, step)
     if len(texts) < step.value.width and not isinstance(missing, str):
         s.need("fill_missing" if missing is None else "fill_equal")
-        table = s.doubles(0.0 if isinstance(value, str) else value for value in values)
+        table = s.doubles(0.0 if isinstance(one, str) else math.nan if one is None else one for one in values)
         s.do(f"fill_missing({step.y}, {table})" if missing is None else f"fill_equal({step.y}, {table}, {_n(missing)})")
     for place in texts:
         here, there = f"w->t{step.number}[{place}]", f"w->t{step.sources[0]}[{place}]"
@@ -138,7 +139,8 @@ def _shares(s: Source, step: Step) -> None:
     s.need("shares")
     begun(s, step)
     width = max(step.value.width, 1)
-    s.do(f"shares({step.y}, {_n(1.0 / width) if step.fields['zero'] == 'equal' else '0'})")
+    otherwise = {"equal": 1.0 / width, "none": 0.0, "missing": math.nan}[step.fields["zero"]]
+    s.do(f"shares({step.y}, {_n(otherwise)})")
 
 
 def _argmax(s: Source, step: Step) -> None:
@@ -172,7 +174,7 @@ def starts_of(tables: Sequence[Sequence[object]], /) -> list[int]:
 
 def _quotient(s: Source, step: Step) -> None:
     s.need("quotient")
-    s.do(f"quotient({step.y}, {step.x}, s{step.sources[1]})", may_refuse=True)
+    s.do(f"quotient({step.y}, {step.x}, s{step.sources[1]})")
 
 
 def _products(s: Source, step: Step) -> None:
@@ -199,10 +201,34 @@ def _interpolate(s: Source, step: Step) -> None:
 
 def _kernel(s: Source, step: Step) -> None:
     kind, f = step.fields["kind"], step.fields
-    more = {"rbf": [], "sigmoid": [_n(f["offset"])], "polynomial": [_n(f["offset"]), str(f["degree"])]}[kind]
+    gamma, offset = _n(f["gamma"]), _n(f["offset"])
+    more = {"distance": [], "rbf": [gamma], "sigmoid": [gamma, offset], "polynomial": [gamma, offset, str(f["degree"])]}
     s.need(f"kernel_{kind}")
     points = s.doubles(itertools.chain(*f["points"]))
-    s.do(f"kernel_{kind}({', '.join([step.y, step.x, points, _n(f['gamma']), *more])})")
+    s.do(f"kernel_{kind}({', '.join([step.y, step.x, points, *more[kind]])})")
+
+
+def _spline(s: Source, step: Step) -> None:
+    knots = step.fields["knots"]
+    s.need("spline")
+    tables = f"{s.integers(starts_of(knots))}, {s.doubles(itertools.chain(*knots))}"
+    s.do(f"spline({step.y}, {step.x}, {tables}, {step.fields['degree']})")
+
+
+def _nearest(s: Source, step: Step) -> None:
+    f, n = step.fields, step.number
+    part, many = "nearest_radius" if f["count"] is None else "nearest_count", len(f["points"])
+    s.need(part)
+    room = many if f["count"] is None else f["count"]
+    cells = [step.y, step.x, s.doubles(itertools.chain(*f["points"])), s.doubles(itertools.chain(*f["values"]))]
+    cells += [str(many), str(int(f["weights"] == "distance"))]
+    cells += [s.keep("int32_t", f"n{n}_points", room), s.keep("double", f"n{n}_squares", room)]
+    if f["count"] is not None:
+        s.do(f"{part}({', '.join([*cells, str(f['count'])])})")
+        return
+    empty = f["empty"] and s.doubles(math.nan if one is None else one for one in f["empty"])
+    cells += [_n(f["radius"]), empty or "NULL"]
+    s.do(f"{part}({', '.join(cells)})", may_refuse=True)
 
 
 # Steps that may take the place of their source, which nothing else reads.
@@ -224,13 +250,13 @@ EMIT: Mapping[str, Emit] = {
     "linear": _linear,
     "constant": _constant,
     "normalize": _normalize,
-    "sublinear": _on_itself("sublinear", refuses=True),
+    "sublinear": _on_itself("sublinear"),
     "binarize": _on_itself("binarize", "threshold"),
     "fill": _fill,
     "missing": _missing,
     "apply": _apply,
     "softmax": _on_itself("softmax"),
-    "posterior": _on_itself("posterior", refuses=True),
+    "posterior": _on_itself("posterior"),
     "shares": _shares,
     "complement": _from_other("complement"),
     "argmax": _argmax,
@@ -244,4 +270,6 @@ EMIT: Mapping[str, Emit] = {
     "interpolate": _interpolate,
     "yeo_johnson": _on_itself("yeo_johnson", "lambdas"),
     "kernel": _kernel,
+    "spline": _spline,
+    "nearest": _nearest,
 }

@@ -59,6 +59,7 @@ class Program:
             (dict(zip(names[0], row, strict=True)), answer and dict(zip(names[1], answer, strict=True)))
             for row, expected in zip(vector["rows"], vector["expected"], strict=True)
             for answer in [expected if all(map(is_utf8, row)) else None]
+            if not any(isinstance(cell, int) and abs(cell) >= 2**1024 for cell in row)  # no double, so nothing to ask
         ]
         self.selftest(f"m_{path.stem.replace('-', '_')}", vector["document"], golden, vector["tolerance"])
 

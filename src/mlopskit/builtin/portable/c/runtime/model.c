@@ -27,7 +27,6 @@ enum {
     REFUSED_INFINITE = @CAPS@_INFINITE,
     REFUSED_CATEGORY = @CAPS@_CATEGORY,
     REFUSED_BEYOND = @CAPS@_BEYOND,
-    REFUSED_UNDEFINED = @CAPS@_UNDEFINED,
     REFUSED_NO_TEXT = @CAPS@_NO_TEXT,
     REFUSED_NO_UTF8 = @CAPS@_NO_UTF8
 };
@@ -62,9 +61,7 @@ const char *@NAME@_message(int code)
     case REFUSED_CATEGORY:
         return "the row has a category that this model does not know";
     case REFUSED_BEYOND:
-        return "the row has a number beyond those that this model knows";
-    case REFUSED_UNDEFINED:
-        return "the row leads to a division by zero, or to the logarithm of a negative number";
+        return "the row is beyond those that this model knows";
     case REFUSED_NO_TEXT:
         return "the row has a missing text, which this model does not take";
     case REFUSED_NO_UTF8:

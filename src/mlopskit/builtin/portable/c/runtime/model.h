@@ -38,8 +38,7 @@ enum {
     @CAPS@_MISSING = 1, /* a number is missing that must be there */
     @CAPS@_INFINITE,    /* a number is infinite, or too large */
     @CAPS@_CATEGORY,    /* a category was never seen */
-    @CAPS@_BEYOND,      /* a number is beyond those that were seen */
-    @CAPS@_UNDEFINED,   /* it leads to a division by zero */
+    @CAPS@_BEYOND,      /* it is beyond what was seen */
     @CAPS@_NO_TEXT,     /* a text is missing that must be there */
     @CAPS@_NO_UTF8      /* a text is not UTF-8 */
 };

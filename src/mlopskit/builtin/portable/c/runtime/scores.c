@@ -75,6 +75,20 @@ static void apply_square(vec y)
         y.v[place_of(y, k)] *= y.v[place_of(y, k)];
 }
 
+/*@ apply_cos: vec */
+static void apply_cos(vec y)
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = cos(y.v[i]);
+}
+
+/*@ apply_sin: places */
+static void apply_sin(vec y)
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = sin(y.v[place_of(y, k)]);
+}
+
 /*@ apply_tanh: places */
 static void apply_tanh(vec y)
 {
@@ -119,7 +133,7 @@ static void softmax(vec y)
 }
 
 /*@ posterior: largest */
-static int posterior(vec y)
+static void posterior(vec y)
 {
     double most = largest(y), equal = 0, others = 0;
     for (int32_t i = 0; i < y.width; i++) {
@@ -128,12 +142,9 @@ static int posterior(vec y)
         else
             others += exp(y.v[i] - most);
     }
-    if (equal == 0)
-        return REFUSED_UNDEFINED;
     double whole = log1p(others / equal) + log(equal) + most;
     for (int32_t i = 0; i < y.width; i++)
         y.v[i] = exp(y.v[i] - whole);
-    return 0;
 }
 
 /*@ shares: total */
@@ -151,16 +162,15 @@ static void complement(vec y, vec x)
     y.v[1] = x.v[0];
 }
 
-/*@ argmax: largest */
+/*@ argmax: vec */
 static void argmax(vec y, vec x, const int32_t *starts)
 {
     for (int32_t i = 0; i < y.width; i++) {
-        vec part = {x.v + starts[i], NULL, NULL, starts[i + 1] - starts[i]};
-        double most = largest(part);
-        int32_t place = 0;
-        while (place < part.width - 1 && part.v[place] != most && (most == most || part.v[place] == part.v[place]))
-            place++;
-        y.v[i] = place;
+        int32_t most = starts[i];
+        for (int32_t k = starts[i] + 1; k < starts[i + 1] && x.v[most] == x.v[most]; k++)
+            if (!(x.v[k] <= x.v[most])) /* larger, or NaN, which counts as the largest */
+                most = k;
+        y.v[i] = most - starts[i];
     }
 }
 
@@ -181,18 +191,16 @@ static void reaches(vec y, double threshold)
 /*@ reduce_sum: vec */
 static void reduce_sum(vec y, vec x)
 {
-    for (int32_t i = 0; i < y.width; i++)
-        y.v[i] = 0;
-    for (int32_t i = 0; i < x.width; i++)
+    memcpy(y.v, x.v, sizeof(double) * (size_t)y.width);
+    for (int32_t i = y.width; i < x.width; i++)
         y.v[i % y.width] += x.v[i];
 }
 
 /*@ reduce_product: vec */
 static void reduce_product(vec y, vec x)
 {
-    for (int32_t i = 0; i < y.width; i++)
-        y.v[i] = 1;
-    for (int32_t i = 0; i < x.width; i++)
+    memcpy(y.v, x.v, sizeof(double) * (size_t)y.width);
+    for (int32_t i = y.width; i < x.width; i++)
         y.v[i % y.width] *= x.v[i];
 }
 
@@ -206,6 +214,14 @@ static void votes(vec y, vec x, const double *weights)
 }
 
 /*@ median: vec */
+/* Whether a cell stands behind another, by itself or by its weight; NaN is the last. */
+static int behind(double cell, double share, double other, double other_share)
+{
+    if (cell == other || (cell != cell && other != other))
+        return share > other_share;
+    return cell > other || cell != cell;
+}
+
 static void median(vec y, vec x, const double *weights, double *cells, double *shares_of)
 {
     int32_t n = x.width, gap = 1;
@@ -218,7 +234,7 @@ static void median(vec y, vec x, const double *weights, double *cells, double *s
         for (int32_t i = gap; i < n; i++) {
             double cell = cells[i], share = shares_of[i];
             int32_t j = i;
-            for (; j >= gap && (cells[j - gap] > cell || (cells[j - gap] == cell && shares_of[j - gap] > share)); j -= gap) {
+            for (; j >= gap && behind(cells[j - gap], shares_of[j - gap], cell, share); j -= gap) {
                 cells[j] = cells[j - gap];
                 shares_of[j] = shares_of[j - gap];
             }

@@ -190,23 +190,18 @@ static void normalize_l2(vec y, double least)
 static void normalize_max(vec y, double least)
 {
     double size = 0;
-    for (int32_t k = 0; k < many_of(y); k++)
-        if (fabs(y.v[place_of(y, k)]) > size)
+    for (int32_t k = 0; k < many_of(y) && size == size; k++)
+        if (!(fabs(y.v[place_of(y, k)]) <= size)) /* larger, or NaN */
             size = fabs(y.v[place_of(y, k)]);
     scale_by(y, size, least);
 }
 
 /*@ sublinear: places */
-static int sublinear(vec y)
+static void sublinear(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++) {
-        double *cell = y.v + place_of(y, k);
-        if (*cell < 0)
-            return REFUSED_UNDEFINED;
-        if (*cell != 0)
-            *cell = log(*cell) + 1;
-    }
-    return 0;
+    for (int32_t k = 0; k < many_of(y); k++)
+        if (y.v[place_of(y, k)] != 0)
+            y.v[place_of(y, k)] = log(y.v[place_of(y, k)]) + 1;
 }
 
 /*@ binarize: places */
