@@ -13,7 +13,6 @@ _REFUSE = -2
 
 def onehot(s: Source, step: Step) -> None:
     """Write the places of categories."""
-    s.need("clear", "one_at")
     s.do(f"clear({step.y})")
     for place, table in enumerate(step.fields["tables"]):
         unknown, refuses = table["unknown"], table["unknown"] == _REFUSE
@@ -45,7 +44,6 @@ def _look_up(
     missing = known.pop(None, None)
     order = sorted(known, key=lambda cell: cell.encode("utf-8", "surrogatepass")) if text else sorted(known)
     part, function = ("texts_known", "number_of_text") if text else ("numbers_known", "number_of_number")
-    s.need(part)
     cells_of = s.table("text", [s.text(cell) for cell in order] or ["{NULL, 0}"]) if text else s.doubles(order)
     table = [cells_of, s.doubles(known[cell] for cell in order), str(len(order)), str(int(missing is not None))]
     table += [str(int(refuses)), number(missing or 0.0), number(_or_nan(unknown))]

@@ -66,6 +66,8 @@ def number(value: float, /) -> str:
     value = float(value)
     if math.isnan(value):
         return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
     if value == int(value) and abs(value) < _WHOLE:
         return "-0.0" if value == 0 and math.copysign(1.0, value) < 0 else str(int(value))
     mantissa, _, power = value.hex().partition("p")

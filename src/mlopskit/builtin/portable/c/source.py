@@ -79,6 +79,10 @@ class Source:
         """Take parts of the runtime."""
         self.needed.update(dict.fromkeys(names))
 
+    def _need_named(self, name: str) -> None:
+        if name in parts():
+            self.need(name)
+
     def table(self, kind: str, cells: Sequence[str], /) -> str:
         """Return the name of a constant table of some type."""
         text = f"{kind} @[] = {{\n{rows_of(cells or ['0'])}}};"
@@ -93,7 +97,8 @@ class Source:
         return self.table(kind, [str(int(value)) for value in values])
 
     def struct(self, kind: str, cells: Sequence[str], /) -> str:
-        """Return the name of a constant struct, whose type is a part of the runtime."""
+        """Return the name of a constant struct, whose type is `text` or a part of the runtime."""
+        self._need_named(kind)
         text = f"{kind} @ = {{{', '.join(cells)}}};"
         return self.tables.setdefault(text, f"t{len(self.tables)}")
 
@@ -110,11 +115,13 @@ class Source:
         return f"w->{name}"
 
     def do(self, call: str, *, may_refuse: bool = False) -> None:
-        """Write a statement; one that may refuse the row ends it."""
+        """Write a call, and take the part of the runtime that it calls; one that may refuse the row ends it."""
+        self._need_named(call.partition("(")[0])
         self.statements.append(f"if ((refused = {call}) != 0)\n        return refused;" if may_refuse else f"{call};")
 
     def also(self, call: str) -> None:
         """Write what is done behind the last statement, in the same function."""
+        self._need_named(call.partition("(")[0])
         self.statements[-1] += f"\n    {call};"
 
     def in_order(self) -> list[str]:
@@ -137,5 +144,4 @@ def begun(s: Source, step: Step) -> None:
     """Write that a step begins with the elements of its source, if it does not take its place."""
     if not step.in_place:
         part = "copy_few" if step.value.sparse else "copy"
-        s.need(part)
         s.do(f"{part}({step.y}, {step.x})")

@@ -24,7 +24,7 @@ def text(s: Source, step: Step) -> None:
     cells = [step.y, terms, f.get("width", 0), int(f["binary"]), int(f.get("signs", False)), _room(s, step, kept, most)]
     analyzer = _analyzer(s, step, stop, kept)
     given, tail = f"w->t{step.sources[0]}[0]", f"tail_{step.number}"
-    s.need("clear", "tail", part)
+    s.need("tail")
     s.do(f"clear({step.y})")
     s.do(f"if (!{given}.data)\n        return REFUSED_NO_TEXT")
     s.do(f"tail {tail} = {{{', '.join(map(str, cells))}}}")
@@ -68,7 +68,6 @@ def _states(pattern: Sequence[Mapping[str, Any]]) -> list[int]:
 
 def _analyzer(s: Source, step: Step, stop: Sequence[str], kept: int) -> str:
     f = step.fields
-    s.need("analyzer")
     parts, many, first = "NULL", 0, -1
     if f["analyzer"] == "word":
         s.need("pattern")
@@ -106,14 +105,12 @@ def _merged(ranges: Sequence[int]) -> list[int]:
 
 def _accents(s: Source, kind: str) -> str:
     table = unicode.without_accents(kind)
-    s.need("decomposition")
     cells = [s.integers(table, "uint32_t"), s.integers(starts_of([*table.values()]), "uint16_t")]
     cells += [s.integers(itertools.chain(*table.values()), "uint32_t"), str(len(table))]
     return s.struct("decomposition", [*cells, str(int(kind == "ascii")), str(int(kind == "unicode"))])
 
 
 def _vocabulary(s: Source, terms: Sequence[str]) -> str:
-    s.need("vocabulary")
     mask = (1 << max(1, (3 * len(terms)).bit_length() - 1)) - 1
     slots = [0] * (mask + 1)
     for number, term in enumerate(terms, 1):

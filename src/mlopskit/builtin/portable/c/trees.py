@@ -17,17 +17,13 @@ def trees(s: Source, step: Step) -> None:
     many, roots = len(f["trees"]), s.integers(starts_of([tree["feature"] for tree in f["trees"]]))
     forest = _forest(s, f["trees"], f["size"])
     if len(step.sources) == 1:
-        s.need("constant")
         s.do(f"constant({step.y}, {s.doubles(f['start'])})")
     elif not step.in_place:
-        s.need("copy")
         s.do(f"copy({step.y}, s{step.sources[1]})")
     if f["size"] == 1:
-        s.need("trees_of_numbers")
         at = s.integers(f["at"])
         s.do(f"trees_of_numbers({step.y}, {step.x}, &{forest}, {many}, {roots}, {at}, {number(f['scale'])})")
     else:
-        s.need("trees_of_vectors")
         s.do(f"trees_of_vectors({step.y}, {step.x}, &{forest}, {many}, {roots})")
 
 

@@ -22,7 +22,6 @@ def _on_itself(part: str, *fields: str, refuses: bool = False) -> Emit:
     """Return what changes the elements themselves, by tables, or by single numbers."""
 
     def emit(s: Source, step: Step) -> None:
-        s.need(part)
         begun(s, step)
         given = [step.fields[name] for name in fields]
         made = [s.doubles(one) if isinstance(one, list) else number(float(one)) for one in given]
@@ -33,7 +32,6 @@ def _on_itself(part: str, *fields: str, refuses: bool = False) -> Emit:
 
 def _from_other(part: str) -> Emit:
     def emit(s: Source, step: Step) -> None:
-        s.need(part)
         s.do(f"{part}({step.y}, {step.x})")
 
     return emit
@@ -41,7 +39,6 @@ def _from_other(part: str) -> Emit:
 
 def _take(s: Source, step: Step) -> None:
     indexes, part = step.fields["indexes"], "take_few" if step.value.sparse else "take"
-    s.need(part)
     s.do(f"{part}({step.y}, {step.x}, {s.integers(indexes)})")
     for place in texts_of(step.value):
         s.do(f"w->t{step.number}[{place}] = w->t{step.sources[0]}[{indexes[place]}]")
@@ -49,10 +46,8 @@ def _take(s: Source, step: Step) -> None:
 
 def _concat(s: Source, step: Step) -> None:
     if step.value.sparse:
-        s.need("clear")
         s.do(f"clear({step.y})")
     part, start = "join_few" if step.value.sparse else "join", 0
-    s.need(part)
     for source, value in zip(step.sources, step.given, strict=True):
         if value.width:
             s.do(f"{part}({step.y}, {start}, s{source})")
@@ -62,7 +57,6 @@ def _concat(s: Source, step: Step) -> None:
 
 
 def _sum(s: Source, step: Step) -> None:
-    s.need("add_to")
     begun(s, step)
     for source in step.sources[1:]:
         s.do(f"add_to({step.y}, s{source})")
@@ -73,13 +67,11 @@ def _normalize(s: Source, step: Step) -> None:
 
 
 def _linear(s: Source, step: Step) -> None:
-    s.need("linear")
     weights = s.doubles(itertools.chain(*step.fields["weights"]))
     s.do(f"linear({step.y}, {step.x}, {weights}, {s.doubles(step.fields['bias'])})")
 
 
 def _constant(s: Source, step: Step) -> None:
-    s.need("constant")
     s.do(f"constant({step.y}, {s.doubles(step.fields['values'])})")
 
 
@@ -88,7 +80,6 @@ def _fill(s: Source, step: Step) -> None:
     texts = texts_of(step.value)
     begun(s, step)
     if len(texts) < step.value.width and not isinstance(missing, str):
-        s.need("fill_missing" if missing is None else "fill_equal")
         table = s.doubles(0.0 if isinstance(one, str) else math.nan if one is None else one for one in values)
         s.do(f"fill_missing({step.y}, {table})" if missing is None else f"fill_equal({step.y}, {table}, {_n(missing)})")
     for place in texts:
@@ -117,10 +108,8 @@ def _n(value: float) -> str:
 def _missing(s: Source, step: Step) -> None:
     indexes, missing, table = step.fields["indexes"], step.fields["missing"], s.integers(step.fields["indexes"])
     if missing is None or isinstance(missing, str):
-        s.need("is_missing")
         s.do(f"is_missing({step.y}, {step.x}, {table})")
     else:
-        s.need("is_equal")
         s.do(f"is_equal({step.y}, {step.x}, {table}, {_n(missing)})")
     texts = {*texts_of(step.given[0])}
     for place, index in enumerate(indexes):
@@ -136,7 +125,6 @@ def _apply(s: Source, step: Step) -> None:
 
 
 def _shares(s: Source, step: Step) -> None:
-    s.need("shares")
     begun(s, step)
     width = max(step.value.width, 1)
     otherwise = {"equal": 1.0 / width, "none": 0.0, "missing": math.nan}[step.fields["zero"]]
@@ -144,7 +132,6 @@ def _shares(s: Source, step: Step) -> None:
 
 
 def _argmax(s: Source, step: Step) -> None:
-    s.need("argmax")
     s.do(f"argmax({step.y}, {step.x}, {s.integers([*step.fields['starts'], step.given[0].width])})")
 
 
@@ -157,12 +144,10 @@ def _reduce(s: Source, step: Step) -> None:
 
 
 def _votes(s: Source, step: Step) -> None:
-    s.need("votes")
     s.do(f"votes({step.y}, {step.x}, {s.doubles(step.fields['weights'])})")
 
 
 def _median(s: Source, step: Step) -> None:
-    s.need("median")
     room = [s.keep("double", f"m{step.number}_{k}", step.given[0].width) for k in range(2)]
     s.do(f"median({step.y}, {step.x}, {s.doubles(step.fields['weights'])}, {', '.join(room)})")
 
@@ -173,26 +158,22 @@ def starts_of(tables: Sequence[Sequence[object]], /) -> list[int]:
 
 
 def _quotient(s: Source, step: Step) -> None:
-    s.need("quotient")
     s.do(f"quotient({step.y}, {step.x}, s{step.sources[1]})")
 
 
 def _products(s: Source, step: Step) -> None:
     factors = step.fields["factors"]
-    s.need("products")
     s.do(f"products({step.y}, {step.x}, {s.integers(starts_of(factors))}, {s.integers(itertools.chain(*factors))})")
 
 
 def _bins(s: Source, step: Step) -> None:
     edges = step.fields["edges"]
-    s.need("bins")
     begun(s, step)
     s.do(f"bins({step.y}, {s.integers(starts_of(edges))}, {s.doubles(itertools.chain(*edges))})")
 
 
 def _interpolate(s: Source, step: Step) -> None:
     at, values = step.fields["at"], step.fields["values"]
-    s.need("interpolate")
     begun(s, step)
     outside = ["nearest", "missing", "refuse"].index(step.fields["outside"])
     tables = [s.integers(starts_of(at)), s.doubles(itertools.chain(*at)), s.doubles(itertools.chain(*values))]
@@ -203,14 +184,12 @@ def _kernel(s: Source, step: Step) -> None:
     kind, f = step.fields["kind"], step.fields
     gamma, offset = _n(f["gamma"]), _n(f["offset"])
     more = {"distance": [], "rbf": [gamma], "sigmoid": [gamma, offset], "polynomial": [gamma, offset, str(f["degree"])]}
-    s.need(f"kernel_{kind}")
     points = s.doubles(itertools.chain(*f["points"]))
     s.do(f"kernel_{kind}({', '.join([step.y, step.x, points, *more[kind]])})")
 
 
 def _spline(s: Source, step: Step) -> None:
     knots = step.fields["knots"]
-    s.need("spline")
     tables = f"{s.integers(starts_of(knots))}, {s.doubles(itertools.chain(*knots))}"
     s.do(f"spline({step.y}, {step.x}, {tables}, {step.fields['degree']})")
 
@@ -218,7 +197,6 @@ def _spline(s: Source, step: Step) -> None:
 def _nearest(s: Source, step: Step) -> None:
     f, n = step.fields, step.number
     part, many = "nearest_radius" if f["count"] is None else "nearest_count", len(f["points"])
-    s.need(part)
     room = many if f["count"] is None else f["count"]
     cells = [step.y, step.x, s.doubles(itertools.chain(*f["points"])), s.doubles(itertools.chain(*f["values"]))]
     cells += [str(many), str(int(f["weights"] == "distance"))]

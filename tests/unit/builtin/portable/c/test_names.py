@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import re
 
 from hypothesis import given
@@ -25,11 +24,11 @@ def test_every_list_of_names_has_as_many_names_of_c(names):
     assert not {*made} & {"for", "int", "while"}
 
 
-@given(st.floats(allow_infinity=False))
+@given(st.floats())
 def test_a_number_is_read_back_as_it_was(value):
     text = number(value)
-    read = float.fromhex(text) if "x" in text else float(text)
-    assert (text, math.isnan(value)) == ("NAN", True) or str(read) == str(value)
+    read = float.fromhex(text) if "0x" in text else float(text)
+    assert str(read) == str(value)
 
 
 @given(st.binary(max_size=40))

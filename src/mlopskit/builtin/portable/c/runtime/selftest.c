@@ -11,7 +11,7 @@ static int ties = 0;
 /* Numbers agree if |a - b| <= tolerance * max(scale, |b|); missing agrees with missing. */
 static int number(int row, const char *output, double want, double got, double scale)
 {
-    double difference = fabs(got - want);
+    double difference = want == got ? 0 : fabs(got - want);
     if ((want != want && got != got) || difference <= @TOLERANCE@ * fmax(scale, fabs(want))) {
         largest = difference > largest ? difference : largest;
         return 0;
