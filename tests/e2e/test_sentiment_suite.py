@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import mlopskit as mk
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sentiment"
 BAD = {"flipped labels", "shuffled", "constant", "1 % of rows", "class dropped"}
@@ -77,3 +80,9 @@ def test_its_gates_refuse_every_bad_model(example: Path) -> None:
     (apart,) = [trial for trial in found["trials"] if trial["note"]]
     assert apart["model"] == "older schema"
     assert apart["note"].startswith("the schema refuses it")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("way", ["python -I -S", "Node", "C", "C on armv7 under qemu"])
+def test_its_model_answers_where_it_is_ejected_to(example: Path, way: str, ask_ejected: Callable[..., float]) -> None:
+    assert ask_ejected(mk.Project(example / "mlopskit.toml").package(), way, "the example") <= 1e-10

@@ -87,28 +87,43 @@ def _template(language: str) -> Path:
     return _HERE / "templates" / language
 
 
-def _common(language: str, model: bytes, about: _About) -> Files:
-    """Return what the languages share that read the model as it is."""
-    templates = {path.name: path.read_bytes() for path in sorted(_template(language).iterdir()) if path.is_file()}
-    return {
-        **templates,
-        FILE: model,
-        "about.json": about.json(),
-        "golden.jsonl": dump(about.rows),
-        "README.md": about.readme(language),
-    }
+def _templates(language: str, about: _About) -> Files:
+    """Return the files that are the same for every model, and the page."""
+    fixed = {path.name: path.read_bytes() for path in sorted(_template(language).iterdir()) if path.is_file()}
+    return {**fixed, "README.md": about.readme(language)}
+
+
+def _tables(model: bytes, about: _About) -> Files:
+    """Return what a scorer reads that takes the model as it is."""
+    return {FILE: model, "about.json": about.json(), "golden.jsonl": dump(about.rows)}
 
 
 def _python(model: bytes, about: _About) -> Files:
     loader = _HERE / "loader"
     scorer = {path.relative_to(loader).as_posix(): path.read_bytes() for path in sorted(loader.rglob("*.py"))}
-    return _common("python", model, about) | {f"portable_scorer/{path}": data for path, data in scorer.items()}
+    files = {f"portable_scorer/{path}": data for path, data in scorer.items()}
+    return {**_templates("python", about), **_tables(model, about), **files}
 
 
 def _javascript(model: bytes, about: _About) -> Files:
     scorers = _HERE.parents[1] / "scorers"
     names = ("portable.mjs", "portable.d.mts")
-    return _common("javascript", model, about) | {name: (scorers / name).read_bytes() for name in names}
+    files = {name: (scorers / name).read_bytes() for name in names}
+    return {**_templates("javascript", about), **_tables(model, about), **files}
 
 
-LANGUAGES: Mapping[str, Callable[[bytes, _About], Files]] = {"javascript": _javascript, "python": _python}
+def _c(model: bytes, about: _About) -> Files:
+    from mlopskit.builtin.portable.c import c_selftest, c_source
+
+    rows = [(one.row, one.expected if all(map(_is_utf8, one.row.values())) else None) for one in about.rows]
+    scale = about.package.scale if about.package.golden else 1.0
+    texts = c_source(model) | {"selftest.c": c_selftest(model, rows, tolerance=about.tolerance, scale=scale)}
+    return {**_templates("c", about), **{path: text.encode() for path, text in texts.items()}}
+
+
+def _is_utf8(cell: object) -> bool:
+    """Say whether C can be asked for a cell: a text with a lone surrogate has no UTF-8, and is refused there."""
+    return not (isinstance(cell, str) and any("\ud800" <= sign <= "\udfff" for sign in cell))
+
+
+LANGUAGES: Mapping[str, Callable[[bytes, _About], Files]] = {"c": _c, "javascript": _javascript, "python": _python}

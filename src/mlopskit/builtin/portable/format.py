@@ -55,7 +55,7 @@ class PortableFormat(Format):
 
     name: ClassVar[str] = "portable"
     loader: ClassVar[str] = "mlopskit.builtin.portable.loader"
-    languages: ClassVar[tuple[str, ...]] = ("javascript", "python")
+    languages: ClassVar[tuple[str, ...]] = ("c", "javascript", "python")
 
     def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:
         """Write `model.json` into a folder: the same bytes in every process.
