@@ -43,8 +43,8 @@ def ask_ejected(tmp_path: Path, record_property: Callable[[str, object], None]) 
     def ask(package: mk.ModelPackage, way: str, what: str) -> float:
         rows, largest = _asked(package, way, tmp_path / way.replace(" ", "-"))
         assert rows == len(package.golden)
-        record_property(f"figure: golden rows of {what}, ejected, answered in {way}", f"{rows} of {rows}")
-        record_property(f"figure: largest difference of {what}, ejected, in {way}", f"{largest:.1e}")
+        said = f"{rows} of {rows}, by {largest:.1e} at most otherwise"
+        record_property(f"figure: golden rows of {what}, answered where it is ejected to: {way}", said)
         return largest
 
     return ask

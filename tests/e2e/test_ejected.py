@@ -43,5 +43,5 @@ def boosting(tmp_path_factory: pytest.TempPathFactory) -> mk.ModelPackage:
 @pytest.mark.parametrize("model", ["package", "forest", "boosting"])
 def test_all_golden_rows_are_answered(model, way, request, ask_ejected):
     package = request.getfixturevalue(model)
-    largest = ask_ejected(package, way, "text model" if model == "package" else model)
+    largest = ask_ejected(package, way, "a text model" if model == "package" else f"a model ({model})")
     assert largest <= (1e-10 if model == "package" else 0.0)
