@@ -105,7 +105,9 @@ def _target(into: Path) -> Path:
         here = target == Path.cwd()
         taken = target.exists() and not (target.is_dir() and not any(target.iterdir()))
     except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"{str(into)!a} is no place for a folder: {error}.", remedy="Name another one.") from error
+        raise ConfigError(
+            f"{str(into)!a} is no place for a folder: {str(error).rstrip('.')}.", remedy="Name another one."
+        ) from error
     if taken or here:
         what = "the folder you are in" if here else "there already, and not empty" if target.is_dir() else "a file"
         raise ConfigError(f"{str(into)!a} is {what}.", remedy="Name a folder that is not there yet.")

@@ -213,6 +213,8 @@ FORMATS = {
     "RoundsItsNumbers": found_by(
         "test_scores_as_the_model_does", r"answered probability\.above = .* Store every number"
     ),
+    "EjectsANumber": found_by("test_ejects_the_same_files", r"other files the second time \(prose\)\. Leave out"),
+    "EjectsElsewhere": found_by("test_ejects_the_same_files", r"paths that are not allowed \(prose\)\. "),
     "LoaderShuffles": found_by(
         "test_scores_the_columns_of_the_schema", r"answered the columns .* Take names and order"
     ),

@@ -19,9 +19,12 @@ from mlopskit import estimators
 from mlopskit.data import Dataset
 from mlopskit.errors import MlopskitError, StoreError
 from mlopskit.format import Format
-from mlopskit.modelpackage import Schema, StoredModel
-from mlopskit.runtime.names import check_name
+from mlopskit.golden import dump
+from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
+from mlopskit.runtime.golden import FILE, GoldenRow
+from mlopskit.runtime.names import check_name, check_paths
 from mlopskit.runtime.schema import check_columns
+from mlopskit.runtime.scoring import rows_of
 from mlopskit.testing.apart import call_apart
 from mlopskit.testing.claims import no_error, refused
 from mlopskit.testing.packages import dataset, fitted
@@ -206,6 +209,19 @@ class FormatConformance:
                 with refused(ValueError, fault=f"The loader took {path!r}, which is {what}. Raise ValueError."):
                     _loader(format).load({**whole, path: broken}, sample.spec())
 
+    # --- eject, for those with languages ---------------------------------------------------------------------------
+
+    def test_ejects_the_same_files(self, format: Format, sample: Sample, stored: tuple[Path, StoredModel]) -> None:
+        """In each of its languages `eject` returns files of allowed paths, the same each time."""
+        package = _package(sample, stored)
+        for language in type(format).languages:
+            for rows in ([], package.golden):
+                made = [format.eject(language, package, _files(stored), rows) for _ in range(2)]
+                with no_error(fault=f"eject returned paths that are not allowed ({language})."):
+                    check_paths(made[0])
+                advice = "Leave out times, addresses, hashes and random names."
+                assert made[0] == made[1], f"eject returned other files the second time ({language}). {advice}"
+
 
 def sample_of(model: Any, data: Dataset, /) -> Sample:
     """Return the sample of a scikit-learn model that was fitted to an array of a dataset's columns."""
@@ -225,6 +241,16 @@ def sample_of(model: Any, data: Dataset, /) -> Sample:
         columns=data.input_columns(),
         expected=expected,
     )
+
+
+def _package(sample: Sample, stored: tuple[Path, StoredModel]) -> ModelPackage:
+    """Return a package of the sample that has nothing but its model and golden rows."""
+    folder, model = stored
+    rows, answers = rows_of(sample.columns), rows_of(sample.expected)
+    golden = [GoldenRow(row=row, expected=said) for row, said in zip(rows, answers, strict=True)]
+    about = {"file": FILE, "from": "file", "rows": len(golden), "scale": 1.0, "tolerance": 1e-6}
+    manifest = {"name": "sample", "golden": about, "models": [vars(model)], "provenance": {}, **sample.spec()}
+    return ModelPackage(folder=folder, digest=f"sha256:{'0' * 64}", manifest=manifest, files={FILE: dump(golden)})
 
 
 def _loader(format: Format) -> Any:

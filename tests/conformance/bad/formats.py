@@ -63,6 +63,7 @@ class Table(Format):
 
     name: ClassVar[str] = "table"
     loader: ClassVar[str] = "table_loader"
+    languages: ClassVar[tuple[str, ...]] = ("prose",)
 
     def save(self, model, schema, frame, into):
         if not hasattr(model, "weights"):
@@ -72,6 +73,9 @@ class Table(Format):
 
     def table(self, model):
         return {"weights": model.weights, "intercept": model.intercept, "classes": model.classes}
+
+    def eject(self, language, package, files, rows):
+        return {**files, "README.txt": f"{package.name}, asked for {len(rows)} rows.".encode()}
 
 
 def suite(kind):
@@ -146,6 +150,16 @@ class HasABadName(Table):
     name: ClassVar[str] = "A table"
 
 
+class EjectsANumber(Table):
+    def eject(self, language, package, files, rows):
+        return {**super().eject(language, package, files, rows), "SERIAL.txt": uuid.uuid4().hex.encode()}
+
+
+class EjectsElsewhere(Table):
+    def eject(self, language, package, files, rows):
+        return {f"../{path}": data for path, data in super().eject(language, package, files, rows).items()}
+
+
 class LoaderIsHomesick(Table):
     loader: ClassVar[str] = "homesick_loader"
 
@@ -168,6 +182,8 @@ TestStoresAnything = suite(StoresAnything)
 TestFindsADifference = suite(FindsADifference)
 TestNeedsAnyVersion = suite(NeedsAnyVersion)
 TestHasABadName = suite(HasABadName)
+TestEjectsANumber = suite(EjectsANumber)
+TestEjectsElsewhere = suite(EjectsElsewhere)
 TestLoaderIsHomesick = suite(LoaderIsHomesick)
 TestLoaderTrusts = suite(LoaderTrusts)
 TestLoaderShuffles = suite(LoaderShuffles)

@@ -98,6 +98,23 @@ def test_its_self_test_passes_and_fails_where_the_model_is_another(package, ejec
     assert "answers that differ, largest difference 0.0" in said.stdout
 
 
+def test_another_process_with_other_hashes_writes_the_same_bytes(package, tmp_path):
+    program = (
+        "import sys, mlopskit as mk\npackage = mk.ModelPackage.open(sys.argv[1])\n"
+        "for one in ('c', 'javascript', 'python'): mk.eject(package, sys.argv[2] + one, language=one)"
+    )
+    command = [sys.executable, "-c", program, str(package.folder), str(tmp_path / "there-")]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    for language in ("c", "javascript", "python"):
+        mk.eject(package, tmp_path / f"here-{language}", language=language)
+        here, there = (contents(tmp_path / f"{place}-{language}") for place in ("here", "there"))
+        assert here == there
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_self_test_without_rows_is_not_passed(ejected, tmp_path):
     copy = shutil.copytree(ejected, tmp_path / "copy")
     (copy / "golden.jsonl").write_text("")

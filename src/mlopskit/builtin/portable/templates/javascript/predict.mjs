@@ -32,23 +32,29 @@ function rowsOf(text) {
     return rows;
 }
 
-function read(path) {
+async function bytesOf(path) {
+    if (path !== undefined) return readFileSync(path);
+    const chunks = [];
+    for await (const chunk of process.stdin) chunks.push(chunk);
+    return Buffer.concat(chunks);
+}
+
+async function read(path) {
     try {
-        const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
-        return rowsOf(text);
+        return rowsOf(new TextDecoder("utf-8", { fatal: true }).decode(await bytesOf(path)));
     } catch (error) {
         if (error instanceof RowError) throw error;
-        throw new RowError(`${shown(path)} cannot be read: ${error.message}`);
+        throw new RowError(`${shown(path ?? "standard input")} cannot be read: ${error.message}`);
     }
 }
 
-function main(args) {
+async function main(args) {
     if (args.length > 1) {
         console.error("Error: give one file of rows, or none.");
         return 2;
     }
     try {
-        const answers = load(file("about.json"), file("model.json")).predict(read(args[0] ?? 0));
+        const answers = load(file("about.json"), file("model.json")).predict(await read(args[0]));
         process.stdout.write(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
         return 0;
     } catch (error) {
@@ -59,4 +65,4 @@ function main(args) {
 }
 
 process.stdout.on("error", () => process.exit(141)); // whoever read has read enough
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
