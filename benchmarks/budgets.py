@@ -10,6 +10,7 @@ import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from measure import cpu, wall
 
@@ -49,9 +50,7 @@ def help_page() -> Figure:
 def runs() -> Iterator[Figure]:
     """Measure a full run and one where nothing changed, on the example's data."""
     with tempfile.TemporaryDirectory() as temporary:
-        project = Path(temporary, "sentiment")
-        shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".mlopskit", "shares", "__pycache__"))
-        _run(project, PYTHON, "fetch.py", "--into", "data")  # nothing where the data are there
+        project = example(Path(temporary))
         shutil.copy(Path(__file__).with_name("bare_script.py"), project)  # it imports what stands beside it
         script = wall(lambda: _run(project, PYTHON, "bare_script.py"), runs=3)
         fresh = wall(lambda: _run(project, PYTHON, "-c", "import sklearn.pipeline, sklearn.linear_model"), runs=3)
@@ -64,6 +63,14 @@ def runs() -> Iterator[Figure]:
         )
         unchanged = cpu([MLOPSKIT, "run"], cwd=project)
         yield Figure(what="a run where nothing changed: CPU", measured=unchanged, budget=0.4, unit="s")
+
+
+def example(temporary: Path) -> Path:
+    """Return a copy of the example of texts, with its data."""
+    project = temporary / "sentiment"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns(".mlopskit", "shares", "__pycache__"))
+    _run(project, PYTHON, "fetch.py", "--into", "data")  # nothing where the data are there
+    return project
 
 
 def _forget(project: Path) -> None:
@@ -107,46 +114,59 @@ def pushing() -> Figure:
 
 
 def one_row() -> Iterator[Figure]:
-    """Measure one row in process: eight numbers beside the engine's own call, and a text as a ratio to it."""
-    import numpy as np
+    """Measure one row in process, in each form: eight numbers beside the engine's own calls, a text as a ratio to them.
+
+    The engine of the skops form is scikit-learn, with predict and predict_proba; that of the portable form our scorer.
+    """
+    import mlopskit as mk
+
+    with tempfile.TemporaryDirectory() as temporary:
+        for what, model, rows, labels in _small_models():
+            package = mk.package(model, rows, labels, name=what, gates=[], registry=temporary)
+            names = package.schema.inputs["required"]
+            first = rows[:1]
+            cells = [first] if what == "text" else [[cell] for cell in first[0].tolist()]
+            columns = dict(zip(names, cells, strict=True))
+            for format in ("portable", "skops"):
+                yield _beyond(what, model, first, columns, form_of(package.folder, format))
+
+
+def _small_models() -> Iterator[tuple[str, Any, Any, Any]]:
     from sklearn.datasets import make_classification
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    import mlopskit as mk
-
-    with tempfile.TemporaryDirectory() as temporary:
-        features, labels = make_classification(400, 8, random_state=0)
-        model = LogisticRegression().fit(features, labels)
-        loaded = _loaded(mk.package(model, features, labels, name="eight", gates=[], registry=temporary))
-        row, array = dict(zip([f"x{n}" for n in range(8)], features[0].tolist(), strict=True)), np.array(features[:1])
-        ours, own = _bests(lambda: loaded.predict([row]), lambda: (model.predict(array), model.predict_proba(array)))
-        yield Figure(
-            what="one row of 8 numbers in process: beyond the engine's own calls",
-            measured=(ours - own) * 1e6,
-            budget=20,
-            unit="us",
-        )
-        texts = [f"{word} {number}" for number in range(50) for word in ("good", "bad")]
-        text_model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["p", "n"] * 50)
-        loaded = _loaded(mk.package(text_model, texts, ["p", "n"] * 50, name="text", gates=[], registry=temporary))
-        ours, own = _bests(
-            lambda: loaded.predict([{"text": texts[0]}]),
-            lambda: (text_model.predict(texts[:1]), text_model.predict_proba(texts[:1])),
-        )
-        yield Figure(
-            what="one text in process: times the engine's own calls", measured=ours / own, budget=1.3, unit="x"
-        )
+    features, labels = make_classification(400, 8, random_state=0)
+    yield "numbers", LogisticRegression().fit(features, labels), features, labels
+    texts = [f"{word} was what I saw of it on day {number}" for number in range(50) for word in ("good", "bad")]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    yield "text", model.fit(texts, ["p", "n"] * 50), texts, ["p", "n"] * 50
 
 
-def _loaded(package: object) -> object:
-    import mlopskit as mk
+def _beyond(what: str, model: Any, first: Any, columns: dict[str, Any], form: Any) -> Figure:
+    """Measure what a loaded form takes for one row beyond its engine's own calls."""
+    row = {name: cell for name, (cell,) in columns.items()}
+    calls: Callable[[], object] = lambda: (model.predict(first), model.predict_proba(first))  # noqa: E731  # one of two
+    if form.format == "portable":
+        calls = lambda: form.scorer.score(columns)  # noqa: E731
+    ours, own = bests(lambda: form.predict([row]), calls)
+    if what == "text":
+        what = f"one text in process, {form.format} form: times the engine's own calls ({own * 1e6:.1f} us)"
+        return Figure(what=what, measured=ours / own, budget=1.3, unit="x")
+    what = f"one row of 8 numbers in process, {form.format} form: beyond the engine's own calls ({own * 1e6:.1f} us)"
+    return Figure(what=what, measured=(ours - own) * 1e6, budget=20, unit="us")
 
-    return mk.load(package.folder)  # type: ignore[attr-defined]
+
+def form_of(folder: Path, format: str) -> Any:
+    """Return the loaded model of a package in one of its forms."""
+    from mlopskit.loading import installed_loaders
+    from mlopskit.runtime import load, open_package
+
+    return load(open_package(folder), loaders=installed_loaders(), format=format)
 
 
-def _bests(*acts: Callable[[], object]) -> list[float]:
+def bests(*acts: Callable[[], object]) -> list[float]:
     """Return the least seconds of each act, taking turns, so that all meet the same machine."""
     rounds = [[timeit.timeit(act, number=50) / 50 for act in acts] for _ in range(60)]
     return [min(seconds) for seconds in zip(*rounds, strict=True)]
