@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,16 @@ from mlopskit.builtin.portable.writing import (
 )
 
 _NONE, _REFUSE = -1, -2
+# numpy's functions: the function of the step, what is multiplied before, and by what is divided behind.
+_SAME = ("cos", "exp", "expm1", "log", "log1p", "sign", "sin", "sqrt", "square", "tanh", "trunc")
+_FUNCTIONS: Mapping[str, tuple[str | None, float, float]] = {
+    **{name: (name, 1.0, 1.0) for name in _SAME},
+    "absolute": ("abs", 1.0, 1.0),
+    "exp2": ("exp", math.log(2), 1.0),
+    "log2": ("log", 1.0, math.log(2)),
+    "log10": ("log", 1.0, math.log(10)),
+    "negative": (None, -1.0, 1.0),
+}
 
 
 def _pipeline(w: Writing, estimator: Any, x: Ref) -> Ref:
@@ -226,11 +237,19 @@ def _function(w: Writing, estimator: Any, x: Ref) -> Ref:
     if estimator.func is None:
         return x
     refuse_if(estimator.kw_args, "FunctionTransformer has arguments")
-    known = {"log1p", "exp", "expm1", "log", "sqrt", "absolute", "square", "sign"}
-    if module != "numpy" or name not in known:
+    if module != "numpy" or name not in _FUNCTIONS:
         raise NoTablesError(f"FunctionTransformer calls {name or estimator.func!r}")
-    checked = w.checked(x) if estimator.validate else x
-    return w.step("apply", checked, function={"absolute": "abs"}.get(str(name), str(name)))
+    return applied(w, w.checked(x) if estimator.validate else x, str(name))
+
+
+def applied(w: Writing, x: Ref, name: str, /) -> Ref:
+    """Write one of numpy's functions of each element: by a step, or a step and a factor."""
+    function, before, after = _FUNCTIONS[name]
+    if before != 1.0:
+        x = w.step("multiply", x, values=[before] * x.width)
+    if function is not None:
+        x = w.step("apply", x, function=function)
+    return x if after == 1.0 else w.step("divide", x, values=[after] * x.width)
 
 
 def _target_encoder(w: Writing, estimator: Any, x: Ref) -> Ref:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlopskit.builtin.portable.columns import applied
 from mlopskit.builtin.portable.ensembles import labelled, mean, number, probability
 from mlopskit.builtin.portable.linear import two_or_more
 from mlopskit.builtin.portable.writing import (
     Answer,
+    NoTablesError,
     Predict,
     Ref,
     Transform,
@@ -228,8 +230,9 @@ def _transformed_target(w: Writing, estimator: Any, x: Ref) -> Answer:
     if back.inverse_func is None:
         return Answer(value=said)
     known = type(back.inverse_func).__module__.partition(".")[0] == "numpy"
-    refuse_if(not known or name not in ("exp", "expm1", "square"), f"TransformedTargetRegressor goes back by {name}")
-    return Answer(value=w.step("apply", said, function=name))
+    if not known or name not in ("exp", "exp2", "expm1", "negative", "sqrt", "square"):
+        raise NoTablesError(f"TransformedTargetRegressor goes back by {name}")
+    return Answer(value=applied(w, said, name))
 
 
 def _projected(w: Writing, estimator: Any, x: Ref) -> Answer:

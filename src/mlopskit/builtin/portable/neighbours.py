@@ -30,7 +30,7 @@ def _nearest(w: Writing, estimator: Any, x: Ref, values: Any, empty: list[float 
     """Write the mean of what the nearest training rows have."""
     name, way = type(estimator).__name__, private(estimator, "_fit_method")
     # What is searched in a tree is compared as here; else by |x|^2 - 2xy + |y|^2, of which rounding may be left.
-    refuse_if(way not in ("kd_tree", "ball_tree"), f"{name} searches by {way!r}, not in a tree")
+    refuse_if(way not in ("kd_tree", "ball_tree"), f"{name} searches by {way!r}: choose algorithm='kd_tree'")
     metric = estimator.effective_metric_
     refuse_if(metric != "euclidean", f"{name} has the metric {metric!r}")
     points = private(estimator, "_fit_X")

@@ -181,14 +181,16 @@ def _splines(w: Writing, estimator: Any, x: Ref) -> Ref:
     import numpy as np
 
     beyond, degree = estimator.extrapolation, estimator.degree
-    refuse_if(beyond not in ("constant", "linear", "error"), f"SplineTransformer extrapolates by {beyond!r}")
+    refuse_if(beyond == "periodic", f"SplineTransformer extrapolates by {beyond!r}")
     # Of degree 1 scikit-learn takes the ends of all columns but the first for others.
     refuse_if(degree == 0 or (degree == 1 and beyond == "linear"), f"SplineTransformer has the degree {degree}")
     zeros = estimator.handle_missing == "zeros"
     refuse_if(zeros and beyond == "linear", "SplineTransformer extrapolates beside missing numbers")
     x, found = w.checked(x, missing=zeros), estimator.bsplines_
     low, high = [floats([one.t[k] for one in found]) for k in (degree, -degree - 1)]
-    inside = at_least(w, x, low, high) if beyond == "error" else w.step("clip", x, low=low, high=high)
+    inside = x if beyond == "continue" else w.step("clip", x, low=low, high=high)
+    if beyond == "error":
+        inside = at_least(w, x, low, high)
     made = w.step("spline", inside, knots=[floats(one.t) for one in found], degree=int(degree))
     count = made.width // x.width
     if beyond == "linear":

@@ -114,6 +114,11 @@ def test_gaps_reach_a_forest_through_dense_columns_and_are_refused_in_sparse_one
         make_union(SimpleImputer(), MissingIndicator()),
         make_union(SimpleImputer(), MissingIndicator(error_on_new=False)),
         FeatureUnion([("a", SimpleImputer()), ("b", SimpleImputer(strategy="median"))], transformer_weights={"b": 0.5}),
+        make_pipeline(SimpleImputer(), FunctionTransformer(np.negative), FunctionTransformer(np.sin)),
+        make_pipeline(SimpleImputer(), FunctionTransformer(np.cos), FunctionTransformer(np.exp2)),
+        make_pipeline(
+            SimpleImputer(), FunctionTransformer(np.exp), FunctionTransformer(np.log10), FunctionTransformer(np.tanh)
+        ),
         make_pipeline(
             SimpleImputer(), FunctionTransformer(np.abs), FunctionTransformer(np.log1p), FunctionTransformer()
         ),

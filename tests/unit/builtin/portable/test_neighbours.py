@@ -65,7 +65,7 @@ def test_the_nearest_answer_several_targets(data, asked, numbers):
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        (KNeighborsClassifier(algorithm="brute"), "searches by 'brute'"),
+        (KNeighborsClassifier(algorithm="brute"), "searches by 'brute': choose algorithm='kd_tree'"),
         (KNeighborsClassifier(metric="manhattan"), "has the metric 'manhattan'"),
         (KNeighborsClassifier(weights=np.ones_like), "has weights of its own"),
         (RadiusNeighborsClassifier(outlier_label=9), "answers outliers with a label of their own"),

@@ -50,6 +50,7 @@ TRANSFORMERS = [
     SplineTransformer(3, 2, extrapolation="linear"),
     SplineTransformer(6, 3, extrapolation="linear", sparse_output=True),
     SplineTransformer(3, extrapolation="error"),
+    SplineTransformer(3, 2, extrapolation="continue"),
     PCA(3),
     PCA(3, whiten=True),
     TruncatedSVD(2, random_state=0),

@@ -31,7 +31,8 @@ ESTIMATORS = _names(
     sklearn.discriminant_analysis: LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis
     sklearn.dummy: DummyClassifier DummyRegressor
     sklearn.ensemble._bagging: BaggingClassifier BaggingRegressor
-    sklearn.ensemble._forest: ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier RandomForestRegressor
+    sklearn.ensemble._forest: ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier RandomForestRegressor \
+        RandomTreesEmbedding
     sklearn.ensemble._gb: GradientBoostingClassifier GradientBoostingRegressor
     sklearn.ensemble._hist_gradient_boosting.gradient_boosting: HistGradientBoostingClassifier \
         HistGradientBoostingRegressor
