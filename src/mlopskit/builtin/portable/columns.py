@@ -16,6 +16,7 @@ from mlopskit.builtin.portable.writing import (
     floats,
     private,
     refuse_if,
+    ufunc_of,
 )
 
 _NONE, _REFUSE = -1, -2
@@ -46,7 +47,7 @@ def _column_transformer(w: Writing, estimator: Any, x: Ref) -> Ref:
         if indexes:
             parts.append(_weighed(w, estimator, name, w.transform(part, w.take(x, indexes))))
     refuse_if(not parts, "ColumnTransformer keeps no column")
-    return replace(w.concat(parts), names=(), scipy=bool(estimator.sparse_output_))
+    return replace(w.concat(parts), scipy=bool(estimator.sparse_output_))
 
 
 def _weighed(w: Writing, estimator: Any, name: str, x: Ref) -> Ref:
@@ -82,8 +83,7 @@ def _union(w: Writing, estimator: Any, x: Ref) -> Ref:
         if isinstance(part, str) and part == "drop":
             continue
         parts.append(_weighed(w, estimator, name, w.transform(part, x)))
-    joined = w.concat(parts)
-    return replace(joined, names=(), scipy=any(one.scipy for one in parts))
+    return replace(w.concat(parts), scipy=any(one.scipy for one in parts))
 
 
 def _frame_fits(w: Writing, x: Ref, categories: Sequence[Any]) -> None:
@@ -101,6 +101,11 @@ def _cells(known: Any) -> list[Any]:
     return [cell_of(one) for one in known]
 
 
+def _checked(w: Writing, x: Ref) -> Ref:
+    """Write that a number may be missing, but not be infinite."""
+    return x if x.value.has_texts else w.checked(x, missing=True)
+
+
 def _onehot(w: Writing, estimator: Any, x: Ref) -> Ref:
     _frame_fits(w, x, estimator.categories_)
     _plain_dtype(estimator)
@@ -110,7 +115,7 @@ def _onehot(w: Writing, estimator: Any, x: Ref) -> Ref:
         shifted = [one + width if one != _NONE else _NONE for one in at]
         tables.append({"cells": _cells(known), "at": shifted, "unknown": unknown + width if unknown >= 0 else unknown})
         width += found
-    made = w.step("onehot", x, finite=True, width=width, tables=tables)
+    made = w.step("onehot", _checked(w, x), finite=True, width=width, tables=tables)
     return replace(made, scipy=bool(estimator.sparse_output))
 
 
@@ -171,7 +176,7 @@ def ordinal(w: Writing, estimator: Any, x: Ref, /) -> Ref:
             "unknown": [_gap(unknown)],
             "refuse": refuse,
         })  # fmt: skip
-    return w.step("lookup", x, tables=tables)
+    return w.step("lookup", _checked(w, x), tables=tables)
 
 
 def _gap(value: Any) -> float | None:
@@ -232,14 +237,18 @@ def _missing_indicator(w: Writing, estimator: Any, x: Ref) -> Ref:
 
 
 def _function(w: Writing, estimator: Any, x: Ref) -> Ref:
-    name = getattr(estimator.func, "__name__", None)
-    module = type(estimator.func).__module__.partition(".")[0]
+    checked = w.checked(x) if estimator.validate else x
     if estimator.func is None:
-        return x
+        return checked
     refuse_if(estimator.kw_args, "FunctionTransformer has arguments")
-    if module != "numpy" or name not in _FUNCTIONS:
-        raise NoTablesError(f"FunctionTransformer calls {name or estimator.func!r}")
-    return applied(w, w.checked(x) if estimator.validate else x, str(name))
+    name = ufunc_of(estimator.func)
+    if name not in _FUNCTIONS:
+        raise NoTablesError(f"FunctionTransformer calls {getattr(estimator.func, '__name__', estimator.func)!r}")
+    # numpy computes these of booleans in half precision, and squares integers modulo 2^64.
+    kinds = {w.whole.get(one) for one in x.names}
+    refuse_if("boolean" in kinds, f"FunctionTransformer computes {name} of booleans")
+    refuse_if("integer" in kinds and name == "square", "FunctionTransformer squares integers")
+    return applied(w, checked, name)
 
 
 def applied(w: Writing, x: Ref, name: str, /) -> Ref:
@@ -268,7 +277,7 @@ def _target_encoder(w: Writing, estimator: Any, x: Ref) -> Ref:
         }
         for number, (place, encoding) in enumerate(zip(places, estimator.encodings_, strict=True))
     ]
-    return w.step("lookup", w.take(x, places), tables=tables, finite=True)
+    return w.step("lookup", w.take(_checked(w, x), places), tables=tables, finite=True)
 
 
 TRANSFORMERS: Mapping[str, Transform] = {

@@ -102,7 +102,8 @@ def document_of(model: Any, schema: Schema, frame: str, /) -> dict[str, Any]:
     refuse_if(version not in KNOWN, f"scikit-learn {sklearn.__version__} is not one of those read: {', '.join(KNOWN)}")
     properties = schema.inputs["properties"]
     inputs = {name: "string" in _types(properties[name]) for name in schema.inputs["required"]}
-    w = Writing(inputs=inputs, frame=frame, transformers=TRANSFORMERS, predictors=PREDICTORS)
+    whole = {name: _whole(properties[name]) for name in inputs} if frame != "arrays" else {}
+    w = Writing(inputs=inputs, frame=frame, transformers=TRANSFORMERS, predictors=PREDICTORS, whole=whole)
     outputs = _outputs(w.predict(model, w.row()), schema.outputs)
     return {
         "format_version": FORMAT_VERSION,
@@ -114,6 +115,11 @@ def document_of(model: Any, schema: Schema, frame: str, /) -> dict[str, Any]:
 
 def _types(spec: Mapping[str, Any]) -> list[str]:
     return [spec["type"]] if isinstance(spec["type"], str) else list(spec["type"])
+
+
+def _whole(spec: Mapping[str, Any]) -> str:
+    """Return the type of a column that a frame does not hold in double precision, else nothing."""
+    return next((one for one in ("boolean", "integer") if _types(spec) == [one]), "")
 
 
 def _outputs(answer: Answer, schema: Mapping[str, Any]) -> list[dict[str, Any]]:

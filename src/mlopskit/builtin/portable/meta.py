@@ -19,6 +19,7 @@ from mlopskit.builtin.portable.writing import (
     floats,
     private,
     refuse_if,
+    ufunc_of,
 )
 
 _TWO = 2
@@ -38,6 +39,8 @@ def _inner(attribute: str) -> Predict:
 
 def isotonic(w: Writing, estimator: Any, x: Ref, /) -> Ref:
     """Write the interpolation between the points of an isotonic regression."""
+    double = estimator.X_thresholds_.dtype == estimator.y_thresholds_.dtype == "float64"
+    refuse_if(not double, "IsotonicRegression interpolates in another than double precision")
     outside = {"clip": "nearest", "nan": "missing", "raise": "refuse"}[estimator.out_of_bounds]
     at, values = floats(estimator.X_thresholds_), floats(estimator.y_thresholds_)
     return w.step("interpolate", w.checked(x), at=[at], values=[values], outside=outside)
@@ -226,12 +229,11 @@ def _transformed_target(w: Writing, estimator: Any, x: Ref) -> Answer:
         less = w.step("subtract", said, values=floats(back.min_))
         return Answer(value=w.step("divide", less, values=floats(back.scale_)))
     refuse_if(kind != "FunctionTransformer", f"TransformedTargetRegressor goes back by {kind}")
-    name = getattr(back.inverse_func, "__name__", None)
     if back.inverse_func is None:
         return Answer(value=said)
-    known = type(back.inverse_func).__module__.partition(".")[0] == "numpy"
-    if not known or name not in ("exp", "exp2", "expm1", "negative", "sqrt", "square"):
-        raise NoTablesError(f"TransformedTargetRegressor goes back by {name}")
+    name = ufunc_of(back.inverse_func)
+    if name not in ("exp", "exp2", "expm1", "negative", "sqrt", "square"):
+        raise NoTablesError(f"TransformedTargetRegressor goes back by {back.inverse_func!r}")
     return Answer(value=applied(w, said, name))
 
 

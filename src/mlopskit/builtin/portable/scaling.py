@@ -72,7 +72,7 @@ def _reduction(w: Writing, estimator: Any, x: Ref) -> Ref:
     components = np.asarray(estimator.components_, dtype=np.float64)
     x = w.checked(x)
     refuse_if(x.value.sparse and estimator.mean_ is None, "PCA has no mean")
-    less = np.asarray(estimator.mean_, dtype=np.float64) @ components.T
+    less = estimator.mean_ @ estimator.components_.T  # as scikit-learn: of what was fitted in single precision, in that
     x = w.step("linear", x, weights=floats(components), bias=floats(-less))
     if estimator.whiten:
         scale = np.sqrt(estimator.explained_variance_)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlopskit.builtin.portable.columns import ordinal
-from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, floats, private, refuse_if
+from mlopskit.builtin.portable.writing import Answer, Predict, Ref, Writing, floats, name_of, private, refuse_if
 
 _LARGEST = sys.float_info.max
 
@@ -121,7 +122,8 @@ def _listed(counts: Any) -> list[int]:
 def _raw_boosting(w: Writing, estimator: Any, x: Ref) -> Ref:
     import numpy as np
 
-    constant = type(estimator.init_).__name__ in ("DummyClassifier", "DummyRegressor") or estimator.init_ == "zero"
+    constant = name_of(estimator.init_) in ("DummyClassifier", "DummyRegressor") or estimator.init_ == "zero"
+    refuse_if(getattr(estimator.init_, "strategy", "") == "stratified", "GradientBoosting* starts from chance")
     refuse_if(not constant, f"{type(estimator).__name__} starts from {type(estimator.init_).__name__}")
     start = private(estimator, "_raw_predict_init")(np.zeros((1, estimator.n_features_in_), dtype=np.float32))[0]
     x, _ = _narrowed(w, estimator, x)
@@ -153,8 +155,12 @@ def _raw_histogram(w: Writing, estimator: Any, x: Ref) -> Ref:
         others = [i for i, one in enumerate(chosen) if not one]
         x = w.concat([*parts, *([w.take(x, others)] if others else [])])
     refuse_if(x.value.has_texts, "texts are given to a tree")
-    tables = [_of_histogram(one) for stage in private(estimator, "_predictors") for one in stage]
-    at = [k for stage in private(estimator, "_predictors") for k in range(len(stage))]
+    predictors = private(estimator, "_predictors")
+    if any(math.isinf(x) for stage in predictors for one in stage for x in one.nodes["num_threshold"].tolist()):
+        # What is infinite is not above an infinite threshold, nor above the largest number, which stands for one.
+        x = w.step("clip", x, low=[-_LARGEST] * x.width, high=[_LARGEST] * x.width)
+    tables = [_of_histogram(one) for stage in predictors for one in stage]
+    at = [k for stage in predictors for k in range(len(stage))]
     start = floats(private(estimator, "_baseline_prediction").ravel())
     return w.step("trees", x, trees=tables, size=1, at=at, scale=1.0, start=start)
 

@@ -55,12 +55,16 @@ Predict = Callable[["Writing", Any, Ref], Answer]
 
 @dataclass(frozen=True)
 class Writing:
-    """The steps written so far, and the writers by the names of scikit-learn's classes."""
+    """The steps written so far, and the writers by the names of scikit-learn's classes.
+
+    `whole` are the inputs that are of another type than double precision in the model's frame, `boolean` or `integer`.
+    """
 
     inputs: Mapping[str, bool]
     frame: str
     transformers: Mapping[str, Transform]
     predictors: Mapping[str, Predict]
+    whole: Mapping[str, str] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def row(self) -> Ref:
@@ -85,14 +89,14 @@ class Writing:
         """Write a transformer, of whatever kind."""
         if estimator is None or estimator == "passthrough":
             return x
-        writer = self.transformers.get(_name(estimator))
+        writer = self.transformers.get(name_of(estimator))
         if writer is None:
             raise _unknown(estimator)
         return writer(self, estimator, x)
 
     def predict(self, estimator: Any, x: Ref, /) -> Answer:
         """Write a classifier or regressor, of whatever kind."""
-        writer = self.predictors.get(_name(estimator))
+        writer = self.predictors.get(name_of(estimator))
         if writer is None:
             raise _unknown(estimator)
         return writer(self, estimator, x)
@@ -118,19 +122,20 @@ class Writing:
         return x if x.finite else self.step("finite", x, missing=missing, finite=not missing)
 
 
-def _name(estimator: Any) -> str:
+def name_of(estimator: Any, /) -> str:
+    """Return the name of an estimator's class, nothing if it is not one of scikit-learn's own."""
     kind = type(estimator)
     return kind.__name__ if kind.__module__.partition(".")[0] == "sklearn" else ""
 
 
 def _unknown(estimator: Any) -> NoTablesError:
-    why = REASONS.get(_name(estimator))
+    why = REASONS.get(name_of(estimator))
     return NoTablesError(f"{_shown(estimator)} has no portable form{'' if why is None else f': {why}'}")
 
 
 def _shown(estimator: Any) -> str:
     kind = type(estimator)
-    return kind.__name__ if _name(estimator) else f"{kind.__module__}.{kind.__qualname__}"
+    return kind.__name__ if name_of(estimator) else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def floats(array: Any, /) -> list[Any]:
@@ -201,6 +206,14 @@ def refuse_if(condition: object, why: str, /) -> None:
     """Refuse a setting that has no portable form."""
     if condition:
         raise NoTablesError(why)
+
+
+def ufunc_of(function: Any, /) -> str | None:
+    """Return the name of one of numpy's own functions, None of any other, whatever it calls itself."""
+    import numpy as np
+
+    name = getattr(function, "__name__", "")
+    return str(name) if isinstance(function, np.ufunc) and function is getattr(np, name, None) else None
 
 
 def cell_of(value: Any, /) -> str | float | None:

@@ -5,10 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
@@ -172,3 +172,57 @@ def test_a_function_of_its_own_is_refused(data, asked, numbers):
     model = make_pipeline(FunctionTransformer(lambda x: x * 2), LogisticRegression()).fit(features, two)
     with pytest.raises(NoTablesError, match="FunctionTransformer calls"):
         asked(model, numbers(features)[0])
+
+
+def exp(x):
+    return x + 1
+
+
+def test_a_function_that_has_the_name_of_one_of_numpy_is_refused(data, asked, numbers):
+    features, *_, target = data
+    for function in (np.vectorize(exp), exp, np.frompyfunc(exp, 1, 1)):
+        model = make_pipeline(FunctionTransformer(function), Ridge()).fit(features, target)
+        with pytest.raises(NoTablesError, match="FunctionTransformer calls"):
+            asked(model, numbers(features)[0])
+
+
+def test_no_function_refuses_what_is_missing_if_it_validates(data, asked, numbers):
+    features, *_, target = data
+    model = make_pipeline(FunctionTransformer(validate=True), HistGradientBoostingRegressor(max_iter=2))
+    inputs, rows = numbers(features, gaps=True)
+    assert asked(model.fit(features, target), inputs).differences(rows) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("column", "function", "why"), [("flag", np.exp, "booleans"), ("count", np.square, "integers")]
+)
+def test_functions_that_numpy_computes_in_another_precision_are_refused(column, function, why, asked):
+    frame = pd.DataFrame({"flag": np.arange(40) % 3 == 0, "count": np.arange(40), "age": np.arange(40) / 7})
+    kinds = {"flag": {"type": "boolean"}, "count": {"type": "integer"}, "age": {"type": "number"}}
+    for others in ({"remainder": "passthrough"}, {}):
+        columns = ColumnTransformer([("one", FunctionTransformer(function), [column])], **others)
+        with pytest.raises(NoTablesError, match=why):
+            asked(make_pipeline(columns, Ridge()).fit(frame, frame["age"]), kinds)
+    alone = ColumnTransformer([("one", "passthrough", [column])])
+    with pytest.raises(NoTablesError, match=why):
+        asked(make_pipeline(alone, FunctionTransformer(function), Ridge()).fit(frame, frame["age"]), kinds)
+    columns = ColumnTransformer([("one", FunctionTransformer(function), ["age"])])
+    rows = {"flag": [True, False], "count": [2**40, -3], "age": [3.5, 1.0]}
+    assert asked(make_pipeline(columns, Ridge()).fit(frame, frame["age"]), kinds).differences(rows) < 1e-12
+
+
+def test_what_a_function_made_infinite_is_refused_by_an_encoder_and_passes_a_boosting(asked):
+    rows = {"x0": [1.0, 2.0, 800.0, None, 0.0]}
+    features = np.array([[1.0], [2.0], [np.nan], [0.0]] * 10)
+    inputs = {"x0": {"type": ["number", "null"]}}
+    for encoder in (
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        SimpleImputer(),
+        "passthrough",
+    ):
+        model = make_pipeline(
+            FunctionTransformer(np.exp), encoder, HistGradientBoostingRegressor(min_samples_leaf=2, max_iter=3)
+        )
+        model.fit(features, np.where(np.isnan(features[:, 0]), 5.0, 1.0))
+        assert asked(model, inputs).differences(rows) == 0.0

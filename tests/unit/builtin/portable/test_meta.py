@@ -102,3 +102,22 @@ def test_a_rising_line_is_followed(outside, data, asked, numbers):
     model = IsotonicRegression(out_of_bounds=outside).fit(one, target)
     inputs, rows = numbers(one, one[:40, 0], gaps=True)
     assert asked(model, inputs).differences(rows) == 0
+
+
+def test_a_rising_line_of_single_precision_is_refused(data, asked):
+    features, *_, target = data
+    model = IsotonicRegression(out_of_bounds="clip").fit(features[:, 0].astype(np.float32), target)
+    with pytest.raises(NoTablesError, match="double precision"):
+        asked(model, {"x0": {"type": "number"}})
+
+
+def test_a_target_turned_back_by_a_function_that_only_has_the_name_is_refused(data, asked, numbers):
+    features, *_, target = data
+
+    def exp(x):
+        return x * 2
+
+    back = np.vectorize(exp)
+    model = TransformedTargetRegressor(Ridge(), func=lambda x: x / 2, inverse_func=back).fit(features, target)
+    with pytest.raises(NoTablesError, match="goes back by"):
+        asked(model, numbers(features)[0])

@@ -73,7 +73,6 @@ def test_the_nearest_answer_several_targets(data, asked, numbers):
         (LabelPropagation(gamma=500), "so far from zero"),
         (LabelPropagation(kernel="knn"), "has the kernel 'knn'"),
     ],
-    ids=repr,
 )
 def test_what_is_compared_in_another_way_is_refused(model, why, data, asked, numbers):
     features, two, *_ = data

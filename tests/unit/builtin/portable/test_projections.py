@@ -57,7 +57,6 @@ def test_a_row_is_projected_as_it_was(transformer, data, asked, numbers):
         (Nystroem(kernel="cosine", n_components=2), "has the kernel 'cosine'"),
         (FeatureAgglomeration(2, pooling_func=np.median), "pools by another function"),
     ],
-    ids=repr,
 )
 def test_what_cannot_be_exact_is_refused(transformer, why, data, asked, numbers):
     features, *_, target = data

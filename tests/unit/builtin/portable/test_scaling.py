@@ -98,3 +98,12 @@ def test_what_is_not_covered_is_refused(transformer, why, data, asked, numbers):
     model = make_pipeline(transformer, LinearRegression()).fit(features, target)
     with pytest.raises(NoTablesError, match=why):
         asked(model, numbers(features)[0])
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_a_rotation_that_was_fitted_in_single_precision_is_followed(whiten, data, asked, numbers):
+    features, *_, target = data
+    given = (features * 1000 + 77).astype(np.float32)
+    model = make_pipeline(PCA(2, whiten=whiten), LinearRegression()).fit(given, target)
+    inputs, rows = numbers(features * 1000 + 77)
+    assert asked(model, inputs).differences(rows) < 1e-12

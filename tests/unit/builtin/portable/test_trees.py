@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -112,3 +114,25 @@ def test_boosting_that_starts_from_a_model_is_refused(data, asked, numbers):
     model = GradientBoostingRegressor(init=LinearRegression(), n_estimators=2).fit(features, target)
     with pytest.raises(NoTablesError, match="starts from LinearRegression"):
         asked(model, numbers(features)[0])
+
+
+class Dummy(BaseEstimator, RegressorMixin):
+    def fit(self, features, target, sample_weight=None):
+        self.n_features_in_ = features.shape[1]
+        return self
+
+    def predict(self, features):
+        return np.asarray(features)[:, 0] * 3
+
+
+def test_boosting_that_starts_from_what_only_has_the_name_of_a_constant_is_refused(data, asked, numbers):
+    features, two, _, target = data
+    named = type("DummyRegressor", (Dummy,), {})
+    chance = DummyClassifier(strategy="stratified")
+    for model, wanted in (
+        (GradientBoostingRegressor(init=named()), target),
+        (GradientBoostingClassifier(init=chance), two),
+    ):
+        model.set_params(n_estimators=2).fit(features, wanted)
+        with pytest.raises(NoTablesError, match="starts from"):
+            asked(model, numbers(features)[0])
