@@ -3,7 +3,7 @@
 //     {"rows": [ROW, …]}                   {"answers": [[CELL, …], …]}; null for a row that is refused
 //     {"functions": [[NAME, X], …]}        {"values": [CELL, …]} of Math
 //     {"points": LOOK}                     {"values": [FOUND, …]}, of every code point
-// In a ROW, {"bigint": DIGITS} is an integer that JSON would lose. A CELL is what JSON holds, or the text "NaN",
+// In a ROW, {"bigint": DIGITS} and {"number": WORD} are numbers that JSON would lose. A CELL is what JSON holds, or the text "NaN",
 // "Infinity", "-Infinity" or "-0" in a list of its own.
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,10 @@ function cell(value) {
 }
 
 function revived(row) {
-    for (const [name, value] of Object.entries(row ?? {})) if (value?.bigint) row[name] = BigInt(value.bigint);
+    for (const [name, value] of Object.entries(row ?? {})) {
+        if (value?.bigint) row[name] = BigInt(value.bigint);
+        if (value?.number) row[name] = Number(value.number);
+    }
     return row;
 }
 

@@ -16,24 +16,28 @@ LARGEST = 2**53
 Needs = Callable[..., None]
 
 
+def check_there(**things: object) -> None:
+    """Skip a test where something is not installed, and fail it where it must be."""
+    lacking = [name for name, there in things.items() if not there]
+    if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    assert not lacking, f"not installed: {', '.join(lacking)}"
+
+
 @pytest.fixture(scope="session")
 def needs() -> Needs:
     """Return what skips a test where something is not installed, and fails it where it must be."""
-
-    def check(**things: object) -> None:
-        lacking = [name for name, there in things.items() if not there]
-        if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
-            pytest.skip(f"not installed: {', '.join(lacking)}")
-        assert not lacking, f"not installed: {', '.join(lacking)}"
-
-    return check
+    return check_there
 
 
 def _cell(given: Any) -> Any:
     return float(given[0]) if isinstance(given, list) else given
 
 
-def _whole(given: Any) -> Any:
+def _held(given: Any) -> Any:
+    """Return a cell as the driver reads it: JSON has no infinity, no NaN, and in JavaScript no large integers."""
+    if isinstance(given, float) and not math.isfinite(given):
+        return None if math.isnan(given) else {"number": "Infinity" if given > 0 else "-Infinity"}
     return {"bigint": str(given)} if type(given) is int and abs(given) > LARGEST else given
 
 
@@ -53,13 +57,20 @@ class Node:
         assert "broken" not in said, said["broken"]
         return said
 
+    def end(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+        self.process.stdout.close()
+
     def load(self, document: Any) -> Any:
         """Load a document, or the text of one; say which outputs it has, or why it is refused."""
         return self.tell(text=document if isinstance(document, str) else json.dumps(document))
 
     def answers(self, rows: list[dict[str, Any]]) -> list[Any]:
         """Return the outputs of each row; None for one that is refused."""
-        given = [{name: _whole(cell) for name, cell in row.items()} if isinstance(row, dict) else row for row in rows]
+        given = [{name: _held(cell) for name, cell in row.items()} if isinstance(row, dict) else row for row in rows]
         return [one and [*map(_cell, one)] for one in self.tell(rows=given)["answers"]]
 
     def columns(self, columns: dict[str, list[Any]]) -> list[Any]:
@@ -77,11 +88,7 @@ def node(needs: Needs) -> Iterator[Node]:
     needs(node=shutil.which("node"))
     started = Node()
     yield started
-    assert started.process.stdin
-    assert started.process.stdout
-    started.process.stdin.close()
-    assert started.process.wait(30) == 0
-    started.process.stdout.close()
+    started.end()
 
 
 @pytest.fixture(scope="session")
