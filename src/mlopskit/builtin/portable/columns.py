@@ -242,7 +242,7 @@ def _function(w: Writing, estimator: Any, x: Ref) -> Ref:
         return checked
     refuse_if(estimator.kw_args, "FunctionTransformer has arguments")
     name = ufunc_of(estimator.func)
-    if name not in _FUNCTIONS:
+    if name is None or name not in _FUNCTIONS:
         raise NoTablesError(f"FunctionTransformer calls {getattr(estimator.func, '__name__', estimator.func)!r}")
     # numpy computes these of booleans in half precision, and squares integers modulo 2^64.
     kinds = {w.whole.get(one) for one in x.names}

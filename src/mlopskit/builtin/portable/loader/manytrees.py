@@ -36,11 +36,7 @@ def _trees(
     @functools.cache
     def ready() -> tuple[Run, list[Any]] | None:
         way = _way(np, trees, used)
-        if way is None:
-            return None
-        values = [np.array(tree["values"]).reshape(-1, size) * scale for tree in trees]
-        tables = [table[order] for table, order in zip(values, way.order, strict=True)]
-        return way.leaves, tables if size > 1 else [table[:, 0].copy() for table in tables]
+        return None if way is None else (way.leaves, _tables(np, trees, way.order, size, scale))
 
     def run(block: Any, begin: Any = None) -> Any:
         count = count_of(block)
@@ -62,6 +58,13 @@ def _trees(
         return np.ascontiguousarray(turned.T)
 
     return run
+
+
+def _tables(np: Any, trees: list[Mapping[str, Any]], orders: Any, size: int, scale: float) -> list[Any]:
+    """Return the values of each tree's leaves, in the order in which they are found."""
+    values = [np.array(tree["values"]).reshape(-1, size) * scale for tree in trees]
+    tables = [table[order] for table, order in zip(values, orders, strict=True)]
+    return tables if size > 1 else [table[:, 0].copy() for table in tables]
 
 
 def _way(np: Any, trees: Sequence[Mapping[str, Any]], used: Sequence[int]) -> Masks | Steps | None:
