@@ -1117,7 +1117,8 @@ function counting(x, width, fields, placeOf, amountOf) {
 }
 
 function countTerms([x], { terms, ...fields }) {
-    const places = new Map(terms.map((term, place) => [term, place]));
+    const places = new Map();
+    terms.forEach((term, place) => places.set(term, place));
     if (places.size !== terms.length) throw wrong("has a term twice");
     return counting(x, terms.length, fields, (term) => places.get(term), () => 1);
 }
