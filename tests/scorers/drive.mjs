@@ -1,5 +1,6 @@
 // Drives the JavaScript scorer by lines of JSON on standard input, one line of JSON on standard output for each:
-//     {"path": FILE} or {"text": MODEL}    {"outputs": [NAME, …]}, or {"refused": MESSAGE} if it is no model
+//     {"path": FILE}, {"text": MODEL} or {"base64": BYTES}
+//                                          {"outputs": [NAME, …]}, or {"refused": MESSAGE} if it is no model
 //     {"rows": [ROW, …]}                   {"answers": [[CELL, …], …]}; null for a row that is refused
 //     {"functions": [[NAME, X], …]}        {"values": [CELL, …]} of Math
 //     {"points": LOOK}                     {"values": [FOUND, …]}, of every code point
@@ -43,6 +44,7 @@ const LOOKS = {
 };
 
 const commands = {
+    base64: (text) => commands.text(Buffer.from(text, "base64")),
     path: (path) => commands.text(readFileSync(path)),
     text(text) {
         model = load(text);

@@ -100,7 +100,9 @@ def worst() -> Callable[[Any, Any], float]:
             return 0.0 if isinstance(got, float) and math.isnan(got) else math.inf
         if isinstance(want, bool | str):
             return 0.0 if (type(got), got) == (type(want), want) else math.inf
-        return abs(got - want) / max(1.0, abs(want)) if isinstance(got, int | float) else math.inf
+        if not isinstance(got, int | float) or not math.isfinite(want):
+            return 0.0 if got == want else math.inf
+        return abs(got - want) / max(1.0, abs(want)) if math.isfinite(got) else math.inf
 
     def of(got: Any, want: Any) -> float:
         if got is None or want is None:
