@@ -12,7 +12,7 @@ from mlopskit.builtin.portable.c import c_selftest, c_source
 
 VECTORS = Path(__file__).parents[4] / "vectors" / "portable"
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-CAREFUL = [*STRICT, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+CAREFUL = [*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 def needs(*programs):
@@ -52,16 +52,21 @@ class Program:
         self.names.append(name)
 
     def vector(self, path):
-        """Add a file of tests/vectors/portable. What is no UTF-8 cannot be asked, and is refused."""
+        """Add a file of tests/vectors/portable."""
         vector = json.loads(path.read_text("ascii"))
-        names = [[one["name"] for one in vector["document"][key]] for key in ("inputs", "outputs")]
+        name = f"m_{path.stem.replace('-', '_')}"
+        self.asked(name, vector["document"], vector["rows"], vector["expected"], vector["tolerance"])
+
+    def asked(self, name, document, rows, expected, tolerance):
+        """Add a model and rows with their answers; what is no UTF-8 is refused, what is no double is left out."""
+        names = [[one["name"] for one in document[key]] for key in ("inputs", "outputs")]
         golden = [
             (dict(zip(names[0], row, strict=True)), answer and dict(zip(names[1], answer, strict=True)))
-            for row, expected in zip(vector["rows"], vector["expected"], strict=True)
-            for answer in [expected if all(map(is_utf8, row)) else None]
-            if not any(isinstance(cell, int) and abs(cell) >= 2**1024 for cell in row)  # no double, so nothing to ask
+            for row, given in zip(rows, expected, strict=True)
+            for answer in [given if all(map(is_utf8, row)) else None]
+            if not any(isinstance(cell, int) and abs(cell) >= 2**1024 for cell in row)
         ]
-        self.selftest(f"m_{path.stem.replace('-', '_')}", vector["document"], golden, vector["tolerance"])
+        self.selftest(name, document, golden, tolerance)
 
     def file(self, name, text):
         (self.folder / name).write_text(text, "ascii")
