@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.naive_bayes import GaussianNB
 
 import mlopskit as mk
@@ -99,11 +98,13 @@ def test_a_format_without_languages_says_so(package):
         SkopsFormat().eject("python", package, {}, [])
 
 
-def test_a_package_without_the_form_says_why_it_lacks(registry, tmp_path):
+def test_a_package_without_the_form_says_why_it_lacks(registry, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlopskit.builtin.portable.format.KNOWN", ("0.1",))
     x = np.arange(20.0)[:, None]
-    model = GaussianProcessRegressor(optimizer=None).fit(x, x[:, 0])
-    package = mk.package(model, x, x[:, 0], name="smooth", registry=registry)
-    with pytest.raises(PackageError, match=r"GaussianProcessRegressor has no portable form") as caught:
+    package = mk.package(GaussianNB().fit(x, x[:, 0] > 9), x, x[:, 0] > 9, name="half", registry=registry)
+    with pytest.raises(
+        PackageError, match=r"holds skops \(portable: scikit-learn .* is not one of those read: 0\.1"
+    ) as caught:
         mk.eject(package, tmp_path / "out", language="python")
     assert caught.value.remedy
     assert not [*tmp_path.glob("out*")]
