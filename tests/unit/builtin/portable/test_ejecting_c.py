@@ -70,7 +70,8 @@ def test_the_self_test_fails_where_the_model_is_another(package, tmp_path):
 @pytest.mark.live
 def test_it_is_a_library_too(package, tmp_path):
     mk.eject(package, tmp_path / "out", language="c")
-    assert make(tmp_path / "out", "libmodel.so").returncode == 0
+    assert make(tmp_path / "out", "libmodel.so", "CFLAGS=-O0").returncode == 0
+    assert "-O1" in make(tmp_path / "out", "libmodel.so", "CFLAGS=-O1").stdout  # not up to date
     assert (tmp_path / "out" / "libmodel.so").is_file()
 
 
