@@ -108,6 +108,7 @@ class Report:
         return {
             "package": self.package.digest,
             "task": self.package.task,
+            "forms": ", ".join(model.format for model in self.package.models),
             "test rows": found.rows if found else None,
             "run": run.id if run else None,
             "made": f"{run.when} by {run.who}" if run else None,
