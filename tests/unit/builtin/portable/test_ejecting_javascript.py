@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from sklearn.ensemble import RandomForestClassifier
 import mlopskit as mk
 
 pytestmark = pytest.mark.live
+BROWSER = Path(__file__).parents[3] / "browser"
 NAMES = ["a|b", "__proto__", "constructor", "</script>", "∂ é"]
+KINDS = ["number", "number or null", "number", "number", "number"]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,8 @@ def test_made_up_rows_are_those_of_python(package, run, tmp_path):
         ("1 2", "this is no JSON"),
         ("1", "row 0 is no object: 1"),
         ("null\n{}", "row 0 is no object: null"),
+        ('{"a": "x: \\": ", "a": 2}', "a row has a column twice"),
+        ('{"a": {"b": 1}}', 'row 0 lacks "a|b"'),
         ("{}", 'row 0 lacks "a|b", lacks "__proto__", lacks "constructor"'),
         ("ROW+", 'row 0 has "more\\u00e9"'),
         ("STRING", 'row 0 column "a|b": "1" is not number'),
@@ -126,3 +131,21 @@ def test_a_file_that_cannot_be_read_ends_with_2(ejected, run, tmp_path):
     (tmp_path / "rows.json").write_bytes(b'{"a|b": "\xff"}')
     for arguments in (["nothing.json"], [str(tmp_path / "rows.json")], ["a", "b"]):
         assert run(ejected, "predict.mjs", *arguments).returncode == 2
+
+
+def test_its_page_answers_in_a_browser_and_asks_nobody_else(package, ejected, node, shop):
+    chromium = shutil.which("chromium")
+    lacking = not chromium or not (BROWSER / "node_modules").is_dir()
+    if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
+        pytest.skip("not installed: chromium, or npm ci --prefix tests/browser")
+    shutil.copytree(ejected, shop.folder, dirs_exist_ok=True)
+    one = next(one for one in package.golden if one.row["__proto__"] is None)
+    cells = ["" if cell is None else repr(cell) for cell in (one.row[name] for name in NAMES)]
+    command = [node, str(BROWSER / "ask.mjs"), str(chromium), f"{shop.address}/index.html"]
+    for given, expected in ((cells, dict(one.expected)), (["many", *cells[1:]], 'column "a|b": "many" is not number')):
+        done = subprocess.run([*command, *given], capture_output=True, check=True, text=True)
+        found = json.loads(done.stdout)
+        assert (json.loads(found["answer"]) if isinstance(expected, dict) else found["answer"]) == expected
+        assert found["labels"] == [f"{name} ({kind})" for name, kind in zip(NAMES, KINDS, strict=True)]
+        assert (found["title"], found["errors"]) == ("forest", [])
+        assert not [asked for asked in found["requests"] if "://" in asked]

@@ -19,6 +19,15 @@ function parse(text) {
     }
 }
 
+const isFlat = (row) => row === null || Object.values(row).every((cell) => typeof cell !== "object" || cell === null);
+
+// JSON.parse keeps the last of several columns of one name, and does not say so: then the text has more names.
+function namesIn(text) {
+    let count = 0;
+    for (const [, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g)) count += colon === undefined ? 0 : 1;
+    return count;
+}
+
 function rowsOf(text) {
     const lines = text.split("\n").filter((line) => line.trim() !== "");
     let found;
@@ -29,6 +38,8 @@ function rowsOf(text) {
     }
     const rows = [found].flat();
     if (rows.length === 0) throw new RowError("there are no rows");
+    const names = rows.reduce((sum, row) => sum + Object.keys(row ?? {}).length, 0);
+    if (namesIn(text) > names && rows.every(isFlat)) throw new RowError("a row has a column twice");
     return rows;
 }
 
