@@ -33,7 +33,7 @@ class PortableScorer:
         self._read = [*map(_reader, program.outputs)]
         self._program, self._names = program, names
         self._numbers = [not text for text in texts.values()]
-        self._numeric = all(self._numbers)
+        self._numeric, self._textual = all(self._numbers), not any(self._numbers)
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the outputs for the rows: lists for lists, but arrays if many rows stand in arrays."""
@@ -56,6 +56,8 @@ class PortableScorer:
 
     def _row(self, cells: Sequence[Any]) -> list[Any]:
         """Return cells as step 0 has them."""
+        if self._textual:
+            return [*cells]
         if self._numeric:
             try:
                 return [*map(float, cells)]
