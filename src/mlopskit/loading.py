@@ -190,7 +190,8 @@ def _on_share(folder: str, alias: str) -> ModelPackage:
 
 
 def _load(folder: Path, digest: str | None, trust_code: Collection[str]) -> LoadedModel:
-    return LoadedModel(_model(open_package(folder, digest=digest), trust_code))
+    # Of several forms one is loaded, and then read again: no other stands in memory.
+    return LoadedModel(_model(open_package(folder, digest=digest, keep=lambda _: False), trust_code))
 
 
 def _model(package: Package, trust_code: Collection[str]) -> Model:
