@@ -11,6 +11,7 @@ from mlopskit.builtin.portable import (
     bayes,
     columns,
     ensembles,
+    lightgbm,
     linear,
     machines,
     meta,
@@ -43,6 +44,7 @@ PREDICTORS: Mapping[str, Predict] = {
     **machines.PREDICTORS,
     **neighbours.PREDICTORS,
     **processes.PREDICTORS,
+    **lightgbm.PREDICTORS,
     **ensembles.PREDICTORS,
     **meta.PREDICTORS,
 }

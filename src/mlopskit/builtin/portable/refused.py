@@ -1,4 +1,4 @@
-"""Why parts of scikit-learn have no portable form."""
+"""Why parts of scikit-learn, and models of XGBoost, have no portable form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 _ROUNDED = "it measures distances that are rounded where they are small"
 _SOLVED = "it solves a problem for each row, until that is good enough"
+_SINGLE = "it computes in single precision"
 _NO_ROWS = "it takes targets, not rows"
 
 REASONS: Mapping[str, str] = {
@@ -34,4 +35,8 @@ REASONS: Mapping[str, str] = {
     "RadiusNeighborsTransformer": "it answers a graph, not features",
     "SparseCoder": _SOLVED,
     "TSNE": "it transforms no new rows",
+    "XGBClassifier": _SINGLE,
+    "XGBRFClassifier": _SINGLE,
+    "XGBRFRegressor": _SINGLE,
+    "XGBRegressor": _SINGLE,
 }

@@ -24,7 +24,7 @@ def _order(left: Sequence[int], right: Sequence[int]) -> list[int]:
     return order
 
 
-def _table(
+def table_of(
     left: Sequence[int],
     right: Sequence[int],
     feature: Sequence[int],
@@ -57,7 +57,7 @@ def _table(
 
 
 def _of_scikit(tree: Any, leaves: Any, *, missing: bool) -> dict[str, Any]:
-    return _table(
+    return table_of(
         tree.children_left.tolist(),
         tree.children_right.tolist(),
         tree.feature.tolist(),
@@ -173,7 +173,7 @@ def _of_histogram(predictor: Any) -> dict[str, Any]:
         for node, categorical in enumerate(nodes["is_categorical"].tolist())
         if categorical and not leaf[node]
     }
-    return _table(
+    return table_of(
         [-1 if ends else child for ends, child in zip(leaf, nodes["left"].tolist(), strict=True)],
         nodes["right"].tolist(),
         nodes["feature_idx"].tolist(),

@@ -125,7 +125,7 @@ class Writing:
 def name_of(estimator: Any, /) -> str:
     """Return the name of an estimator's class, nothing if it is not one of scikit-learn's own."""
     kind = type(estimator)
-    return kind.__name__ if kind.__module__.partition(".")[0] == "sklearn" else ""
+    return kind.__name__ if kind.__module__.partition(".")[0] in ("lightgbm", "sklearn", "xgboost") else ""
 
 
 def _unknown(estimator: Any) -> NoTablesError:
