@@ -10,8 +10,8 @@ import copy
 import json
 
 INEXACT = {
-    "apply", "divide", "float32", "interpolate", "kernel", "nearest", "normalize", "posterior", "products", "quotient",
-    "reduce", "shares", "softmax", "spline", "sublinear", "trees", "yeo_johnson",
+    "apply", "divide", "interpolate", "kernel", "nearest", "normalize", "posterior", "products", "quotient",
+    "reduce", "shares", "softmax", "spline", "sublinear", "yeo_johnson",
 }  # fmt: skip
 FUNCTIONS = (
     "sigmoid", "exp", "expm1", "log", "log1p", "sqrt", "abs", "square", "tanh", "trunc", "relu", "sign", "cos", "sin",

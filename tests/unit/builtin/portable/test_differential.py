@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlopskit.builtin.portable.loader import load
+from mlopskit.builtin.portable.loader import blocks, load
+from mlopskit.builtin.portable.loader.batches import Batches
 from mlopskit.builtin.portable.loader.document import parse
 from mlopskit.builtin.portable.loader.values import Sparse
 
@@ -105,6 +106,67 @@ def agree(stranger, documents, seed, rows=4):
     for row in documents.rows_of(draw, document, rows):
         parted = pair.disagreement(row)
         assert parted is None, (seed, document["steps"][parted[0] - 1], parted)
+
+
+ROUNDED = SUMS | {"apply", "sublinear", "yeo_johnson", "spline", "interpolate", "reduce"}  # numpy's exp is not C's
+
+
+def block_by_block(stranger, documents, seed):
+    """Ask for each step of many rows at once, given the second scorer's vectors."""
+    np = pytest.importorskip("numpy")
+    draw = random.Random(seed)
+    document = documents.Maker(draw, stranger, wild=draw.random() < 0.6).made(12)
+    program, theirs = parse(json.dumps(document).encode()), stranger.Model(json.dumps(document).encode())
+    ways, values = Batches(np, program)._ways, [value for value, _ in program.steps]
+    kinds = [one["type"] for one in theirs.inputs]
+    rows = [[[stranger._input(kind, documents.tame_cell(draw, kind)) for kind in kinds]] for _ in range(40)]
+    for number, (sources, run) in enumerate(theirs.steps, 1):
+        kept = [(vectors, made) for vectors in rows if (made := answer(stranger, run, sources, vectors)) is not None]
+        refused = len(kept) < len(rows)
+        given_ = [blocks.block_of(np, values[i], [sparse_if(values[i], one[i]) for one in rows]) for i in sources]
+        try:
+            with np.errstate(all="ignore"):
+                block = ways[number](*given_) if ways[number] else None
+        except ValueError:
+            assert refused, (seed, theirs.ops[number - 1])
+            block = None
+        assert block is None or not refused, (seed, theirs.ops[number - 1])
+        found = [] if block is None else blocks.vectors_of(np, values[number], block)
+        rounded = theirs.ops[number - 1] in ROUNDED
+        for (vectors, made), ours in zip(kept if found else [], found, strict=True):
+            magnitude = sum(abs(cell) for i in sources for cell in vectors[i] if isinstance(cell, float))
+            for place, cell in enumerate(made):
+                alike = same(ours[place], cell, zero=True) or (
+                    rounded and near(ours[place], cell, abs(cell) + magnitude * magnitude)
+                )
+                assert alike, (seed, document["steps"][number - 1], ours[place], cell)
+        rows = [[*vectors, made] for vectors, made in kept]
+        if not rows:
+            return
+
+
+def answer(stranger, run, sources, vectors):
+    try:
+        return run(*[vectors[source] for source in sources])
+    except stranger.Refused:
+        return None
+
+
+def sparse_if(value, vector):
+    return Sparse({i: cell for i, cell in enumerate(vector) if cell}) if value.sparse else vector
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds)
+def test_a_step_makes_of_a_block_what_it_makes_of_each_row(stranger, documents, seed):
+    block_by_block(stranger, documents, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None)
+@given(seed=seeds)
+def test_steps_make_of_very_many_blocks_what_they_make_of_each_row(stranger, documents, seed):
+    block_by_block(stranger, documents, seed)
 
 
 @settings(max_examples=60, deadline=None)

@@ -84,7 +84,9 @@ def _way(np: Any, value: Value, sources: Sequence[Value]) -> Run | None:
 
     modules = (manyvectors, manyscores, manytables, manypoints, manycells, manytrees)
     known = {name: way for module in modules for name, way in module.MANY.items()}
-    made: Run | None = known[value.op](np, *sources, **value.fields) if value.op in known else None
+    if value.op not in known or not all(one.width for one in sources):  # nothing is gained without an element
+        return None
+    made: Run | None = known[value.op](np, *sources, **value.fields)
     return made
 
 

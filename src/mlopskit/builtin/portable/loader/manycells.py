@@ -91,6 +91,8 @@ def _gone(np: Any, cells: Any, missing: Any) -> Any:
 
 
 def _fill(np: Any, x: Value, *, values: list[Any], missing: Any) -> Run:
+    values = [np.nan if value is None else value for value in values]
+
     def filled(cells: Any, value: Any) -> Any:
         if type(cells) is list:
             return [value if cell == missing else cell for cell in cells]

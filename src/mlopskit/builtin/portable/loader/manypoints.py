@@ -58,7 +58,8 @@ def _nearest(
         if np.isnan(squares).any():
             return None
         if count is None:
-            order, chosen = np.arange(len(table))[:, None], squares <= float(radius or 0.0) ** 2
+            limit = float(radius or 0.0)
+            order, chosen = np.arange(len(table))[:, None], squares <= limit * limit
         else:
             order = squares.argsort(axis=0, kind="stable")[:count]
             squares = np.take_along_axis(squares, order, axis=0)
