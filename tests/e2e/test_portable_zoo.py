@@ -49,7 +49,7 @@ ZOO, TRANSFORMERS = beside("test_zoo"), beside("portable_transformers")
 
 
 def asked(features, document, *, positive, whole):
-    """Return rows at and beside thresholds, at the ends and beyond, with zeros of both signs, and with gaps."""
+    """Return rows at and beside thresholds, at the ends and beyond, with zeros of both signs, infinite, with gaps."""
     random = np.random.default_rng(3)
     base = features[random.integers(len(features), size=ASKED)] + 0.0
     if whole:
@@ -68,6 +68,8 @@ def asked(features, document, *, positive, whole):
     if not positive:
         base[1480:1700] *= -1
     base[1700:1740][random.random((40, base.shape[1])) < 0.4] = np.nan
+    base[1740:1750, 0] = np.inf
+    base[1750:1760, -1] = -np.inf
     return base
 
 
@@ -143,7 +145,7 @@ def check(kind, name, found):
     told = {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}}
     scorer, own = load({"model.json": data}, told), Own(model, schema)
     rows = asked(features, document, positive=tags.input_tags.positive_only, whole=name == "CategoricalNB")
-    gaps = np.isnan(rows).any(axis=1)
+    gaps = ~np.isfinite(rows).all(axis=1)
     whole, broken = rows[~gaps], rows[gaps]
     tied = equally_near(model, whole)
     worst, ties = compared(*(answered(one, names, whole[~tied]) for one in (own.score, scorer.score)), schema)
@@ -235,9 +237,10 @@ def page(rows, covered):
         f"(scikit-learn {sklearn.__version__}) is fitted to {ZOO.ROWS} rows, written in "
         "[the portable format](portable-format.md), "
         f"and asked for {ASKED:,} hostile rows: at and beside thresholds, at the ends and far beyond, zeros of both "
-        "signs, missing. A difference is |a - b| / max(1, |b|) to the fitted estimator: of regressors that are trees, "
-        "forests or boosting 0, of such classifiers at most 1e-15, of all others at most 1e-12, or this page is not "
-        "written. Labels are equal but at ties, which are counted; so are rows that have more training rows equally "
+        "signs, infinite, missing. A difference is |a - b| / max(1, |b|) to the fitted estimator: of regressors "
+        "that are trees, forests or boosting 0, of such classifiers at most 1e-15, of all others at most 1e-12, or "
+        "this page is not written. Labels are equal but at ties, which are counted; so are rows that have more "
+        "training rows equally "
         "near than are asked for. Of transformers the whole vector is compared. A row is refused by both or by none. "
         "The times are of one row: the scorer's call, which answers probabilities too, and the estimator's own "
         "`predict` or `transform`.\n\n"

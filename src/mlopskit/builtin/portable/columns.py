@@ -86,8 +86,11 @@ def _union(w: Writing, estimator: Any, x: Ref) -> Ref:
     return replace(w.concat(parts), scipy=any(one.scipy for one in parts))
 
 
-def _frame_fits(w: Writing, x: Ref, categories: Sequence[Any]) -> None:
-    """Refuse categories that stand for what is missing in another way than what is missing here."""
+def _categories(w: Writing, x: Ref, categories: Sequence[Any]) -> Ref:
+    """Write what scikit-learn refuses of numbers that are categories.
+
+    Categories that stand for what is missing in another way than what is missing here are refused at once.
+    """
     texts = x.value.texts or (False,) * x.width
     for place, known in enumerate(categories):
         gaps = [one for one in known if one is None or one != one]  # noqa: PLR0124  # NaN equals nothing
@@ -95,19 +98,15 @@ def _frame_fits(w: Writing, x: Ref, categories: Sequence[Any]) -> None:
             continue
         none = w.frame != "pandas"
         refuse_if(any((gap is None) != none for gap in gaps), "a category stands for what is missing in another way")
+    return x if any(texts) else w.checked(x, missing=True)
 
 
 def _cells(known: Any) -> list[Any]:
     return [cell_of(one) for one in known]
 
 
-def _checked(w: Writing, x: Ref) -> Ref:
-    """Write that a number may be missing, but not be infinite."""
-    return x if x.value.has_texts else w.checked(x, missing=True)
-
-
 def _onehot(w: Writing, estimator: Any, x: Ref) -> Ref:
-    _frame_fits(w, x, estimator.categories_)
+    x = _categories(w, x, estimator.categories_)
     _plain_dtype(estimator)
     tables, width = [], 0
     for place, known in enumerate(estimator.categories_):
@@ -115,7 +114,7 @@ def _onehot(w: Writing, estimator: Any, x: Ref) -> Ref:
         shifted = [one + width if one != _NONE else _NONE for one in at]
         tables.append({"cells": _cells(known), "at": shifted, "unknown": unknown + width if unknown >= 0 else unknown})
         width += found
-    made = w.step("onehot", _checked(w, x), finite=True, width=width, tables=tables)
+    made = w.step("onehot", x, finite=True, width=width, tables=tables)
     return replace(made, scipy=bool(estimator.sparse_output))
 
 
@@ -157,7 +156,7 @@ def _plain_dtype(estimator: Any) -> None:
 
 def ordinal(w: Writing, estimator: Any, x: Ref, /) -> Ref:
     """Write the numbers of categories."""
-    _frame_fits(w, x, estimator.categories_)
+    x = _categories(w, x, estimator.categories_)
     _plain_dtype(estimator)
     refuse = estimator.handle_unknown == "error"
     tables = []
@@ -176,7 +175,7 @@ def ordinal(w: Writing, estimator: Any, x: Ref, /) -> Ref:
             "unknown": [_gap(unknown)],
             "refuse": refuse,
         })  # fmt: skip
-    return w.step("lookup", _checked(w, x), tables=tables)
+    return w.step("lookup", x, tables=tables)
 
 
 def _gap(value: Any) -> float | None:
@@ -265,7 +264,7 @@ def _target_encoder(w: Writing, estimator: Any, x: Ref) -> Ref:
     """The mean target of a category; with several classes the share of each."""
     import numpy as np
 
-    _frame_fits(w, x, estimator.categories_)
+    x = _categories(w, x, estimator.categories_)
     means = np.atleast_1d(estimator.target_mean_).tolist()
     places = [place for place in range(x.width) for _ in means]
     tables = [
@@ -277,7 +276,7 @@ def _target_encoder(w: Writing, estimator: Any, x: Ref) -> Ref:
         }
         for number, (place, encoding) in enumerate(zip(places, estimator.encodings_, strict=True))
     ]
-    return w.step("lookup", w.take(_checked(w, x), places), tables=tables, finite=True)
+    return w.step("lookup", w.take(x, places), tables=tables, finite=True)
 
 
 TRANSFORMERS: Mapping[str, Transform] = {

@@ -173,9 +173,13 @@ def _output_code(w: Writing, estimator: Any, x: Ref) -> Answer:
 
     book = np.asarray(estimator.code_book_, dtype=np.float64)
     scores = w.concat([_binary(w, one, x) for one in estimator.estimators_])
-    # The nearest word of the book: |y - c|^2 without |y|^2, which is the same for all.
-    near = w.step("linear", scores, weights=floats(2 * book), bias=floats(-(book**2).sum(axis=1)))
-    return Answer(label=w.step("argmax", near, starts=[0]))
+    # The nearest word of the book by |y|^2 - 2yc + |c|^2, as scikit-learn rounds it where y is large.
+    count = len(book)
+    squares = w.step("reduce", w.step("apply", scores, function="square"), how="sum", groups=scores.width)
+    middle = w.step("linear", scores, weights=floats(-2 * book), bias=[0.0] * count)
+    sums = w.step("sum", w.step("take", squares, indexes=[0] * count), middle)
+    near = w.step("add", sums, values=floats((book**2).sum(axis=1)))
+    return Answer(label=w.step("argmax", w.step("multiply", near, values=[-1.0] * count), starts=[0]))
 
 
 def _multi_output(w: Writing, estimator: Any, x: Ref) -> Answer:

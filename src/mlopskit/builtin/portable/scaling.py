@@ -185,12 +185,13 @@ def _splines(w: Writing, estimator: Any, x: Ref) -> Ref:
     # Of degree 1 scikit-learn takes the ends of all columns but the first for others.
     refuse_if(degree == 0 or (degree == 1 and beyond == "linear"), f"SplineTransformer has the degree {degree}")
     zeros = estimator.handle_missing == "zeros"
-    refuse_if(zeros and beyond == "linear", "SplineTransformer extrapolates beside missing numbers")
-    x, found = w.checked(x, missing=zeros), estimator.bsplines_
+    refuse_if(zeros and beyond in ("continue", "linear"), "SplineTransformer extrapolates beside missing numbers")
+    x, found = x if zeros else w.checked(x), estimator.bsplines_  # with zeros scikit-learn checks nothing
     low, high = [floats([one.t[k] for one in found]) for k in (degree, -degree - 1)]
-    inside = x if beyond == "continue" else w.step("clip", x, low=low, high=high)
     if beyond == "error":
         inside = at_least(w, x, low, high)
+    else:
+        inside = x if beyond == "continue" else w.step("clip", x, low=low, high=high)
     made = w.step("spline", inside, knots=[floats(one.t) for one in found], degree=int(degree))
     count = made.width // x.width
     if beyond == "linear":

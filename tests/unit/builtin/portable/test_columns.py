@@ -226,3 +226,13 @@ def test_what_a_function_made_infinite_is_refused_by_an_encoder_and_passes_a_boo
         )
         model.fit(features, np.where(np.isnan(features[:, 0]), 5.0, 1.0))
         assert asked(model, inputs).differences(rows) == 0.0
+
+
+@pytest.mark.parametrize(
+    "encoder", [OneHotEncoder(handle_unknown="ignore"), TargetEncoder(), OrdinalEncoder()], ids=repr
+)
+def test_infinite_categories_are_refused(encoder, data, asked):
+    features, two, *_ = data
+    model = make_pipeline(encoder, LogisticRegression()).fit(np.round(features[:, :2]), two)
+    given = asked(model, {"x0": {"type": "number"}, "x1": {"type": "number"}})
+    assert given.differences({"x0": [0.0, np.inf, 1.0], "x1": [1.0, 0.0, -np.inf]}) < 1e-12
