@@ -24,7 +24,7 @@ pytestmark = pytest.mark.live
 
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("model", FORESTS, ids=lambda model: type(model).__name__)
-def test_trees_are_the_same_to_the_last_bit(model, gaps, node, worst, asked, numbers, data, record_property):
+def test_trees_are_the_same_to_the_last_bit(model, gaps, node, worst, asked, numbers, data):
     features, _, three, number = data
     learnt = features.copy()
     learnt[::4, 1] = np.nan if gaps and not isinstance(model, ensemble.GradientBoostingRegressor) else 0.5
@@ -46,8 +46,6 @@ def test_trees_are_the_same_to_the_last_bit(model, gaps, node, worst, asked, num
         worst(got, want) for got, want in zip(filter(None, found), zip(*own.values(), strict=True), strict=True)
     ]
     assert len(differences) > 200
-    what = f"figure: {type(model).__name__} in JavaScript{', with gaps' * gaps}"
-    record_property(what, f"{len(differences)} rows, largest difference {max(differences)}")
     assert max(differences) == 0.0
 
 
@@ -100,7 +98,7 @@ def place(value):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_are_those_of_c_but_for_the_last_places(name, node, record_property):
+def test_functions_are_those_of_c_but_for_the_last_places(name, node):
     low, high, most = FUNCTIONS[name]
     random = Random(5)
     given = [random.uniform(max(low, -745), min(high, 745)) for _ in range(50_000)]
@@ -110,6 +108,4 @@ def test_functions_are_those_of_c_but_for_the_last_places(name, node, record_pro
     found = node.numbers(functions=[(name, one) for one in given])
     own = [getattr(math, name)(one) for one in given]
     units = [abs(place(a) - place(b)) for a, b in zip(found, own, strict=True)]
-    told = f"{max(units)} units in the last place at most, {sum(map(bool, units)) / len(units):.2%} differ"
-    record_property(f"figure: {name} of JavaScript beside that of C, {len(given):,} values", told)
     assert max(units) <= most
