@@ -148,13 +148,17 @@ def eject(
     """Write a package's model (the last run's, or REFERENCE) and its scorer as plain files that need no mlopskit."""
     from mlopskit import ejecting
 
-    package = _open(context).package(reference)
+    project = _open(context)
+    package = project.package(reference)
     made = ejecting.eject(package, folder, language=language, publish_rows=publish_rows)
+    verdict = project.verdict(package.digest)
     rows = "golden rows" if made.golden else "rows that were made up (the golden rows are test data: --publish-rows)"
     text = (
         f"Ejected {package.name} {package.digest} as {language} to {one_line(folder)} ({len(made.files)} files).\n"
         f"Its self-test asks for {rows}."
     )
+    if verdict is None or not verdict.passed:
+        text += "\nIt has no passing verdict: no target would take it."
     show(made.as_table(), text, as_json=as_json)
     return 0
 

@@ -115,6 +115,8 @@ def test_a_refused_run_is_refused_again_and_says_why_in_full(
     assert refusal.err.startswith("Refused at 'verdict': ")
     assert "Did you mean 'accuracy'?" in refusal.err
     assert not PRODUCTION.exists()
+    ejected = cli("eject", "out", "--as", "python")
+    assert (ejected.code, ejected.out.splitlines()[-1]) == (0, "It has no passing verdict: no target would take it.")
     taken = cli("deploy", "production", "--override", "for a demonstration", "--json")
     assert (taken.code, taken.json["override"]) == (0, "for a demonstration")
 
