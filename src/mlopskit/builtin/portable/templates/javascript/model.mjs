@@ -56,7 +56,7 @@ function misfitOfRow(row, properties, required) {
 }
 
 // Returns why a cell does not fit a column, null if it does.
-function misfit(cell, spec) {
+export function misfit(cell, spec) {
     const kinds = [spec.type].flat();
     if (!kinds.some((kind) => KINDS[kind](cell))) return `is not ${kinds.join(" or ")}`;
     if (spec.enum !== undefined && !spec.enum.includes(cell)) return `is none of ${shown(spec.enum)}`;
