@@ -32,6 +32,28 @@ def mlopskit_formats():
 """
 
 
+RUNES = """
+import mlopskit as mk
+
+class Runes(mk.Format):
+    name = "runes"
+    loader = "mlopskit.builtin.portable.loader"
+    languages = ("futhark",)
+
+    def save(self, model, schema, frame, into, /):
+        from mlopskit.builtin.portable.format import PortableFormat
+        PortableFormat().save(model, schema, frame, into)
+        return mk.StoredModel(format="runes", files=("model.json",), frame=frame)
+
+    def eject(self, language, package, files, rows, /):
+        return {"stones/" + path: data for path, data in files.items()} | {"count.txt": str(len(rows)).encode()}
+
+@mk.hookimpl
+def mlopskit_formats():
+    return [Runes]
+"""
+
+
 def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -89,6 +111,17 @@ def test_a_language_of_a_plugin_is_known_and_the_form_that_lacks_is_named(packag
     install("mlopskit-odd", ODD, formats="odd")
     with pytest.raises(PackageError, match=r"as runes from its form odd; the package .* holds portable and skops"):
         mk.eject(package, tmp_path / "out", language="runes")
+
+
+def test_a_format_of_a_plugin_is_ejected_as_it_says(install, registry, tmp_path):
+    install("mlopskit-runes", RUNES, formats="runes")
+    x = np.arange(20.0)[:, None]
+    model = GaussianNB().fit(x, x[:, 0] > 9)
+    package = mk.package(model, x, x[:, 0] > 9, name="half", formats=["skops", "runes"], registry=registry)
+    made = mk.eject(package, tmp_path / "out", language="futhark", publish_rows=True)
+    assert made.format == "runes"
+    model_json = (package.folder / "model.json").read_bytes()
+    assert contents(tmp_path / "out") == {"count.txt": b"20", "stones/model.json": model_json}
 
 
 def test_a_format_without_languages_says_so(package):
