@@ -12,15 +12,18 @@ from typing import Any
 
 from mlopskit.builtin.portable import madeup
 from mlopskit.builtin.portable.loader.document import FILE
+from mlopskit.errors import StoreError
 from mlopskit.golden import dump
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.recipe import TOLERANCE
 from mlopskit.runtime.golden import GoldenRow
+from mlopskit.runtime.names import shown
 from mlopskit.runtime.profile import types_of
 from mlopskit.tables import Table
 
 _HERE = Path(__file__).parent
 _MOST_COLUMNS = 20
+_MOST_INTEGER = 2**53
 _SOURCES = {
     "file": "golden rows of the package, from a file",
     "test": "golden rows of the package, from its test data",
@@ -106,10 +109,21 @@ def _python(model: bytes, about: _About) -> Files:
 
 
 def _javascript(model: bytes, about: _About) -> Files:
+    _check_labels(about.spec["schema"]["outputs"]["properties"])
     scorers = _HERE.parents[1] / "scorers"
     names = ("portable.mjs", "portable.d.mts")
     files = {name: (scorers / name).read_bytes() for name in names}
     return {**_templates("javascript", about), **_tables(model, about), **files}
+
+
+def _check_labels(outputs: Mapping[str, Any]) -> None:
+    for name, spec in outputs.items():
+        beyond = [one for one in spec.get("enum", ()) if isinstance(one, int) and abs(one) > _MOST_INTEGER]
+        if beyond:
+            raise StoreError(
+                f"{shown(name)} has the label {beyond[0]}, which JavaScript's numbers do not hold.",
+                remedy="Eject it for another language, or train it on labels of at most 2^53, or on texts.",
+            )
 
 
 def _c(model: bytes, about: _About) -> Files:

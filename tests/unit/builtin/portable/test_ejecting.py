@@ -115,6 +115,21 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    ("file", "text"), [("model.json", "{}"), ("about.json", "[]"), ("about.json", "{"), ("model.json", None)]
+)
+def test_a_model_that_is_not_whole_is_said_to_be_none(ejected, tmp_path, file, text):
+    copy = shutil.copytree(ejected, tmp_path / "copy")
+    (copy / file).unlink()
+    if text is not None:
+        (copy / file).write_text(text)
+    for program, code in (("predict.py", 3), ("selftest.py", 1)):
+        told = run(copy, program, stdin="{}")
+        assert (told.returncode, told.stdout) == (code, "")
+        assert told.stderr.startswith("Error: the model in ")
+        assert told.stderr.count("\n") == 1
+
+
 def test_a_self_test_without_rows_is_not_passed(ejected, tmp_path):
     copy = shutil.copytree(ejected, tmp_path / "copy")
     (copy / "golden.jsonl").write_text("")

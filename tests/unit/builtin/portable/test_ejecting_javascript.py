@@ -13,6 +13,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 import mlopskit as mk
+from mlopskit.errors import StoreError
 
 pytestmark = pytest.mark.live
 BROWSER = Path(__file__).parents[3] / "browser"
@@ -84,6 +85,29 @@ def test_its_self_test_passes_and_fails_where_the_model_is_another(package, ejec
     assert 'row 0, "probability.no": ' in said.stdout
     (broken / "golden.jsonl").write_text("")
     assert run(broken, "selftest.mjs").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "broken", [("model.json", "{}"), ("about.json", "[]"), ("about.json", "{"), ("model.json", "")]
+)
+def test_a_model_that_is_not_whole_is_said_to_be_none(ejected, run, tmp_path, broken):
+    copy, (file, text) = shutil.copytree(ejected, tmp_path / "copy"), broken
+    (copy / file).unlink()
+    if text:
+        (copy / file).write_text(text)
+    for program, code in (("predict.mjs", 3), ("selftest.mjs", 1)):
+        told = run(copy, program, stdin="{}")
+        assert (told.returncode, told.stdout) == (code, "")
+        assert told.stderr.startswith("Error: the model cannot be loaded: ")
+        assert told.stderr.count("\n") == 1
+
+
+def test_labels_that_javascript_does_not_hold_are_refused(package):
+    from mlopskit.builtin.portable.ejecting import _check_labels
+
+    _check_labels({"prediction": {"type": "integer", "enum": [2**53, -1]}, "probability.x": {"type": "number"}})
+    with pytest.raises(StoreError, match=r"has the label 9007199254740993, which JavaScript"):
+        _check_labels({"prediction": {"type": "integer", "enum": [1, 2**53 + 1]}})
 
 
 def test_made_up_rows_are_those_of_python(package, run, tmp_path):

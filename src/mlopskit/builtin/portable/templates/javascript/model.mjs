@@ -3,9 +3,9 @@
 //     const model = load(await text("about.json"), await text("model.json"));
 //     model.predict([{ ... }]);     // RowError if a row does not fit; `index` says which
 
-import { load as loadTables, RowError } from "./portable.mjs";
+import { load as loadTables, ModelError, RowError } from "./portable.mjs";
 
-export { RowError };
+export { ModelError, RowError };
 
 const KINDS = {
     string: (cell) => typeof cell === "string",
@@ -16,7 +16,7 @@ const KINDS = {
 };
 
 export function load(about, tables) {
-    const told = JSON.parse(about);
+    const told = parsed(about);
     const { properties, required } = told.schema.inputs;
     const model = loadTables(tables);
 
@@ -32,6 +32,16 @@ export function load(about, tables) {
             return model.predict(rows);
         },
     };
+}
+
+function parsed(about) {
+    try {
+        const told = JSON.parse(about);
+        if (!Array.isArray(told.schema.inputs.required)) throw new TypeError("there are no inputs");
+        return told;
+    } catch (error) {
+        throw new ModelError(`about.json is not whole: ${error.message}`, { cause: error });
+    }
 }
 
 function at(error, index) {

@@ -4,12 +4,19 @@
 //
 // ROWS is a file of rows in JSON; without it, they are read from standard input. A row is an object with a value for
 // each input that about.json names, null where it is missing: one object, a list of them, or one on each line. For each
-// row an object is printed. It ends with 2 if a row does not fit, and says which.
+// row an object is printed. It ends with 2 if a row does not fit, and says which; with 3 if the model cannot be
+// loaded.
 
 import { readFileSync } from "node:fs";
-import { load, RowError, shown } from "./model.mjs";
+import { load, ModelError, RowError, shown } from "./model.mjs";
 
-const file = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const file = (name) => {
+    try {
+        return readFileSync(new URL(name, import.meta.url), "utf8");
+    } catch (error) {
+        throw new ModelError(error.message, { cause: error });
+    }
+};
 
 function parse(text) {
     try {
@@ -69,6 +76,10 @@ async function main(args) {
         process.stdout.write(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
         return 0;
     } catch (error) {
+        if (error instanceof ModelError) {
+            console.error(`Error: the model cannot be loaded: ${error.message}`);
+            return 3;
+        }
         if (!(error instanceof RowError)) throw error;
         console.error(`Error: ${error.index === null ? "" : `row ${error.index} `}${error.message}`);
         return 2;

@@ -1,4 +1,5 @@
-// Asks the model in this folder for the rows of golden.jsonl, and compares: ends with 1 if an answer is another.
+// Asks the model in this folder for the rows of golden.jsonl, and compares: ends with 1 if an answer is another,
+// or if there is no asking.
 //
 //     node selftest.mjs
 //
@@ -6,10 +7,16 @@
 // where the two largest expected probabilities of that target are at most twice the tolerance apart.
 
 import { readFileSync } from "node:fs";
-import { load, RowError, shown } from "./model.mjs";
+import { load, ModelError, RowError, shown } from "./model.mjs";
 
 const MOST = 20;
-const file = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const file = (name) => {
+    try {
+        return readFileSync(new URL(name, import.meta.url), "utf8");
+    } catch (error) {
+        throw new ModelError(error.message, { cause: error });
+    }
+};
 const isNumber = (cell) => typeof cell === "number";
 const difference = (want, got) => (isNumber(want) && isNumber(got) ? Math.abs(got - want) : 0);
 
@@ -59,4 +66,10 @@ function main() {
     return wrong.length || !lines.length ? 1 : 0;
 }
 
-process.exitCode = main();
+try {
+    process.exitCode = main();
+} catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    console.error(`Error: the model cannot be loaded: ${error.message}`);
+    process.exitCode = 1;
+}

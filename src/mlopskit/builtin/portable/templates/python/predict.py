@@ -5,7 +5,8 @@
 ROWS is a file of rows in JSON, or in CSV if its name ends in .csv; without it, JSON is read from standard input. In
 JSON a row is an object with a value for each input that about.json names, null where it is missing; rows stand one
 behind the other, or in a list. In CSV the first line names the inputs, and an empty cell is missing where that is
-allowed. For each row an object is printed. It ends with 2 if a row does not fit, and says which.
+allowed. For each row an object is printed. It ends with 2 if a row does not fit, and says which; with
+3 if the model cannot be loaded.
 
     from predict import load
     load().predict([{...}])
@@ -34,6 +35,10 @@ SHOWN = 60
 
 class BadRowError(ValueError):
     """A row does not fit: the message says which, where, and what was expected."""
+
+
+class BadModelError(Exception):
+    """The files of the model are not whole: the message says what is wrong."""
 
 
 class Model:
@@ -77,8 +82,15 @@ class Model:
 
 
 def load(folder: str | Path = HERE) -> Model:
-    """Return the model in a folder, by default this one."""
-    return Model(Path(folder))
+    """Return the model in a folder, by default this one.
+
+    Raises:
+        BadModelError: a file of it is missing, or not as it was.
+    """
+    try:
+        return Model(Path(folder))
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise BadModelError(f"the model in {str(folder)!a} cannot be loaded: {error}") from error
 
 
 def misfit(cell: Any, spec: dict[str, Any]) -> str:
@@ -232,6 +244,9 @@ def main(arguments: list[str]) -> int:
     except BadRowError as error:
         print(f"Error: {error}.", file=sys.stderr)
         return 2
+    except BadModelError as error:
+        print(f"Error: {error}.", file=sys.stderr)
+        return 3
     except BrokenPipeError:  # whoever read has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141

@@ -1,4 +1,6 @@
-"""Ask the model in this folder for the rows of golden.jsonl, and compare: ends with 1 if an answer is another.
+"""Ask the model in this folder for the rows of golden.jsonl, and compare.
+
+It ends with 1 if an answer is another, or if there is no asking.
 
     python -I -S selftest.py
 
@@ -17,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE) not in sys.path:  # with -I
     sys.path.append(str(HERE))
 
-from predict import BadRowError, load  # type: ignore[import-not-found]  # noqa: E402  # stands beside it
+from predict import BadModelError, BadRowError, load  # type: ignore[import-not-found]  # noqa: E402  # stands beside it
 
 MOST = 20
 Row = dict[str, Any]
@@ -79,4 +81,7 @@ def difference(want: Any, got: Any) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BadModelError as error:
+        sys.exit(f"Error: {error}.")
