@@ -34,6 +34,27 @@ ODD = (
 )  # fmt: skip
 
 
+OF_ONE_VALUE = {
+    "above", "add", "argmax", "binarize", "bins", "clip", "complement", "concat", "constant", "count", "divide", "fill",
+    "finite", "float32", "hash", "lookup", "median", "missing", "multiply", "onehot", "products", "quotient", "reduce",
+    "subtract", "sum", "take", "trees", "votes",
+}  # fmt: skip
+OF_ONE_VALUE_IN_APPLY = {"abs", "relu", "sign", "sqrt", "square", "trunc"}
+
+
+def exactness(document):
+    """Return whether the vector of each step is the same in each language.
+
+    "exact": it is; "near": as near as functions and the order of sums are; "loose": it is made of such.
+    """
+    found = ["exact"]
+    for step in document["steps"]:
+        whole = step["op"] in OF_ONE_VALUE or step.get("function") in OF_ONE_VALUE_IN_APPLY
+        sound = all(found[source] == "exact" for source in step["from"])
+        found.append("exact" if sound and whole else "near" if sound else "loose")
+    return found
+
+
 def text(random):
     return "".join(random.choice(WORDS) + random.choice(SPACES) for _ in range(random.randrange(7)))
 
