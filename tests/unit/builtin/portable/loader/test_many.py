@@ -250,3 +250,11 @@ def test_texts_among_numbers_are_taken_joined_and_filled():
         assert check(op, make(op, fields, [mixed]), [mixed], rows), op
     numbers = make("take", {"indexes": [0, 0]}, [mixed])
     assert check("take", numbers, [mixed], rows)
+
+
+def test_of_many_points_equally_near_the_first_are_chosen():
+    points = [[float(n % 2)] for n in range(300)]
+    values = [[float(n)] for n in range(300)]
+    fields = {"points": points, "values": values, "count": 40, "radius": None, "weights": "equal", "empty": None}
+    source = source_of({"x": False})
+    assert check("nearest", make("nearest", fields, [source]), [source], [[[0.0]], [[1.0]], [[0.5]]])
