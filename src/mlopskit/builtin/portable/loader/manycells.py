@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,7 +95,7 @@ def _fill(np: Any, x: Value, *, values: list[Any], missing: Any) -> Run:
     def filled(cells: Any, value: Any) -> Any:
         if type(cells) is list:
             return [value if cell == missing else cell for cell in cells]
-        return np.where(_gone(np, cells, missing), math.nan if value is None else value, cells)
+        return np.where(_gone(np, cells, missing), value, cells)
 
     def run(block: Any) -> Any:
         made = [filled(cells, value) for cells, value in zip(block, values, strict=True)]

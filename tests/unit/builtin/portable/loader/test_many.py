@@ -104,7 +104,11 @@ FIELDS = {
         | {"tables": [{**TABLE, "unknown": -2}, *[{"cells": [], "at": [], "unknown": -1}] * 2]},
     ],
     "lookup": [{"tables": [NUMBERS, NUMBERS | {"refuse": True}, NUMBERS]}, {"tables": [NUMBERS] * 3}],
-    "fill": [{"values": [1.0, 2.0, -0.0], "missing": None}, {"values": [1.0, 2.0, 3.0], "missing": 0.0}],
+    "fill": [
+        {"values": [1.0, 2.0, -0.0], "missing": None},
+        {"values": [None, 1.0, 2.0], "missing": 0.5},
+        {"values": [1.0, 2.0, 3.0], "missing": 0.0},
+    ],
     "missing": [{"indexes": [2, 0], "missing": None}, {"indexes": [1], "missing": 0.0}],
     "count": [ANALYZED | {"terms": ["a", "b", "a b", "b a"], "binary": one} for one in (True, False)],
     "hash": [ANALYZED | {"width": 5, "signs": one, "binary": one} for one in (True, False)],
