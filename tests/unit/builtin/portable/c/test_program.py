@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 
 import pytest
@@ -104,3 +105,20 @@ def test_other_machines_answer_the_same(machine, program, record_property):
     largest = max(float(line.rsplit(" ", 1)[1]) for line in said.splitlines() if "largest" in line)
     record_property(f"figure: largest difference in C on {machine}, under qemu", f"{largest:.1e}")
     assert largest <= 1e-10
+
+
+def test_no_multiplication_is_fused_with_an_addition_where_the_machine_could(program):
+    compiler, _ = MACHINES["aarch64"]
+    needs(compiler)
+    program.model(json.loads((VECTORS / "network.json").read_text("ascii"))["document"], "model")
+    run(compiler, "-std=gnu99", "-O3", "-c", "model.c", cwd=program.folder)
+    text = run("aarch64-linux-gnu-objdump", "-d", "model.o", cwd=program.folder)
+    assert "fmul" in text
+    assert not re.search(r"\tf(?:n?madd|n?msub|mla|mls)\b", text)
+
+
+def test_what_would_lose_bits_does_not_compile(program):
+    needs("gcc")
+    program.model(json.loads((VECTORS / "network.json").read_text("ascii"))["document"], "model")
+    with pytest.raises(AssertionError, match="do not compile this file with -ffast-math"):
+        run("gcc", "-ffast-math", "-c", "model.c", cwd=program.folder)
