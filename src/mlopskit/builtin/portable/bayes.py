@@ -81,7 +81,12 @@ def _categorical(w: Writing, estimator: Any, x: Ref) -> Answer:
         count = table.shape[1]
         tables.append({"cells": [float(n) for n in range(count)], "at": [*range(width, width + count)], "unknown": -2})
         width += count
-    whole = w.step("onehot", w.step("apply", w.checked(x), function="trunc"), width=width, tables=tables)
+    whole = w.step(
+        "onehot",
+        w.step("apply", w.exact(w.checked(x), "CategoricalNB takes numbers"), function="trunc"),
+        width=width,
+        tables=tables,
+    )
     weights = floats(np.hstack(estimator.feature_log_prob_))
     return _judged(w, w.step("linear", whole, weights=weights, bias=floats(estimator.class_log_prior_)))
 

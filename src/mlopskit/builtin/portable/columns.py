@@ -98,7 +98,7 @@ def _categories(w: Writing, x: Ref, categories: Sequence[Any]) -> Ref:
             continue
         none = w.frame != "pandas"
         refuse_if(any((gap is None) != none for gap in gaps), "a category stands for what is missing in another way")
-    return x if any(texts) else w.checked(x, missing=True)
+    return x if any(texts) else w.exact(w.checked(x, missing=True), "categories are compared with numbers")
 
 
 def _cells(known: Any) -> list[Any]:
@@ -185,6 +185,8 @@ def _gap(value: Any) -> float | None:
 def _imputer(w: Writing, estimator: Any, x: Ref) -> Ref:
     gone = _sought(w, estimator, x)
     x = kept = x if x.value.has_texts else w.checked(x, missing=gone is None)
+    if gone is not None and not x.value.has_texts:
+        w.exact(x, "SimpleImputer looks for a number among numbers")
     statistics = list(estimator.statistics_)
     if not estimator.keep_empty_features:
         chosen = [i for i, one in enumerate(statistics) if not _is_nan(one)]

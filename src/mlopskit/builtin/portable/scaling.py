@@ -99,7 +99,7 @@ def _bins(w: Writing, estimator: Any, x: Ref) -> Ref:
 
     refuse_if(estimator.dtype not in (None, np.float64), "KBinsDiscretizer is not of float64")
     edges = [floats(table)[1:-1] for table in estimator.bin_edges_]
-    binned = w.step("bins", w.checked(x), finite=True, edges=edges)
+    binned = w.step("bins", w.exact(w.checked(x), "KBinsDiscretizer bins numbers"), finite=True, edges=edges)
     if estimator.encode == "ordinal":
         return binned
     tables, width = [], 0
@@ -137,6 +137,7 @@ def _quantiles(w: Writing, estimator: Any, x: Ref) -> Ref:
     import numpy as np
 
     kind, x = estimator.output_distribution, w.checked(x, missing=True)
+    w.exact(x, "QuantileTransformer places numbers")
     refuse_if(kind != "uniform", f"QuantileTransformer makes the distribution {kind!r}")
     refuse_if(x.scipy, "QuantileTransformer is given a sparse matrix")
     tables, values = np.asarray(estimator.quantiles_, dtype=np.float64).T, floats(estimator.references_)

@@ -49,6 +49,11 @@ class Answer:
     decision: Ref | None = None
 
 
+# Steps whose numbers are near to scikit-learn's, not the same; and the functions of `apply` whose are the same.
+_ROUNDED = ("interpolate", "kernel", "linear", "nearest", "normalize", "posterior", "products", "shares", "softmax",
+            "spline", "sublinear", "yeo_johnson")  # fmt: skip
+_EXACT = ("abs", "relu", "sign", "sqrt", "square", "trunc")
+
 Transform = Callable[["Writing", Any, Ref], Ref]
 Predict = Callable[["Writing", Any, Ref], Answer]
 
@@ -120,6 +125,18 @@ class Writing:
         if x.value.has_texts:
             raise NoTablesError("texts are given to a part that takes numbers")
         return x if x.finite else self.step("finite", x, missing=missing, finite=not missing)
+
+    def exact(self, x: Ref, why: str, /) -> Ref:
+        """Refuse numbers that are only near to scikit-learn's own where what equals another number is told apart."""
+        todo, seen = [x.step], {0}
+        while todo:
+            place = todo.pop()
+            step = {} if place in seen else self.steps[place - 1]
+            rounded = step.get("op") in _ROUNDED or step.get("function", "abs") not in _EXACT
+            refuse_if(rounded, f"{why}, which functions and sums have made: a rounding more or less would show")
+            todo += step.get("from", ())
+            seen.add(place)
+        return x
 
 
 def name_of(estimator: Any, /) -> str:

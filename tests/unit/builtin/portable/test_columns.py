@@ -10,7 +10,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from mlopskit.builtin.portable.writing import NoTablesError
 
@@ -212,7 +220,7 @@ def test_functions_that_numpy_computes_in_another_precision_are_refused(column, 
 
 
 def test_what_a_function_made_infinite_is_refused_by_an_encoder_and_passes_a_boosting(asked):
-    rows = {"x0": [1.0, 2.0, 800.0, None, 0.0]}
+    rows = {"x0": [1.0, 2.0, 1e200, None, 0.0]}
     features = np.array([[1.0], [2.0], [np.nan], [0.0]] * 10)
     inputs = {"x0": {"type": ["number", "null"]}}
     for encoder in (
@@ -222,7 +230,7 @@ def test_what_a_function_made_infinite_is_refused_by_an_encoder_and_passes_a_boo
         "passthrough",
     ):
         model = make_pipeline(
-            FunctionTransformer(np.exp), encoder, HistGradientBoostingRegressor(min_samples_leaf=2, max_iter=3)
+            FunctionTransformer(np.square), encoder, HistGradientBoostingRegressor(min_samples_leaf=2, max_iter=3)
         )
         model.fit(features, np.where(np.isnan(features[:, 0]), 5.0, 1.0))
         assert asked(model, inputs).differences(rows) == 0.0
@@ -236,3 +244,30 @@ def test_infinite_categories_are_refused(encoder, data, asked):
     model = make_pipeline(encoder, LogisticRegression()).fit(np.round(features[:, :2]), two)
     given = asked(model, {"x0": {"type": "number"}, "x1": {"type": "number"}})
     assert given.differences({"x0": [0.0, np.inf, 1.0], "x1": [1.0, 0.0, -np.inf]}) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        TargetEncoder(),
+        SimpleImputer(missing_values=3.0),
+        KBinsDiscretizer(4, strategy="uniform"),
+        QuantileTransformer(n_quantiles=5),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+@pytest.mark.parametrize(("function", "exact"), [(np.log10, False), (np.expm1, False), (np.sqrt, True)])
+def test_what_is_told_apart_by_equality_is_refused_of_what_is_rounded(transformer, function, exact, asked):
+    # numpy's log10 of 1000 is 3; log(1000) / log(10) is not.
+    features = (
+        np.power(10.0, np.arange(60) % 5)[:, None] if exact or function is np.log10 else np.arange(60)[:, None] % 5.0
+    )
+    model = make_pipeline(FunctionTransformer(function), transformer, Ridge()).fit(features, np.arange(60) % 7)
+    inputs = {"x0": {"type": "number"}}
+    if exact:
+        assert asked(model, inputs).differences({"x0": features[:, 0].tolist()}) < 1e-12
+        return
+    with pytest.raises(NoTablesError, match="a rounding more or less would show"):
+        asked(model, inputs)
