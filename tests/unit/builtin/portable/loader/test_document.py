@@ -211,6 +211,52 @@ def test_bytes_that_are_no_document_are_refused(data):
         parse(data)
 
 
+LONG = [n + 0.5 for n in range(1500)]
+
+
+def test_long_lists_of_numbers_are_packed_and_mean_the_same():
+    wide = {"op": "take", "from": [1], "indexes": [0] * 1500}
+    weighed = [
+        {"op": "multiply", "from": [2], "values": LONG},
+        {"op": "linear", "from": [3], "weights": [LONG], "bias": [0]},
+    ]
+    read = parse(json.dumps(document(wide, *weighed)).encode())
+    take, multiply, linear = (value.run for value, _ in read.steps[2:])
+    assert linear(multiply(take([2.0, 0.0]))) == [pytest.approx(sum(2 * one * one for one in LONG))]
+    votes = [
+        {"op": "above", "from": [2], "threshold": 0, "equal": False},
+        {"op": "votes", "from": [3], "weights": LONG, "classes": 2},
+    ]
+    labels = {"name": "prediction", "from": 5, "at": 0, "labels": LONG}
+    read = parse(
+        json.dumps(document(wide, *votes, {"op": "argmax", "from": [4], "starts": [0]}, output=labels)).encode()
+    )
+    assert read.outputs[0].labels == LONG
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**document(), "steps": LONG},
+        {**document(), "inputs": LONG},
+        {**document(), "outputs": LONG},
+        document({"op": "take", "from": LONG, "indexes": [0]}),
+        document({"op": "take", "from": [1], "indexes": LONG}),
+        document({"op": "linear", "from": [1], "weights": LONG, "bias": [0]}),
+        document({"op": "multiply", "from": [1], "values": [*LONG[:-1], 1e400]}),
+    ],
+)
+def test_long_lists_of_numbers_where_none_belong_are_refused(broken):
+    with pytest.raises(ValueError, match=r"model\.json"):
+        parse(json.dumps(broken).replace("Infinity", "1e400").encode())
+
+
+@pytest.mark.parametrize("depth", [2, 300, 900, 5000])
+def test_lists_in_lists_are_refused_however_deep(depth):
+    with pytest.raises(ValueError, match=r"model\.json"):
+        parse(json.dumps(document()).replace('"steps": [', '"steps": [' + "[" * depth + "]" * depth + ",").encode())
+
+
 def test_a_tree_as_deep_as_it_has_nodes_is_walked():
     count = 200_000
     tree = {
