@@ -40,7 +40,7 @@ class PortableScorer:
         columns = [*rows.values()]
         count = len(columns[0])
         if count == 1:
-            values = self._run(self._row([_list(cells)[0] for cells in columns]))
+            values = self._run(self._row([cells[0] if type(cells) is list else _list(cells)[0] for cells in columns]))
             return {name: [of(values)] for name, of in zip(self._names, self._read, strict=True)}
         if count >= _MANY and self._batches:
             plain = all(type(cells) is list for cells in columns)

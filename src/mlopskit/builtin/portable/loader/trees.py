@@ -66,11 +66,22 @@ def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozens
 
 
 def _found(node: Node, x: Any) -> Any:
-    """Return the value of the leaf of a vector that has missing elements, or of a tree with categories."""
+    """Return the value of the leaf of a vector that has missing elements."""
     feature, threshold, left, right, aside = node
     while left is not None:
         cell = x[feature]
-        if cell != cell:  # noqa: PLR0124  # NaN equals nothing
+        # NaN is less than nothing, and equals nothing.
+        node = left if cell <= threshold else right if cell == cell else aside  # noqa: PLR0124
+        feature, threshold, left, right, aside = node
+    return threshold
+
+
+def _found_by_category(node: Node, x: Any) -> Any:
+    """Return the value of the leaf of any vector in a tree with categories."""
+    feature, threshold, left, right, aside = node
+    while left is not None:
+        cell = x[feature]
+        if cell != cell:  # noqa: PLR0124
             node = aside
         elif type(threshold) is frozenset:
             node = left if cell in threshold else right
@@ -116,14 +127,15 @@ def _trees(
         same(one, start)
     roots = [_built(tree, x.width, size, scale) for tree in trees]
     careful: Run = _never
+    find: Run = _found
     if any(tree["missing_left"] for tree in trees):
         careful = _has_gaps_sparse if x.sparse else _has_gaps
     if any(tree["categories"] for tree in trees):
-        careful = _always
+        careful, find = _always, _found_by_category
     if size == 1:
-        run = _sum_of_numbers(roots, at, careful, start)
+        run = _sum_of_numbers(roots, at, careful, find, start)
     elif size == width:
-        run = _sum_of_vectors(roots, careful, scale, start)
+        run = _sum_of_vectors(roots, careful, find, scale, start)
     else:
         raise ValueError("has leaves of several numbers, but not one for each output")
     if starts and starts[0].sparse:
@@ -131,7 +143,7 @@ def _trees(
     return Value(width, run)
 
 
-def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, start: list[float]) -> Run:
+def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, find: Run, start: list[float]) -> Run:
     # Each element is a sum of its own: taken one after the other, each still adds its trees in their order.
     groups: dict[int, list[Node]] = {}
     for root, place in zip(roots, at, strict=True):
@@ -139,12 +151,12 @@ def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, start: list[
 
     def run(x: Any, begin: Any = None) -> list[float]:
         totals = [*(start if begin is None else begin)]
-        find = careful(x)
+        care = careful(x)
         for place, trees in groups.items():
             total = totals[place]
-            if find:
+            if care:
                 for root in trees:
-                    total += _found(root, x)
+                    total += find(root, x)
             else:
                 for feature, value, left, right, _ in trees:
                     while left is not None:
@@ -156,7 +168,7 @@ def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, start: list[
     return run
 
 
-def _sum_of_vectors(roots: list[Node], careful: Run, scale: float, start: list[float]) -> Run:
+def _sum_of_vectors(roots: list[Node], careful: Run, find: Run, scale: float, start: list[float]) -> Run:
     if scale != 1.0:
         raise ValueError("scales leaves of several numbers")
     add = operator.add
@@ -165,7 +177,7 @@ def _sum_of_vectors(roots: list[Node], careful: Run, scale: float, start: list[f
         totals = start if begin is None else begin
         if careful(x):
             for root in roots:
-                totals = [*map(add, totals, _found(root, x))]
+                totals = [*map(add, totals, find(root, x))]
             return totals
         for feature, value, left, right, _ in roots:
             while left is not None:
