@@ -47,6 +47,8 @@ def part(random):
 def pattern(random):
     """Return the parts of a random pattern, of which at most two have no end."""
     parts = [part(random) for _ in range(random.randrange(1, 5))]
+    while all(one["boundary"] for one in parts):
+        parts.append(part(random))
     for one in [one for one in parts if one["most"] is None][2:]:
         one["most"] = 4
     return parts

@@ -73,7 +73,7 @@ static void yeo_johnson(vec y, const double *lambdas)
     for (int32_t i = 0; i < y.width; i++) {
         if (y.v[i] >= 0)
             y.v[i] = bent(y.v[i], lambdas[i]);
-        else if (y.v[i] >= -DBL_MAX)
+        else if (y.v[i] < 0)
             y.v[i] = -bent(-y.v[i], 2 - lambdas[i]);
     }
 }
