@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import warnings
-from pathlib import Path
 
 import pytest
-from sklearn.linear_model import LinearRegression
 
-from mlopskit.builtin.portable.writing import NoTablesError
+from .portable_languages import NEAR, ZOO, ask_instead, check_all, check_one, conftest_of
 
-HERE = Path(__file__).parent
-NEAR = 1e-10
+NODE = conftest_of("javascript")
 pytestmark = pytest.mark.live
-
-
-def module_of(path):
-    spec = importlib.util.spec_from_file_location(f"javascript_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ZOO = module_of(HERE / "test_portable_zoo.py")
-NODE = module_of(HERE.parent / "unit" / "builtin" / "portable" / "javascript" / "conftest.py")
 
 
 class Scorer:
@@ -50,58 +34,18 @@ def node(monkeypatch):
     """Start Node, and let the zoo ask it instead of Python."""
     NODE.check_there(node=shutil.which("node"))
     started = NODE.Node()
-    transformers = ZOO.TRANSFORMERS
-    written = transformers.document_of
-
-    def document_of(*given, **more):
-        data, _, made = written(*given, **more)
-        return data, Scorer(started, data), made
-
-    monkeypatch.setattr(ZOO, "load", lambda files, _: Scorer(started, files["model.json"]))
-    monkeypatch.setattr(transformers, "document_of", document_of)
-    monkeypatch.setattr(transformers, "scorer_of", lambda scorer, _: scorer.row)
+    ask_instead(monkeypatch, lambda data: Scorer(started, data))
     yield started
     started.end()
 
 
-def compared(name, kind, found):
-    """Return the rows and the largest difference; None if the estimator has no tables."""
-    features, _ = ZOO.ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if kind == "transformer":
-                return ZOO.TRANSFORMERS.check(name, found, features)[:2]
-            return ZOO.check(kind, name, found)[:2]
-        except NoTablesError:
-            return None
-
-
 @pytest.mark.parametrize("name", ["KNeighborsRegressor", "MLPClassifier", "RandomForestClassifier", "SVC"])
 def test_some_answer_in_javascript_as_they_did(name, node):
-    kind, _, found = next(one for one in ZOO.ZOO.kinds() if one[1] == name)
-    rows, worst = compared(name, kind, found)
-    assert rows == ZOO.ASKED
-    assert worst <= NEAR
+    check_one(name)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_none_is_silently_wrong_in_javascript(node, record_property):
-    transformers = [("transformer", name, found) for name, found in ZOO.TRANSFORMERS.kinds()]
-    exact, wrong, largest = {}, [], 0.0
-    for kind, name, found in [*ZOO.ZOO.kinds(), *transformers]:
-        try:
-            done = compared(name, kind, found)
-        except AssertionError as error:
-            wrong.append((name, str(error)[:300]))
-            continue
-        if done is not None:
-            exact[kind] = exact.get(kind, 0) + 1
-            largest = max(largest, done[1])
-            bound = 0.0 if name in ZOO.EXACT and kind == "regressor" else NEAR
-            if not done[1] <= bound:
-                wrong.append((name, done[1]))
-    assert wrong == []
-    told = ", ".join(f"{count} {kind}s" for kind, count in exact.items())
+    told, largest, _ = check_all(lambda name, kind: 0.0 if name in ZOO.EXACT and kind == "regressor" else NEAR)
     record_property("figure: scikit-learn's estimators in JavaScript, within 1e-10", f"{told}, largest {largest:.1e}")
