@@ -123,6 +123,8 @@ def check(kind, name, found, registry):
     hostile = hostile_rows(
         features, lowest=0 if tags.input_tags.positive_only else None, categories=name == "CategoricalNB"
     )
+    if "Neighbors" in name:  # so far away that all training rows are equally near, any of them are the nearest
+        hostile = [row for row in hostile if np.abs(row).max() < 1e15]
     rows = [dict(one.row) for one in package.golden]
     rows += [{f"x{n}": float(cell) for n, cell in enumerate(row)} for row in hostile]
     plain = np.array([[*row.values()] for row in rows])

@@ -105,7 +105,15 @@ def test_a_wide_dataset_shows_its_target_and_some_inputs() -> None:
 
 def test_a_package_says_what_it_is_with_inputs_in_their_order(package: mk.ModelPackage) -> None:
     found = parsed(package)
-    for words in (package.digest[:19], "task binary", "forms skops (", "inputs text", "golden rows 60", "accuracy"):
+    for words in (
+        package.digest[:19],
+        "task binary",
+        "forms portable (",
+        "skops (",
+        "inputs text",
+        "golden rows 60",
+        "accuracy",
+    ):
         assert words in found.text
 
 

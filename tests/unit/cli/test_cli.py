@@ -19,6 +19,7 @@ VERBS = [
     "init",
     "run",
     "build",
+    "eject",
     "deploy",
     "promote",
     "approve",
