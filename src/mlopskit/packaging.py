@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +33,7 @@ from mlopskit.tables import Table
 REFERENCE = "skops"
 
 
-def reference_process() -> AbstractContextManager[isolated.IsolatedModel]:
+def reference_process() -> contextlib.AbstractContextManager[isolated.IsolatedModel]:
     """Start the fresh process that will open a package while there is other work to do, such as training."""
     return isolated.started([REFERENCE])
 
@@ -95,8 +95,9 @@ class _Packaging:
         models, refusals = self._save(schema)
         draft = self._manifest(task, schema, models, {"golden": None, "evaluation": None, "refusals": refusals})
         digest = self._seal(draft)
-        outputs, evaluation, rows, worth = self._reopened(digest, models, schema, task)
-        models, refusals = self._faithful(models, refusals, digest, outputs, schema, task)
+        with self._others(models, digest) as others:
+            outputs, evaluation, rows, worth = self._reopened(digest, models, schema, task)
+            models, refusals = self._faithful(models, refusals, others, outputs, schema, task)
         (self.folder / "golden.jsonl").write_bytes(golden.dump(rows))
         (self.folder / "evaluation.json").write_bytes(canonical.dumps(evaluation.as_table()))
         (self.folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in _pins(models)), encoding="utf-8")
@@ -122,13 +123,25 @@ class _Packaging:
             raise _not_storable(refusals)
         return models, refusals
 
+    @contextlib.contextmanager
+    def _others(self, models: Sequence[StoredModel], digest: str) -> Iterator[Mapping[str, isolated.IsolatedModel]]:
+        """Let each form but the reference be opened by a process of its own, while the reference is evaluated."""
+        with contextlib.ExitStack() as stack:
+            found = {}
+            for stored in (one for one in models if one.format != REFERENCE):
+                found[stored.format] = stack.enter_context(isolated.started([stored.format]))
+                self._open(found[stored.format], digest, stored)
+            yield found
+
     def _reopened(
         self, digest: str, models: Sequence[StoredModel], schema: Schema, task: str
     ) -> tuple[Columns, Evaluation, list[GoldenRow], Table | None]:
         """Evaluate the reference form and answer the golden rows with it, in one fresh process."""
         model = self.process
         reference = next(stored for stored in models if stored.format == REFERENCE)
-        if reasons := self._opened(model, digest, reference, schema):
+        self._open(model, digest, reference)
+        # In which ways it is not the model is found out meanwhile.
+        if reasons := _format(REFERENCE).differences(self.recipe.model, schema, reference, self.folder):
             raise _not_storable({REFERENCE: reasons})
         inputs = self.recipe.test.input_columns()
         outputs = model.score(inputs)
@@ -140,13 +153,9 @@ class _Packaging:
         worth = importance(model, self.recipe.test, labels=answers_labels(task)) if self.recipe.importance else None
         return outputs, evaluation, self._golden(model, outputs), worth
 
-    def _opened(
-        self, process: isolated.IsolatedModel, digest: str, stored: StoredModel, schema: Schema
-    ) -> Sequence[str]:
-        """Let a process open a form of the model; return in which ways it is not the model, found out meanwhile."""
+    def _open(self, process: isolated.IsolatedModel, digest: str, stored: StoredModel) -> None:
         # The model's own code has run in training: here it runs with the same rights.
         process.open(self.folder, digest=digest, format=stored.format, trust_code=[digest])
-        return _format(stored.format).differences(self.recipe.model, schema, stored, self.folder)
 
     def _golden(self, model: isolated.IsolatedModel, outputs: Columns) -> list[GoldenRow]:
         spec = self.recipe.golden
@@ -161,7 +170,7 @@ class _Packaging:
         self,
         models: list[StoredModel],
         refusals: Mapping[str, list[str]],
-        digest: str,
+        others: Mapping[str, isolated.IsolatedModel],
         outputs: Columns,
         schema: Schema,
         task: str,
@@ -170,8 +179,8 @@ class _Packaging:
         kept, refused = [], dict(refusals)
         gone: set[str] = set()
         for stored in models:
-            reason = None if stored.format == REFERENCE else self._unfaithful(stored, digest, outputs, schema, task)
-            if reason is None:
+            process = others.get(stored.format)
+            if process is None or not (reason := self._unfaithful(stored, process, outputs, schema, task)):
                 kept.append(stored)
                 continue
             if self.recipe.formats:
@@ -182,16 +191,17 @@ class _Packaging:
         _remove(self.folder / path for path in gone if not any(path in one.files for one in kept))
         return kept, refused
 
-    def _unfaithful(self, stored: StoredModel, digest: str, outputs: Columns, schema: Schema, task: str) -> str | None:
+    def _unfaithful(
+        self, stored: StoredModel, process: isolated.IsolatedModel, outputs: Columns, schema: Schema, task: str
+    ) -> str | None:
         inputs = self.recipe.test.input_columns()
         expected = [
             GoldenRow(row=row, expected=out) for row, out in zip(rows_of(inputs), rows_of(outputs), strict=True)
         ]
         try:
-            with isolated.started([stored.format]) as model:
-                if reasons := self._opened(model, digest, stored, schema):
-                    return " ".join(reasons)
-                answered = list(rows_of(model.score(inputs)))
+            if reasons := _format(stored.format).differences(self.recipe.model, schema, stored, self.folder):
+                return " ".join(reasons)
+            answered = list(rows_of(process.score(inputs)))
         except MlopskitError as error:
             return error.message
         labels, tolerance, scale = answers_labels(task), self.recipe.golden.tolerance, self._scale(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from .fields import COUNT, INTEGERS, NUMBER, NUMBERS, listing, optional, record
 from .values import Op, Run, Value, below, numeric, same
 
-# A node is a tuple: feature, threshold, left, right, where what is missing goes. A leaf has its value for a threshold,
-# and None for the others: so one unpacking is a whole step of the search, and no node is asked for its type.
-Node = tuple[int, Any, Any, Any, Any]
+# A node is a tuple: feature, threshold, left, right and, in a tree for vectors with gaps, where what is missing goes. A
+# leaf has its value for a threshold, and None for the others: so one unpacking is a whole step of the search, and no
+# node is asked for its type. Trees for vectors with gaps are made when there is one: without, a step is shorter.
+Node = tuple[Any, ...]
 
 
-def _built(tree: Mapping[str, Any], width: int, size: int, scale: float) -> Node:
+def _built(tree: Mapping[str, Any], width: int, size: int, scale: float, *, gaps: bool) -> Node:
     """Return the root of a tree; nodes stand in an order in which the left child follows its parent at once."""
     features, thresholds, rights, flat = (tree[name] for name in ("feature", "threshold", "right", "values"))
     count = len(features)
@@ -25,9 +27,10 @@ def _built(tree: Mapping[str, Any], width: int, size: int, scale: float) -> Node
     if len(flat) % size:
         raise ValueError("has a tree with a leaf of another size")
     if size == 1:
-        leaves = [_leaf(scale * value) for value in flat]
+        values: list[Any] = [scale * value for value in flat]
     else:
-        leaves = [_leaf(tuple(flat[at : at + size])) for at in range(0, len(flat), size)]
+        values = [tuple(flat[at : at + size]) for at in range(0, len(flat), size)]
+    leaves = [(-1, value, None, None, None) if gaps else (-1, value, None, None) for value in values]
     aside, sets = _asides(tree, count)
     nodes: list[Any] = [None] * count
     for i in range(count - 1, -1, -1):
@@ -40,14 +43,10 @@ def _built(tree: Mapping[str, Any], width: int, size: int, scale: float) -> Node
         if not i + 1 < right < count:
             raise ValueError("has a tree in which a child does not stand behind its parent")
         left = nodes[i + 1]
-        missing = left if aside and aside[i] else nodes[right]
-        nodes[i] = (features[i], sets.get(i, thresholds[i]), left, nodes[right], missing)
+        node = (features[i], sets.get(i, thresholds[i]), left, nodes[right])
+        nodes[i] = (*node, left if aside and aside[i] else nodes[right]) if gaps else node
     root: Node = nodes[0]
     return root
-
-
-def _leaf(value: Any) -> Node:
-    return -1, value, None, None, None
 
 
 def _asides(tree: Mapping[str, Any], count: int) -> tuple[Any, dict[int, frozenset[float]]]:
@@ -125,7 +124,13 @@ def _trees(
     below(width - size + 1, at, "output")
     for one in starts:
         same(one, start)
-    roots = [_built(tree, x.width, size, scale) for tree in trees]
+    build = functools.partial(_built, width=x.width, size=size, scale=scale)
+    roots = [build(tree, gaps=False) for tree in trees]
+
+    @functools.cache
+    def roots_for_gaps() -> list[Node]:
+        return [build(tree, gaps=True) for tree in trees]
+
     careful: Run = _never
     find: Run = _found
     if any(tree["missing_left"] for tree in trees):
@@ -133,9 +138,9 @@ def _trees(
     if any(tree["categories"] for tree in trees):
         careful, find = _always, _found_by_category
     if size == 1:
-        run = _sum_of_numbers(roots, at, careful, find, start)
+        run = _sum_of_numbers(roots, roots_for_gaps, at, careful, find, start)
     elif size == width:
-        run = _sum_of_vectors(roots, careful, find, scale, start)
+        run = _sum_of_vectors(roots, roots_for_gaps, careful, find, scale, start)
     else:
         raise ValueError("has leaves of several numbers, but not one for each output")
     if starts and starts[0].sparse:
@@ -143,32 +148,41 @@ def _trees(
     return Value(width, run)
 
 
-def _sum_of_numbers(roots: list[Node], at: list[int], careful: Run, find: Run, start: list[float]) -> Run:
-    # Each element is a sum of its own: taken one after the other, each still adds its trees in their order.
-    groups: dict[int, list[Node]] = {}
-    for root, place in zip(roots, at, strict=True):
-        groups.setdefault(place, []).append(root)
+def _sum_of_numbers(
+    roots: list[Node], for_gaps: Run, at: list[int], careful: Run, find: Run, start: list[float]
+) -> Run:
+    groups = _by_output(roots, at)
+
+    def run_with_gaps(x: Any, totals: list[float]) -> list[float]:
+        for place, root in zip(at, for_gaps(), strict=True):
+            totals[place] += find(root, x)
+        return totals
 
     def run(x: Any, begin: Any = None) -> list[float]:
         totals = [*(start if begin is None else begin)]
-        care = careful(x)
-        for place, trees in groups.items():
+        if careful(x):
+            return run_with_gaps(x, totals)
+        for place, trees in groups:
             total = totals[place]
-            if care:
-                for root in trees:
-                    total += find(root, x)
-            else:
-                for feature, value, left, right, _ in trees:
-                    while left is not None:
-                        feature, value, left, right, _ = left if x[feature] <= value else right  # noqa: PLW2901  # the next node
-                    total += value
+            for feature, value, left, right in trees:
+                while left is not None:
+                    feature, value, left, right = left if x[feature] <= value else right  # noqa: PLW2901  # the next node
+                total += value
             totals[place] = total
         return totals
 
     return run
 
 
-def _sum_of_vectors(roots: list[Node], careful: Run, find: Run, scale: float, start: list[float]) -> Run:
+def _by_output(roots: list[Node], at: list[int]) -> list[tuple[int, list[Node]]]:
+    """Return the trees of each element. Each is a sum of its own: one after the other, each adds its trees in order."""
+    groups: dict[int, list[Node]] = {}
+    for root, place in zip(roots, at, strict=True):
+        groups.setdefault(place, []).append(root)
+    return [*groups.items()]
+
+
+def _sum_of_vectors(roots: list[Node], for_gaps: Run, careful: Run, find: Run, scale: float, start: list[float]) -> Run:
     if scale != 1.0:
         raise ValueError("scales leaves of several numbers")
     add = operator.add
@@ -176,12 +190,12 @@ def _sum_of_vectors(roots: list[Node], careful: Run, find: Run, scale: float, st
     def run(x: Any, begin: Any = None) -> list[float]:
         totals = start if begin is None else begin
         if careful(x):
-            for root in roots:
+            for root in for_gaps():
                 totals = [*map(add, totals, find(root, x))]
             return totals
-        for feature, value, left, right, _ in roots:
+        for feature, value, left, right in roots:
             while left is not None:
-                feature, value, left, right, _ = left if x[feature] <= value else right  # noqa: PLW2901
+                feature, value, left, right = left if x[feature] <= value else right  # noqa: PLW2901
             totals = [*map(add, totals, value)]
         return totals
 
