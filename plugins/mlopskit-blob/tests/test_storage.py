@@ -81,6 +81,7 @@ UNSAFE = [
     "az://account/models/./x",
     "az://account/models/%2e%2e/x",
     "az://account/models/%252e%252e/x",
+    "az://account/models/%25252e%25252e/x",
     "az://account/models/a\\b",
     "az://account/models/x#../..",
     "az://account/models/x?a=../..",

@@ -64,6 +64,7 @@ def test_an_address_is_bucket_and_prefix(uri, place):
         "s3://bucket//x",
         "s3://bucket/%2e%2e/x",
         "s3://bucket/%252e%252e",
+        "s3://bucket/%25252e%25252e",
         "s3://bucket/x#..",
         "s3://bucket/x?versionId=1",
         "s3://bucket/x;y",

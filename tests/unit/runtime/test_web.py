@@ -37,6 +37,7 @@ def at(address, **options):
         "http://host/sentiment#x",
         "http://host/a;b/sentiment",
         "http://host/%2e%2e/sentiment",
+        "http://host/%25252e%25252e/sentiment",
         "http://host/../sentiment",
         "http://host/a//sentiment",
         "http://host/a\\b/sentiment",
