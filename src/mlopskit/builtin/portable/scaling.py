@@ -18,21 +18,20 @@ _NO_POWER = 1e-19  # below, scipy's boxcox takes an exponent for zero
 
 
 def _standard(w: Writing, estimator: Any, x: Ref) -> Ref:
-    x = w.checked(x, missing=True)
-    if estimator.with_mean:
-        x = w.step("subtract", x, values=floats(estimator.mean_))
-    if estimator.with_std:
-        x = w.step("divide", x, values=floats(estimator.scale_))
-    return x
+    means = estimator.mean_ if estimator.with_mean else None
+    return _scaled(w, x, means, estimator.scale_ if estimator.with_std else None)
 
 
 def _robust(w: Writing, estimator: Any, x: Ref) -> Ref:
+    centers = estimator.center_ if estimator.with_centering else None
+    return _scaled(w, x, centers, estimator.scale_ if estimator.with_scaling else None)
+
+
+def _scaled(w: Writing, x: Ref, centers: Any, scales: Any) -> Ref:
     x = w.checked(x, missing=True)
-    if estimator.with_centering:
-        x = w.step("subtract", x, values=floats(estimator.center_))
-    if estimator.with_scaling:
-        x = w.step("divide", x, values=floats(estimator.scale_))
-    return x
+    if centers is not None:
+        x = w.step("subtract", x, values=floats(centers))
+    return x if scales is None else w.step("divide", x, values=floats(scales))
 
 
 def _min_max(w: Writing, estimator: Any, x: Ref) -> Ref:

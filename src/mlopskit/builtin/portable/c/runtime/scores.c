@@ -17,6 +17,21 @@ static double total(vec x)
     return sum;
 }
 
+/*@ each: vec */
+static void each(vec y, double (*function)(double))
+{
+    for (int32_t i = 0; i < y.width; i++)
+        y.v[i] = function(y.v[i]);
+}
+
+/*@ each_place: places */
+/* Where zero stays zero. */
+static void each_place(vec y, double (*function)(double))
+{
+    for (int32_t k = 0; k < many_of(y); k++)
+        y.v[place_of(y, k)] = function(y.v[place_of(y, k)]);
+}
+
 /*@ apply_sigmoid: places */
 static void apply_sigmoid(vec y)
 {
@@ -26,46 +41,40 @@ static void apply_sigmoid(vec y)
     }
 }
 
-/*@ apply_exp: vec */
+/*@ apply_exp: each */
 static void apply_exp(vec y)
 {
-    for (int32_t i = 0; i < y.width; i++)
-        y.v[i] = exp(y.v[i]);
+    each(y, exp);
 }
 
-/*@ apply_expm1: places */
+/*@ apply_expm1: each_place */
 static void apply_expm1(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = expm1(y.v[place_of(y, k)]);
+    each_place(y, expm1);
 }
 
-/*@ apply_log: vec */
+/*@ apply_log: each */
 static void apply_log(vec y)
 {
-    for (int32_t i = 0; i < y.width; i++)
-        y.v[i] = log(y.v[i]);
+    each(y, log);
 }
 
-/*@ apply_log1p: places */
+/*@ apply_log1p: each_place */
 static void apply_log1p(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = log1p(y.v[place_of(y, k)]);
+    each_place(y, log1p);
 }
 
-/*@ apply_sqrt: places */
+/*@ apply_sqrt: each_place */
 static void apply_sqrt(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = sqrt(y.v[place_of(y, k)]);
+    each_place(y, sqrt);
 }
 
-/*@ apply_abs: places */
+/*@ apply_abs: each_place */
 static void apply_abs(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = fabs(y.v[place_of(y, k)]);
+    each_place(y, fabs);
 }
 
 /*@ apply_square: places */
@@ -75,32 +84,28 @@ static void apply_square(vec y)
         y.v[place_of(y, k)] *= y.v[place_of(y, k)];
 }
 
-/*@ apply_cos: vec */
+/*@ apply_cos: each */
 static void apply_cos(vec y)
 {
-    for (int32_t i = 0; i < y.width; i++)
-        y.v[i] = cos(y.v[i]);
+    each(y, cos);
 }
 
-/*@ apply_sin: places */
+/*@ apply_sin: each_place */
 static void apply_sin(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = sin(y.v[place_of(y, k)]);
+    each_place(y, sin);
 }
 
-/*@ apply_tanh: places */
+/*@ apply_tanh: each_place */
 static void apply_tanh(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = tanh(y.v[place_of(y, k)]);
+    each_place(y, tanh);
 }
 
-/*@ apply_trunc: places */
+/*@ apply_trunc: each_place */
 static void apply_trunc(vec y)
 {
-    for (int32_t k = 0; k < many_of(y); k++)
-        y.v[place_of(y, k)] = trunc(y.v[place_of(y, k)]);
+    each_place(y, trunc);
 }
 
 /*@ apply_relu: places */
