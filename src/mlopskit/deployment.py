@@ -26,7 +26,7 @@ from mlopskit.errors import (
 )
 from mlopskit.gates import Verdict
 from mlopskit.log import logger, one_line
-from mlopskit.modelpackage import ModelPackage, StoredModel
+from mlopskit.modelpackage import ModelPackage, StoredModel, form_of, held_instead
 from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
@@ -176,15 +176,11 @@ class Deploying:
         wanted = self.deployer.formats
         if not wanted:
             return None
-        held = {model.format: model for model in self.package.models}
-        for format in wanted:
-            if format in held:
-                return held[format]
-        refusals = self.package.manifest["provenance"].get("refusals", {})
-        why = "; ".join(f"{format}: {', '.join(refusals[format])}" for format in wanted if format in refusals)
+        if (model := form_of(self.package, wanted)) is not None:
+            return model
         raise DeployError(
             f"The target {self.deployer.target!r} needs {' or '.join(wanted)}; "
-            f"the package holds {' and '.join(held) or 'no model'}{f' ({why})' if why else ''}.",
+            f"the package holds {held_instead(self.package, wanted)}.",
             remedy="Package the model in one of these formats.",
             formats=wanted,
         )

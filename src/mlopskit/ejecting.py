@@ -12,7 +12,7 @@ from typing import Any
 from mlopskit import plugins, vendoring
 from mlopskit.disk import ASIDE, DISK, commit_folder
 from mlopskit.errors import ConfigError, PackageError, unknown
-from mlopskit.modelpackage import SMALL_FILES, ModelPackage, StoredModel
+from mlopskit.modelpackage import SMALL_FILES, ModelPackage, StoredModel, form_of, held_instead
 from mlopskit.runtime.golden import GoldenRow, check_golden
 from mlopskit.runtime.names import check_paths
 from mlopskit.runtime.package import open_package
@@ -74,15 +74,11 @@ def _form(package: ModelPackage, language: str) -> StoredModel:
     wanted = [name for name in sorted(offered, key=_rank) if language in offered[name]]
     if not wanted:
         raise unknown("language", language, {one for languages in offered.values() for one in languages})
-    held = {model.format: model for model in package.models}
-    for name in wanted:
-        if name in held:
-            return held[name]
-    refusals = package.manifest["provenance"].get("refusals", {})
-    why = "; ".join(f"{name}: {', '.join(refusals[name])}" for name in wanted if name in refusals)
+    if (model := form_of(package, wanted)) is not None:
+        return model
     raise PackageError(
         f"A model is ejected as {language} from its form {' or '.join(wanted)}; the package {package.digest} of "
-        f"{package.name!r} holds {' and '.join(held) or 'no model'}{f' ({why})' if why else ''}.",
+        f"{package.name!r} holds {held_instead(package, wanted)}.",
         remedy="Change what is named and package the model again, or deploy a form that the package holds.",
         formats=wanted,
     )

@@ -120,6 +120,20 @@ class ModelPackage:
         return card(f"Package {self.name}", facts, *([self.evaluation.table()] if self.evaluation else []))
 
 
+def form_of(package: ModelPackage, formats: Sequence[str], /) -> StoredModel | None:
+    """Return the form of a package that stands first among some formats, None if it holds none of them."""
+    held = {model.format: model for model in package.models}
+    return next((held[name] for name in formats if name in held), None)
+
+
+def held_instead(package: ModelPackage, formats: Sequence[str], /) -> str:
+    """Return in words what a package holds that has none of some formats, and why it has none."""
+    refusals = package.manifest["provenance"].get("refusals", {})
+    why = "; ".join(f"{name}: {', '.join(refusals[name])}" for name in formats if name in refusals)
+    held = " and ".join(model.format for model in package.models)
+    return f"{held or 'no model'}{f' ({why})' if why else ''}"
+
+
 def _stored(model: Mapping[str, Any]) -> StoredModel:
     lists = {key: tuple(model[key]) for key in ("files", "requires", "preprocess")}
     return StoredModel(format=model["format"], frame=model["frame"], **lists)

@@ -170,3 +170,12 @@ def data():
     features = np.round(random.normal(size=(240, 5)), 3)
     score = features[:, 0] + features[:, 1] ** 2 + random.normal(size=240)
     return features, (score > 1).astype(int), np.digitize(score, [0, 2]), score
+
+
+@pytest.fixture(scope="session")
+def known():
+    """Return what draws one of the vectors' documents."""
+    paths = sorted((Path(__file__).parents[3] / "vectors" / "portable").glob("*.json"))
+    documents = [json.loads(path.read_text("ascii")).get("document") for path in paths if path.stem != "corners"]
+    # A function: hypothesis shows what a test is given, and would take long over all documents.
+    return lambda draw: draw.choice([one for one in documents if one])

@@ -7,7 +7,6 @@ import math
 import random
 import struct
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -18,7 +17,6 @@ from mlopskit.builtin.portable.loader.batches import Batches
 from mlopskit.builtin.portable.loader.document import parse
 from mlopskit.builtin.portable.loader.values import Sparse
 
-VECTORS = Path(__file__).parents[3] / "vectors" / "portable"
 SUMS = {"nearest", "linear", "normalize", "softmax", "posterior", "shares", "kernel"}  # whose order is free
 WIDEST = 100_000  # elements of all steps of what is answered: the second scorer is slow
 seeds = st.integers(0, 2**40)
@@ -242,14 +240,6 @@ def breaks(stranger, documents, known, seed):
     for row in documents.rows_of(draw, document, 2):
         parted = pair.disagreement(row)
         assert parted is None, (seed, parted)
-
-
-@pytest.fixture(scope="module")
-def known():
-    paths = sorted(VECTORS.glob("*.json"))
-    documents = [json.loads(path.read_text("ascii")).get("document") for path in paths if path.stem != "corners"]
-    # A function: hypothesis shows what a test is given, and would take long over all documents.
-    return lambda draw: draw.choice([one for one in documents if one])
 
 
 @settings(max_examples=150, deadline=None)

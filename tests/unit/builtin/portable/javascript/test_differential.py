@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-VECTORS = Path(__file__).parents[4] / "vectors" / "portable"
 NEAR = 1e-10
 WIDEST = 100_000  # elements of all steps of what is answered: the second scorer is slow
 seeds = st.integers(0, 2**40)
@@ -85,14 +83,6 @@ def breaks(node, worst, stranger, documents, known, seed):
     kinds = [one["type"] for one in model.inputs]
     rows = [[documents.tame_cell(draw, kind) for kind in kinds] for _ in range(8)]
     assert parted(node, worst, lambda row: stranger.answer_or_none(model, row), model.inputs, rows) == [], seed
-
-
-@pytest.fixture(scope="module")
-def known():
-    paths = sorted(VECTORS.glob("*.json"))
-    documents = [json.loads(path.read_text("ascii")).get("document") for path in paths if path.stem != "corners"]
-    # A function: hypothesis shows what a test is given, and would take long over all documents.
-    return lambda draw: draw.choice([one for one in documents if one])
 
 
 @settings(max_examples=150, deadline=None)
