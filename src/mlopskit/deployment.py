@@ -87,7 +87,11 @@ class Deploying:
             self._check_verdict()
             self._check_vetoes(observers)
         with self._step("check"):
-            self._check_rows()
+            if not self.package.golden:
+                raise VerificationError(
+                    f"The package {self.package.digest} has no golden rows: nothing could be verified.",
+                    remedy="Package the model with golden rows.",
+                )
         with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
             bundle = self.build(Path(temporary))
             with self._step("push"):
@@ -100,6 +104,7 @@ class Deploying:
         """Build the bundle into an empty folder, and push nothing."""
         with self._step("check"):
             trust.check(self.package, self.trust_code)
+            self._check_rows()
             model = self._model()
             self.deployer.check(self.package)
         with self._step("build"):
@@ -186,11 +191,7 @@ class Deploying:
         )
 
     def _check_rows(self) -> None:
-        if not self.package.golden:
-            raise VerificationError(
-                f"The package {self.package.digest} has no golden rows: nothing could be verified.",
-                remedy="Package the model with golden rows.",
-            )
+        """Refuse to write rows of somebody's data into a bundle that the public gets."""
         source = (self.package.manifest["golden"] or {}).get("from")
         if self.deployer.public and source == "test" and not getattr(self.deployer, "publish_rows", False):
             raise ConfigError(

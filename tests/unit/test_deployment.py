@@ -343,7 +343,9 @@ def mlopskit_deployed(deployment):
     assert parrot.seen == [deployment]
 
 
-def test_golden_rows_from_data_do_not_go_to_a_public_target(package: mk.ModelPackage, registry: mk.Registry) -> None:
+def test_golden_rows_from_data_do_not_go_to_a_public_target(
+    package: mk.ModelPackage, registry: mk.Registry, tmp_path: Path
+) -> None:
     class Public(Scripted):
         public: ClassVar[bool] = True
 
@@ -351,8 +353,12 @@ def test_golden_rows_from_data_do_not_go_to_a_public_target(package: mk.ModelPac
         publish_rows = True
 
     one = deploying(package, registry, Target())
-    with pytest.raises(ConfigError, match="is public"):
-        replace(one, deployer=Public(at=Target(), package=package)).run()
+    refused = replace(one, deployer=Public(at=Target(), package=package))
+    (into := tmp_path / "bundle").mkdir()
+    for act in (refused.run, lambda: refused.build(into)):
+        with pytest.raises(ConfigError, match="is public"):
+            act()
+    assert not any(into.iterdir())
     assert replace(one, deployer=Publishing(at=Target(), package=package)).run().receipt.passed
 
 
