@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,10 +217,7 @@ class PublishingDeployer(BundleDeployer):
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Copy the package."""
         del model
-        for path, source in package.paths().items():
-            target = into / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+        package.write(into)
 
     def push(self, bundle: Bundle, /) -> Locator:
         """Commit the package, and the runtime that reads its forms."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Any
 
 from mlopskit.evaluation import Evaluation
 from mlopskit.runtime.golden import GoldenRow, golden_rows
-from mlopskit.runtime.package import Package, open_package
+from mlopskit.runtime.package import Package, files_of_others, open_package
 from mlopskit.tables import Value, card
 
 _MOST_INPUTS = 12
@@ -102,6 +103,18 @@ class ModelPackage:
     def paths(self) -> dict[str, Path]:
         """Return each file of the package, the manifest among them, with its path."""
         return {path: self.folder / path for path in [*self.manifest["files"], "manifest.json"]}
+
+    def write(self, into: Path, /, *, format: str | None = None) -> None:
+        """Copy the package into a folder; for one form of its model a lean copy, without what only others use.
+
+        The manifest, and so the digest, is the same. `mlopskit.runtime.open_package` opens a lean copy with `format`.
+        """
+        others = files_of_others(self.manifest, format)
+        for path, source in self.paths().items():
+            if path not in others:
+                target = into / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
 
     def __repr__(self) -> str:
         return f"ModelPackage({self.name!r}, {self.digest[:19]}…, {str(self.folder)!r})"

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder")
     parser.add_argument("--digest", help="the expected digest; without it the folder's name, or the alias, says it")
     parser.add_argument("--alias", help="answer from the package that this alias of a model's folder names")
-    parser.add_argument("--format", help="take this form of the model")
+    parser.add_argument("--format", help="take this form of the model; those of others may be absent")
     parser.add_argument(
         "--trust-code",
         action="append",
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _package(options: argparse.Namespace) -> Package:
     # No byte is kept: of several forms of a model one is loaded, and then read again.
     if options.alias is None:
-        return open_package(options.folder, digest=options.digest, keep=_nothing)
+        return open_package(options.folder, digest=options.digest, format=options.format, keep=_nothing)
     return _live(options.folder, options.alias)
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "check_fields",
     "check_listed",
     "check_manifest",
+    "files_of_others",
     "open_package",
     "open_plain",
     "read_files",
@@ -53,21 +54,29 @@ _CHUNK = 1 << 20
 class Package(NamedTuple):
     """A package whose every byte was checked: its digest, its manifest, and the bytes that were kept.
 
-    A listed file whose bytes were not kept is read, and checked, again when it is asked for.
+    A listed file whose bytes were not kept is read, and checked, again when it is asked for. `format` is the form that
+    it was opened for, if one was named: those of the others may be absent.
     """
 
     digest: str
     manifest: Mapping[str, Any]
     files: Mapping[str, bytes]
+    format: str | None = None
 
 
 def open_package(
-    folder: str | Path, /, *, digest: str | None = None, keep: Callable[[str], bool] = lambda _: True
+    folder: str | Path,
+    /,
+    *,
+    digest: str | None = None,
+    format: str | None = None,
+    keep: Callable[[str], bool] = lambda _: True,
 ) -> Package:
     """Return the checked package in a folder.
 
     `digest` is the expected one; without it the folder's name must be the digest's 64 hex digits. The word
-    `"unpinned"` opens whatever package stands there. `keep` says of which files the bytes are kept in memory.
+    `"unpinned"` opens whatever package stands there. With `format` it may be a lean copy: files that only other forms
+    of the model use may be absent. `keep` says of which files the bytes are kept in memory.
 
     Raises:
         IntegrityError: a file is missing, extra or changed, or the digest is another.
@@ -77,9 +86,22 @@ def open_package(
     here = os.fspath(folder) or os.curdir
     data = read_listing(here, MANIFEST, digest=_expected(here, digest))
     manifest = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))
+    lean = files_of_others(manifest, format)
     files = _Files(here, manifest["files"])
-    files.update({MANIFEST: data, **read_files(here, manifest["files"], listing=MANIFEST, keep=keep)})
-    return Package(digest=canonical.digest_of(data), manifest=manifest, files=files)
+    files.update({MANIFEST: data, **read_files(here, manifest["files"], listing=MANIFEST, keep=keep, lean=lean)})
+    return Package(digest=canonical.digest_of(data), manifest=manifest, files=files, format=format)
+
+
+def files_of_others(manifest: Mapping[str, Any], format: str | None, /) -> frozenset[str]:
+    """Return the files that only other forms of a package's model use: a lean copy for `format` lacks them.
+
+    Nothing may be absent where no form is named, or one that the package does not hold.
+    """
+    used = {model["format"]: model["files"] for model in manifest["models"]}
+    if format not in used:
+        return frozenset()
+    needed = {*used.pop(format), manifest["evaluation"], (manifest["golden"] or {}).get("file")}
+    return frozenset(path for files in used.values() for path in files) - needed
 
 
 class _Files(dict[str, bytes]):
@@ -124,11 +146,17 @@ def read_listing(folder: str | Path, name: str, /, *, digest: str | None) -> byt
 
 
 def read_files(
-    folder: str | Path, listed: Mapping[str, Any], /, *, listing: str, keep: Callable[[str], bool]
+    folder: str | Path,
+    listed: Mapping[str, Any],
+    /,
+    *,
+    listing: str,
+    keep: Callable[[str], bool],
+    lean: frozenset[str] = frozenset(),
 ) -> dict[str, bytes]:
     """Check that a folder holds its listing and exactly the listed files; return the bytes of those to keep.
 
-    Each file is read once: the bytes handed out are the bytes that were hashed.
+    Each file is read once: the bytes handed out are the bytes that were hashed. Those of `lean` may be absent.
     """
     missing = {listing, *listed}
     try:
@@ -139,12 +167,13 @@ def read_files(
     except IntegrityError:
         # A folder may be empty because its file is gone: that is what must be said.
         missing = {path for path in missing if not os.path.lexists(_at(folder, path))}
-        if not missing:
+        if missing <= lean:
             raise
-    if missing:
-        path = min(missing)
+    if lacking := missing - lean:
+        path = min(lacking)
         raise IntegrityError(f"The file {path!r} is missing in {str(folder)!r}.", remedy=FETCH, file=path)
-    checked = ((path, _checked(_at(folder, path), path, entry, keep=keep(path))) for path, entry in listed.items())
+    there = (path for path in listed if path not in missing)
+    checked = ((path, _checked(_at(folder, path), path, listed[path], keep=keep(path))) for path in there)
     return {path: data for path, data in checked if data is not None}
 
 

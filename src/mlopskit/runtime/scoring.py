@@ -122,6 +122,8 @@ def load(
 ) -> Model:
     """Return the model of a checked package, in the first form whose engine is here, or in the one named.
 
+    One that was opened for a form is loaded in that form.
+
     A form with code of its own is loaded only if the package's digest is among `trust_code`.
 
     Raises:
@@ -130,6 +132,7 @@ def load(
         PackageError: no form of it can be loaded here; the message says what each lacks.
     """
     known = own_loaders() if loaders is None else loaders
+    format = format or package.format
     lacking = []
     for stored in sorted(package.manifest["models"], key=lambda model: _rank(model["format"])):
         name = stored["format"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,7 +56,4 @@ class FolderDeployer(BundleDeployer):
 def write_bundle(package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
     """Write a package with all that answers from it, but Python and the model's engine, into an empty folder."""
     vendoring.write_files(vendoring.runtime_files([model.format] if model else []), into)
-    for path, source in package.paths().items():
-        target = into / PACKAGE / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    package.write(into / PACKAGE)

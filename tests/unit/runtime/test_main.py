@@ -98,6 +98,16 @@ def test_it_answers_line_by_line_with_nothing_of_mlopskit_installed(travelled, p
         assert answers[1]["remedy"] == "Give a number."
 
 
+def test_a_lean_copy_is_answered_from_by_naming_its_form(travelled, write_package):
+    plain = {"frame": "arrays", "preprocess": [], "requires": []}
+    models = [{"files": [f"model.{end}"], "format": name, **plain} for end, name in (("json", "portable"), ("s", "s"))]
+    folder, digest = write_package({"model.json": b'{"factor":2}', "model.s": b"large"}, models=models)
+    (folder / "model.s").unlink()
+    code, (answer,) = travelled(folder, "--format", "portable", requests=b'{"rows": [{"x": 1.5}]}')
+    assert (code, answer["rows"], answer["digest"]) == (0, [{"prediction": 3.0}], digest)
+    assert travelled(folder)[1][0]["kind"] == "IntegrityError"
+
+
 WATCH = """
 import sys
 sys.path[:] = [path for path in sys.path if 'site-packages' not in path] + [sys.argv[1]]
