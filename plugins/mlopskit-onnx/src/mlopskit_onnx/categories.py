@@ -1,0 +1,80 @@
+"""Steps from categories to numbers, as nodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlopskit_onnx.graph import ML, Graph, NoGraphError, Vector, checked
+from mlopskit_onnx.loader.texts import MISSING
+from mlopskit_onnx.message import tensor
+from mlopskit_onnx.vectors import Make
+
+_REFUSE = -2
+
+
+def _place(g: Graph, cells: str, known: Sequence[Any], *, text: bool) -> str:
+    """Return the place of each cell among known ones, their count for others, as integers (rows, 1)."""
+    if text:
+        keys = [MISSING if one is None else one for one in known]
+        if not keys:
+            return g.integers(g.numbers(g.op("Not", g.op("Equal", cells, cells))))
+        places = [*range(len(keys))]
+        keywords: dict[str, Any] = {"keys_strings": keys, "values_int64s": places, "default_int64": len(keys)}
+        return g.op("LabelEncoder", cells, domain=ML, **keywords)
+
+    numbers = [math.nan if one is None else float(one) for one in known] or [math.nan]
+    encoded = g.op(
+        "LabelEncoder",
+        cells,
+        domain=ML,
+        keys_tensor=tensor(numbers, "float64"),
+        values_tensor=tensor([*range(len(numbers))] if known else [0.0], "float64"),
+        default_tensor=tensor([float(len(known))], "float64"),
+    )
+    return g.integers(encoded)
+
+
+def _looked_up(g: Graph, x: Vector, place: int, cells: Sequence[Any], values: Sequence[float]) -> str:
+    """Return the value of each cell (rows, 1); the last is that of unknown ones."""
+    for one in cells:
+        if isinstance(one, str):
+            checked(one)
+    found = _place(g, g.column(x, place), cells, text=bool(x.texts and x.texts[place]))
+    return g.op("Gather", g.constant(values), found, axis=0)
+
+
+def _onehot(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    parts, start = [], 0
+    for place, table in enumerate(f["tables"]):
+        at = _looked_up(g, x, place, table["cells"], [float(one) for one in [*table["at"], table["unknown"]]])
+        if table["unknown"] == _REFUSE:
+            g.refuse(g.op("Equal", at, g.constant([[float(_REFUSE)]])))
+        used = [one for one in [*table["at"], table["unknown"]] if one >= 0]
+        if used and min(used) < start:
+            raise NoGraphError("its categories are not in the order of its columns")
+        end = f["width"] if place == len(f["tables"]) - 1 else max(used, default=start - 1) + 1
+        if end > start:
+            parts.append(g.numbers(g.op("Equal", at, g.row([float(one) for one in range(start, end)]))))
+        start = end
+    if not parts:
+        raise NoGraphError("it makes nothing of its columns")
+    return g.vector(f["width"], g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+
+
+def _lookup(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    parts = []
+    for place, table in enumerate(f["tables"]):
+        values = [math.nan if one is None else float(one) for one in [*table["values"], *table["unknown"]]]
+        parts.append(_looked_up(g, x, place, table["cells"], values))
+        if table["refuse"]:
+            known = [*([0.0] * len(table["cells"])), 1.0]
+            unknown = _looked_up(g, x, place, table["cells"], known)
+            g.refuse(g.op("Greater", unknown, g.constant([[0.0]])))
+    return g.vector(len(parts), g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+
+
+STEPS: Mapping[str, Make] = {"onehot": _onehot, "lookup": _lookup}

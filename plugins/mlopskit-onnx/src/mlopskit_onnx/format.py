@@ -1,0 +1,66 @@
+"""OnnxFormat: a fitted estimator as an ONNX graph in double precision."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mlopskit import Format, Schema, StoredModel
+from mlopskit.errors import StoreError
+
+_ENGINE = ("numpy", "onnxruntime")
+_TABLES = "portable"
+
+
+class OnnxFormat(Format):
+    """Stores what a model computes as an ONNX graph; it is made from the model's portable form, which is exact."""
+
+    name: ClassVar[str] = "onnx"
+    loader: ClassVar[str] = "mlopskit_onnx.loader"
+    engine: ClassVar[tuple[str, ...]] = ("onnxruntime",)
+
+    def save(self, model: object, schema: Schema, frame: str, into: Path, /) -> StoredModel:
+        """Write `model.onnx` into a folder: the same bytes in every process.
+
+        Raises:
+            StoreError: a part of the model, or one of its settings, has no tables or no nodes; its `reasons` say which.
+        """
+        from mlopskit_onnx.compiled import compiled
+        from mlopskit_onnx.graph import NoGraphError
+        from mlopskit_onnx.loader import FILE
+
+        document = _document(model, schema, frame)
+        try:
+            data, steps = compiled(document)
+        except NoGraphError as refused:
+            raise _refused(model, f"{refused}.") from refused
+        (into / FILE).write_bytes(data)
+        requires = tuple(f"{name}=={version(name)}" for name in _ENGINE)
+        return StoredModel(format=self.name, files=(FILE,), requires=requires, preprocess=steps, frame=frame)
+
+
+def _refused(model: object, *reasons: str) -> StoreError:
+    return StoreError(
+        f"{type(model).__name__} has no ONNX form: {' '.join(reasons)}",
+        remedy="Deploy another form of the model, or change what is named.",
+        reasons=list(reasons),
+    )
+
+
+def _document(model: object, schema: Schema, frame: str) -> Mapping[str, Any]:
+    """Return the model's portable form, docs/reference/portable-format.md."""
+    (entry,) = entry_points(group="mlopskit.formats", name=_TABLES)
+    kinds: Sequence[type[Format]] = entry.load().mlopskit_formats()
+    tables = next(kind for kind in kinds if kind.name == _TABLES)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            stored = tables().save(model, schema, frame, Path(folder))
+        except StoreError as error:
+            found: Any = error.culprits.get("reasons", [error.message])
+            raise _refused(model, *(str(one) for one in found)) from error
+        document: dict[str, Any] = json.loads(Path(folder, stored.files[0]).read_bytes())
+        return document

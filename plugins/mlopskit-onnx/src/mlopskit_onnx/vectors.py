@@ -1,0 +1,182 @@
+"""Steps on vectors, element by element or as a whole, as nodes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mlopskit_onnx.graph import Graph, NoGraphError, Vector, checked
+from mlopskit_onnx.loader.profile import FLOAT
+
+Make = Callable[[Graph, Sequence[Vector], Mapping[str, Any]], Vector]
+
+
+def _take(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    if x.columns:
+        texts = tuple(x.texts[i] for i in f["indexes"]) if x.texts else ()
+        return Vector(len(f["indexes"]), columns=tuple(x.columns[i] for i in f["indexes"]), texts=texts)
+    return g.vector(len(f["indexes"]), g.op("Gather", x.tensor, g.constant(f["indexes"], "int64"), axis=1))
+
+
+def _concat(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    del f
+    width = sum(one.width for one in sources)
+    if any(one.has_texts for one in sources):
+        columns = [g.column(one, place) for one in sources for place in range(one.width)]
+        texts = [flag for one in sources for flag in one.texts or (False,) * one.width]
+        return Vector(width, columns=tuple(columns), texts=tuple(texts))
+    return g.vector(width, g.op("Concat", *[g.dense(one) for one in sources if one.width], axis=1))
+
+
+def _sum(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    del f
+    return g.vector(sources[0].width, g.op("Sum", *map(g.dense, sources)))
+
+
+def _elementwise(kind: str) -> Make:
+    def make(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+        (x,) = sources
+        return g.vector(x.width, g.op(kind, g.dense(x), g.row(f["values"])))
+
+    return make
+
+
+def _clip(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    low, high, cells = g.row(f["low"]), g.row(f["high"]), g.dense(x)
+    above = g.where(g.op("Less", cells, low), low, cells)
+    return g.vector(x.width, g.where(g.op("Greater", above, high), high, above))
+
+
+def _finite(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    cells = g.dense(x)
+    bad = g.op("IsInf", cells)
+    g.refuse(bad if f["missing"] else g.op("Or", bad, g.op("IsNaN", cells)))
+    return Vector(x.width, cells)
+
+
+def _float32(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    del f
+    (x,) = sources
+    return g.vector(x.width, g.numbers(g.op("Cast", g.dense(x), to=FLOAT)))
+
+
+def _linear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    columns = [*zip(*f["weights"], strict=True)]
+    product = g.op("MatMul", g.dense(x), g.constant(columns))
+    return g.vector(len(f["weights"]), g.op("Add", product, g.row(f["bias"])))
+
+
+def _constant(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    first, values = g.column(x, 0), g.row(f["values"])
+    return g.vector(len(f["values"]), g.where(g.op("Equal", first, first), values, values))
+
+
+def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    cells, along = g.dense(x), g.constant([1], "int64")
+    if f["norm"] == "l2":
+        size = g.op("Sqrt", g.op("ReduceSum", g.op("Mul", cells, cells), along))
+    else:
+        size = g.op("ReduceSum" if f["norm"] == "l1" else "ReduceMax", g.op("Abs", cells), along)
+    zero = g.op("Equal", size, g.constant([[0.0]]))
+    small = g.op("Or", zero, g.op("Less", size, g.constant([[f["least"]]])))
+    return g.vector(x.width, g.op("Div", cells, g.where(small, g.constant([[1.0]]), size)))
+
+
+def _sublinear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    del f
+    (x,) = sources
+    cells, one = g.dense(x), g.constant([[1.0]])
+    zero = g.op("Equal", cells, g.constant([[0.0]]))
+    logs = g.op("Add", g.op("Log", g.where(zero, one, cells)), one)
+    return g.vector(x.width, g.where(zero, cells, logs))
+
+
+def _binarize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    return g.vector(x.width, g.numbers(g.op("Greater", g.dense(x), g.constant([[f["threshold"]]]))))
+
+
+def _fill(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    if not x.has_texts:
+        cells = g.dense(x)
+        gone = g.missing(cells, text=False, of=f["missing"])
+        return g.vector(x.width, g.where(gone, g.row(f["values"]), cells))
+    columns = []
+    for cells, text, value in zip(x.columns, x.texts, f["values"], strict=True):
+        if f["missing"] is not None and isinstance(f["missing"], str) != text:
+            columns.append(cells)  # a text is never a number
+            continue
+        by = g.constant([[checked(value)]], "str") if text else g.constant([[value]])
+        columns.append(g.where(g.missing(cells, text=text, of=f["missing"]), by, cells))
+    return Vector(x.width, columns=tuple(columns), texts=x.texts)
+
+
+def _missing(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    if not f["indexes"]:
+        raise NoGraphError("it looks for what is missing in no column")
+    if not x.has_texts:
+        chosen = _take(g, sources, f)
+        return g.vector(chosen.width, g.numbers(g.missing(g.dense(chosen), text=False, of=f["missing"])))
+    flags = []
+    for place in f["indexes"]:
+        text = x.texts[place]
+        if f["missing"] is not None and isinstance(f["missing"], str) != text:
+            raise NoGraphError("it looks for a number among texts, or for a text among numbers")
+        flags.append(g.numbers(g.missing(g.column(x, place), text=text, of=f["missing"])))
+    return g.vector(len(flags), g.op("Concat", *flags, axis=1))
+
+
+def _quotient(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    del f
+    x, y = sources
+    return g.vector(x.width, g.op("Div", g.dense(x), g.dense(y)))
+
+
+def _products(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
+    (x,) = sources
+    cells = g.dense(x)
+    row = g.op("Concat", cells, _constant(g, sources, {"values": [1.0]}).tensor, axis=1)
+    most = max([1, *map(len, f["factors"])])
+    padded = [[*one, *[x.width] * (most - len(one))] for one in f["factors"]]
+    made = ""
+    for places in zip(*padded, strict=True):
+        factor = g.op("Gather", row, g.constant(places, "int64"), axis=1)
+        made = g.op("Mul", made, factor) if made else factor
+    return g.vector(len(padded), made)
+
+
+def apart(values: Sequence[Sequence[Any]], filler: Any, /) -> list[list[Any]]:
+    """Return tables of one length: the shorter ones are filled up."""
+    return [[*column] for column in zip(*itertools.zip_longest(*values, fillvalue=filler), strict=True)]
+
+
+STEPS: Mapping[str, Make] = {
+    "take": _take,
+    "concat": _concat,
+    "sum": _sum,
+    "add": _elementwise("Add"),
+    "subtract": _elementwise("Sub"),
+    "multiply": _elementwise("Mul"),
+    "divide": _elementwise("Div"),
+    "clip": _clip,
+    "constant": _constant,
+    "finite": _finite,
+    "float32": _float32,
+    "linear": _linear,
+    "normalize": _normalize,
+    "sublinear": _sublinear,
+    "binarize": _binarize,
+    "fill": _fill,
+    "missing": _missing,
+    "quotient": _quotient,
+    "products": _products,
+}

@@ -1,0 +1,54 @@
+"""The vectors that every scorer of tables is held to: a graph made of their tables answers as they say."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from mlopskit_onnx.compiled import STEPS, compiled
+from mlopskit_onnx.graph import NoGraphError
+from mlopskit_onnx.loader import load
+
+VECTORS = Path(__file__).parents[3] / "tests" / "vectors" / "portable"
+FILES = sorted(path for path in VECTORS.iterdir() if path.name != "refused.json")
+REFUSED = {"text-hashed": "HashingVectorizer", "text-pairs": "stop words"}
+
+
+def schema_of(document):
+    kinds = {one["name"]: {"type": "string" if one["type"] == "text" else "number"} for one in document["inputs"]}
+    names = [one["name"] for one in document["outputs"]]
+    return {"inputs": {"properties": kinds, "required": [*kinds]}, "outputs": {"properties": {}, "required": names}}
+
+
+def near(got, want, tolerance):
+    if isinstance(want, float):
+        return abs(got - want) <= tolerance * max(1.0, abs(want))
+    return math.isnan(got) if want is None else (type(got), got) == (type(want), want)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_vector_is_answered_as_it_says(path):
+    vector = json.loads(path.read_text("ascii"))
+    if path.stem in REFUSED:
+        with pytest.raises(NoGraphError, match=REFUSED[path.stem]):
+            compiled(vector["document"])
+        return
+    schema = schema_of(vector["document"])
+    scorer = load({"model.onnx": compiled(vector["document"])[0]}, {"schema": schema})
+    names, outputs = schema["inputs"]["required"], schema["outputs"]["required"]
+    for row, expected in zip(vector["rows"], vector["expected"], strict=True):
+        try:
+            found = scorer.score({name: [cell] for name, cell in zip(names, row, strict=True)})
+        except ValueError:
+            assert expected is None, row
+            continue
+        assert expected is not None, row
+        for name, want in zip(outputs, expected, strict=True):
+            assert near(found[name][0], want, vector["tolerance"]), (row, name, found[name][0], want)
+
+
+def test_every_step_but_these_has_nodes():
+    steps = {step["op"] for path in FILES for step in json.loads(path.read_text("ascii"))["document"]["steps"]}
+    assert steps - STEPS.keys() == {"hash"}
