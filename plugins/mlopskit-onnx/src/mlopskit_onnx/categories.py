@@ -9,7 +9,7 @@ from typing import Any
 from mlopskit_onnx.graph import ML, Graph, NoGraphError, Vector, checked
 from mlopskit_onnx.loader.texts import MISSING
 from mlopskit_onnx.message import tensor
-from mlopskit_onnx.vectors import Make
+from mlopskit_onnx.vectors import Step
 
 _REFUSE = -2
 
@@ -77,4 +77,4 @@ def _lookup(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     return g.vector(len(parts), g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
 
 
-STEPS: Mapping[str, Make] = {"onehot": _onehot, "lookup": _lookup}
+STEPS: Mapping[str, Step] = {"onehot": (_onehot, "width tables"), "lookup": (_lookup, "tables")}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlopskit_onnx import categories, scores, text, trees, vectors
+from mlopskit_onnx import categories, points, scores, text, trees, vectors
 from mlopskit_onnx.graph import MICROSOFT, ML, Graph, NoGraphError, Vector, checked
 from mlopskit_onnx.loader.profile import (
     BOOL,
@@ -21,9 +21,11 @@ from mlopskit_onnx.loader.profile import (
     VERSION,
 )
 from mlopskit_onnx.message import Message, value, written
-from mlopskit_onnx.vectors import Make
+from mlopskit_onnx.vectors import Step
 
-STEPS: Mapping[str, Make] = {**vectors.STEPS, **scores.STEPS, **trees.STEPS, **categories.STEPS, **text.STEPS}
+_ALL = (vectors, scores, points, trees, categories, text)
+STEPS: Mapping[str, Step] = {op: step for module in _ALL for op, step in module.STEPS.items()}
+_VERSION = 1  # of the portable form
 _WHOSE = {"hash": "HashingVectorizer"}
 _ROWS = "rows"
 _ELEMENTS = 1 << 23  # that a graph may hold at a time
@@ -36,19 +38,29 @@ def compiled(document: Mapping[str, Any], /) -> tuple[bytes, tuple[str, ...]]:
     Raises:
         NoGraphError: a step, or one of its settings, has no nodes.
     """
+    if document["format_version"] != _VERSION:
+        raise NoGraphError(f"the portable form is of the version {document['format_version']}, which is not known")
     g = Graph()
     found = [_row(g, document["inputs"])]
     for step in document["steps"]:
-        make = STEPS.get(step["op"])
-        if make is None:
-            raise NoGraphError(f"{_WHOSE.get(step['op'], 'a part of it')} (the step {step['op']!r}) has no nodes")
-        found.append(make(g, [found[one] for one in step["from"]], step))
+        found.append(_made(g, [found[one] for one in step["from"]], step))
     outputs = [_output(g, found[one["from"]], one) for one in document["outputs"]]
     refused = _refused(g)
     read = {name for node in g.nodes for name in node["input"]}
     inputs = {name: one for name, one in g.inputs.items() if name in read}
     data = _bytes(g, inputs, [*outputs, *refused])
     return data, tuple(sorted({step for _, _, steps in inputs.values() for step in steps}))
+
+
+def _made(g: Graph, sources: Sequence[Vector], step: Mapping[str, Any]) -> Vector:
+    op = step["op"]
+    if op not in STEPS:
+        raise NoGraphError(f"{_WHOSE.get(op, 'a part of it')} (the step {op!r}) has no nodes")
+    make, fields = STEPS[op]
+    given = {name: value for name, value in step.items() if name not in ("op", "from")}
+    if given.keys() != {*fields.split()}:
+        raise NoGraphError(f"the step {op!r} has the fields {sorted(given)}, which has no nodes")
+    return make(g, sources, given)
 
 
 def _row(g: Graph, inputs: Any) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,13 @@ def checked(text: str, /) -> str:
     if MISSING in text or BROKEN in text or any("\ud800" <= sign <= "\udfff" for sign in text):
         raise NoGraphError(f"{text!a:.80} holds U+FFFE, U+FFFF or a surrogate, which are not told apart")
     return text
+
+
+def known(word: str, words: Collection[str], /) -> str:
+    """Return a word of the tables, if it is one of those that are meant here."""
+    if word not in words:
+        raise NoGraphError(f"{word!r}, which is none of {', '.join(words)}, has no nodes")
+    return word
 
 
 @dataclass(frozen=True)

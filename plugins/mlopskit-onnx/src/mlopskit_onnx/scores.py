@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mlopskit_onnx.graph import Graph, NoGraphError, Vector
-from mlopskit_onnx.vectors import Make, apart
+from mlopskit_onnx.graph import Graph, Vector, known
+from mlopskit_onnx.vectors import Step, apart
 
 _LEAST = -709.0  # below, exp(-x) would overflow; exp(x) is then the same number
 _UNIT = 2.0**-52
@@ -52,27 +52,39 @@ def _trunc(g: Graph, x: str) -> str:
     return g.where(g.op("Less", x, _zero(g)), g.op("Neg", whole), g.where(g.op("IsNaN", x), x, whole))
 
 
-_FUNCTIONS = {
+def _square(g: Graph, x: str) -> str:
+    return g.op("Mul", x, x)
+
+
+def _relu(g: Graph, x: str) -> str:
+    return g.where(g.op("LessOrEqual", x, _zero(g)), _zero(g), x)
+
+
+def _plain(kind: str) -> Callable[[Graph, str], str]:
+    return lambda g, x: g.op(kind, x)
+
+
+_FUNCTIONS: Mapping[str, Callable[[Graph, str], str]] = {
     "sigmoid": _sigmoid,
-    "exp": lambda g, x: g.op("Exp", x),
+    "exp": _plain("Exp"),
     "expm1": _expm1,
-    "log": lambda g, x: g.op("Log", x),
+    "log": _plain("Log"),
     "log1p": _log1p,
-    "sqrt": lambda g, x: g.op("Sqrt", x),
-    "abs": lambda g, x: g.op("Abs", x),
-    "square": lambda g, x: g.op("Mul", x, x),
-    "tanh": lambda g, x: g.op("Tanh", x),
+    "sqrt": _plain("Sqrt"),
+    "abs": _plain("Abs"),
+    "square": _square,
+    "tanh": _plain("Tanh"),
     "trunc": _trunc,
-    "relu": lambda g, x: g.where(g.op("LessOrEqual", x, _zero(g)), _zero(g), x),
+    "relu": _relu,
     "sign": _sign,
+    "cos": _plain("Cos"),
+    "sin": _plain("Sin"),
 }
 
 
 def _apply(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    if f["function"] not in _FUNCTIONS:
-        raise NoGraphError(f"the function {f['function']!r} has no nodes")
-    return g.vector(x.width, _FUNCTIONS[f["function"]](g, g.dense(x)))
+    return g.vector(x.width, _FUNCTIONS[known(f["function"], _FUNCTIONS)](g, g.dense(x)))
 
 
 def _softmax(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -101,7 +113,8 @@ def _shares(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     whole = g.op("ReduceSum", cells, g.constant([1], "int64"))
     none = g.op("Equal", whole, _zero(g))
     shared = g.op("Div", cells, g.where(none, _one(g), whole))
-    other = 1.0 / x.width if f["zero"] == "equal" else 0.0
+    others = {"equal": 1.0 / x.width, "none": 0.0, "missing": math.nan}
+    other = others[known(f["zero"], others)]
     return g.vector(x.width, g.where(none, g.constant([[other]]), shared))
 
 
@@ -132,11 +145,11 @@ def _above(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
 def _reduce(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
     width = x.width // f["groups"]
-    made, cells = "", g.dense(x)
+    made, cells, ways = "", g.dense(x), {"product": "Mul", "sum": "Add"}
     for group in range(f["groups"]):  # in order: other sums would break ties
         places = g.constant([*range(group * width, (group + 1) * width)], "int64")
         part = g.op("Gather", cells, places, axis=1)
-        made = g.op("Mul" if f["how"] == "product" else "Add", made, part) if made else part
+        made = g.op(ways[known(f["how"], ways)], made, part) if made else part
     return g.vector(width, made)
 
 
@@ -199,7 +212,7 @@ def _interpolate(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> V
     cells = g.dense(x)
     low, high = g.row([one[0] for one in f["at"]]), g.row([one[-1] for one in f["at"]])
     under, over = g.op("Less", cells, low), g.op("Greater", cells, high)
-    if f["outside"] == "refuse":
+    if known(f["outside"], ("nearest", "missing", "refuse")) == "refuse":
         g.refuse(g.op("Or", under, over))
     inside = g.where(under, low, g.where(over, high, cells))
     made = []
@@ -228,47 +241,18 @@ def _between(g: Graph, cell: str, at: Sequence[float], values: Sequence[float]) 
     return g.op("Add", g.op("Mul", slope, g.op("Sub", cell, x0)), y0)
 
 
-def _kernel(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
-    points, count = f["points"], len(f["points"])
-    gamma = g.constant([[f["gamma"]]])
-    if f["kind"] == "rbf":
-        lifted = g.op("Unsqueeze", g.dense(x), g.constant([1], "int64"))
-        gaps = g.op("Sub", g.constant([points]), lifted)
-        squares = g.op("ReduceSum", g.op("Mul", gaps, gaps), g.constant([2], "int64"), keepdims=0)
-        g.widths += 2 * count * x.width
-        return g.vector(count, g.op("Exp", g.op("Neg", g.op("Mul", gamma, squares))))
-    products = g.op("MatMul", g.dense(x), g.constant([*zip(*points, strict=True)]))
-    base = g.op("Add", g.op("Mul", gamma, products), g.constant([[f["offset"]]]))
-    if f["kind"] == "sigmoid":
-        return g.vector(count, g.op("Tanh", base))
-    return g.vector(count, _raised(g, base, f["degree"]))
-
-
-def _raised(g: Graph, base: str, power: int) -> str:
-    """Return a power, by squaring."""
-    result = ""
-    while power:
-        if power % 2:
-            result = g.op("Mul", result, base) if result else base
-        power //= 2
-        base = g.op("Mul", base, base) if power else base
-    return result or g.where(g.op("Equal", base, base), _one(g), _one(g))
-
-
-STEPS: Mapping[str, Make] = {
-    "apply": _apply,
-    "softmax": _softmax,
-    "posterior": _posterior,
-    "shares": _shares,
-    "complement": _complement,
-    "argmax": _argmax,
-    "above": _above,
-    "reduce": _reduce,
-    "votes": _votes,
-    "median": _median,
-    "bins": _bins,
-    "yeo_johnson": _yeo_johnson,
-    "interpolate": _interpolate,
-    "kernel": _kernel,
+STEPS: Mapping[str, Step] = {
+    "apply": (_apply, "function"),
+    "softmax": (_softmax, ""),
+    "posterior": (_posterior, ""),
+    "shares": (_shares, "zero"),
+    "complement": (_complement, ""),
+    "argmax": (_argmax, "starts"),
+    "above": (_above, "threshold equal"),
+    "reduce": (_reduce, "how groups"),
+    "votes": (_votes, "weights classes"),
+    "median": (_median, "weights"),
+    "bins": (_bins, "edges"),
+    "yeo_johnson": (_yeo_johnson, "lambdas"),
+    "interpolate": (_interpolate, "at values outside"),
 }

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit_onnx.graph import MICROSOFT, Graph, NoGraphError, Vector, checked
+from mlopskit_onnx.graph import MICROSOFT, Graph, NoGraphError, Vector, checked, known
 from mlopskit_onnx.loader.texts import MISSING
-from mlopskit_onnx.vectors import Make
+from mlopskit_onnx.vectors import Step
 
 _SPACE = r"\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _SETS = {"word": r"\p{L}\p{N}_", "digit": r"\p{Nd}", "space": _SPACE}
@@ -34,8 +34,9 @@ def _count(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
 def _steps(f: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what is done to a text before the graph."""
     steps = ["lower"] if f["lowercase"] else []
-    steps += [f"accents-{f['accents']}"] if f["accents"] else []
-    return (*steps, *{"word": (), "char": ("spaces",), "char_wb": ("spaces", "words")}[f["analyzer"]])
+    steps += [f"accents-{known(f['accents'], ('unicode', 'ascii'))}"] if f["accents"] else []
+    more = {"word": (), "char": ("spaces",), "char_wb": ("spaces", "words")}
+    return (*steps, *more[known(f["analyzer"], more)])
 
 
 def _prepared(g: Graph, x: Vector, steps: tuple[str, ...]) -> str:
@@ -126,4 +127,4 @@ def _tokens(by_length: Mapping[int, list[tuple[int, list[str]]]]) -> Iterator[st
             yield from tokens
 
 
-STEPS: Mapping[str, Make] = {"count": _count}
+STEPS: Mapping[str, Step] = {"count": (_count, "lowercase accents analyzer pattern stop_words ngrams terms binary")}

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlopskit_onnx.graph import ML, Graph, Vector
 from mlopskit_onnx.message import tensor
-from mlopskit_onnx.vectors import Make
+from mlopskit_onnx.vectors import Step
 
 _AT_MOST, _AMONG = 0, 6  # modes of a node: the element is at most its threshold; it is one of a set
 _SUM = 1
@@ -120,4 +120,4 @@ def _vectors(g: Graph, rows: str, f: Mapping[str, Any]) -> str:
     return g.op("ReduceSum", chosen, g.constant([1], "int64"), keepdims=0)
 
 
-STEPS: Mapping[str, Make] = {"trees": _trees}
+STEPS: Mapping[str, Step] = {"trees": (_trees, "trees size at scale start")}

@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mlopskit_onnx.graph import Graph, NoGraphError, Vector, checked
+from mlopskit_onnx.graph import Graph, NoGraphError, Vector, checked, known
 from mlopskit_onnx.loader.profile import FLOAT
 
 Make = Callable[[Graph, Sequence[Vector], Mapping[str, Any]], Vector]
+# What makes nodes of a step, and the step's fields: with another one it would mean something else.
+Step = tuple[Make, str]
 
 
 def _take(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -80,7 +82,7 @@ def _constant(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vect
 def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
     cells, along = g.dense(x), g.constant([1], "int64")
-    if f["norm"] == "l2":
+    if known(f["norm"], ("l1", "l2", "max")) == "l2":
         size = g.op("Sqrt", g.op("ReduceSum", g.op("Mul", cells, cells), along))
     else:
         size = g.op("ReduceSum" if f["norm"] == "l1" else "ReduceMax", g.op("Abs", cells), along)
@@ -159,24 +161,24 @@ def apart(values: Sequence[Sequence[Any]], filler: Any, /) -> list[list[Any]]:
     return [[*column] for column in zip(*itertools.zip_longest(*values, fillvalue=filler), strict=True)]
 
 
-STEPS: Mapping[str, Make] = {
-    "take": _take,
-    "concat": _concat,
-    "sum": _sum,
-    "add": _elementwise("Add"),
-    "subtract": _elementwise("Sub"),
-    "multiply": _elementwise("Mul"),
-    "divide": _elementwise("Div"),
-    "clip": _clip,
-    "constant": _constant,
-    "finite": _finite,
-    "float32": _float32,
-    "linear": _linear,
-    "normalize": _normalize,
-    "sublinear": _sublinear,
-    "binarize": _binarize,
-    "fill": _fill,
-    "missing": _missing,
-    "quotient": _quotient,
-    "products": _products,
+STEPS: Mapping[str, Step] = {
+    "take": (_take, "indexes"),
+    "concat": (_concat, ""),
+    "sum": (_sum, ""),
+    "add": (_elementwise("Add"), "values"),
+    "subtract": (_elementwise("Sub"), "values"),
+    "multiply": (_elementwise("Mul"), "values"),
+    "divide": (_elementwise("Div"), "values"),
+    "clip": (_clip, "low high"),
+    "constant": (_constant, "values"),
+    "finite": (_finite, "missing"),
+    "float32": (_float32, ""),
+    "linear": (_linear, "weights bias"),
+    "normalize": (_normalize, "norm least"),
+    "sublinear": (_sublinear, ""),
+    "binarize": (_binarize, "threshold"),
+    "fill": (_fill, "values missing"),
+    "missing": (_missing, "indexes missing"),
+    "quotient": (_quotient, ""),
+    "products": (_products, "factors"),
 }

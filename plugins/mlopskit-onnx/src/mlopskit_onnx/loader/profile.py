@@ -24,8 +24,8 @@ DOUBLE, INT64, STRING, BOOL, UINT8, FLOAT = 11, 7, 8, 9, 2, 1
 _SIZES = {DOUBLE: 8, INT64: 8, BOOL: 1, UINT8: 1, FLOAT: 4}
 _MOST_NODES = 200_000
 _PLAIN = """
-    Abs Add ArgMax Cast Concat CumSum Div Equal Exp Floor Gather GatherElements Greater GreaterOrEqual IsInf IsNaN
-    Less LessOrEqual Log MatMul Max Min Mul Neg Not Or ReduceMax ReduceSum Reshape Sign Sqrt Squeeze Sub Sum Tanh
+    Abs Add ArgMax Cast Concat Cos CumSum Div Equal Exp Floor Gather GatherElements Greater GreaterOrEqual IsInf IsNaN
+    Less LessOrEqual Log MatMul Max Min Mul Neg Not Or ReduceMax ReduceSum Reshape Sign Sin Sqrt Squeeze Sub Sum Tanh
     TfIdfVectorizer TopK Unsqueeze Where
 """
 OPERATORS = {
