@@ -155,6 +155,8 @@ def _check_nodes(nodes: list[dict[str, Any]], constants: Mapping[str, Any]) -> N
         for one in node["attribute"]:
             if one["t"] is not None:
                 _check_tensor(one["t"])
+        if kind == "TfIdfVectorizer" and (attributes.get("max_skip_count") or {}).get("i") != 0:
+            raise ValueError("terms skip tokens, which is not allowed")
         if kind == "TreeEnsemble":
             check_trees(attributes, _width(node, made, constants))
         made.update(dict.fromkeys(node["output"], node))
