@@ -51,6 +51,7 @@ COVERED = {
     "one or two": TfidfVectorizer(ngram_range=(1, 2)),
     "two or three": TfidfVectorizer(ngram_range=(2, 3), min_df=2),
     "stop words": TfidfVectorizer(stop_words=["good", "bad"]),
+    "pairs without stop words": TfidfVectorizer(stop_words=["good", "bad", "x1"], ngram_range=(1, 2)),
     "unicode": TfidfVectorizer(strip_accents="unicode"),
     "ascii": TfidfVectorizer(strip_accents="ascii"),
     "signs": TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2),
@@ -72,7 +73,6 @@ def test_texts_in_many_scripts(name, exported, record_property):
 
 REFUSED = {
     "HashingVectorizer": HashingVectorizer(),
-    "stop words": TfidfVectorizer(stop_words=["good"], ngram_range=(1, 2)),
     "several parts": TfidfVectorizer(token_pattern="[a-z]+[0-9]"),
     "boundaries": TfidfVectorizer(token_pattern=r"\b[a-z]{2,}\b"),
     "hold a space": TfidfVectorizer(token_pattern="[^,]+", ngram_range=(1, 2)),

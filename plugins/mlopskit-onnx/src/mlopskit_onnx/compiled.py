@@ -122,6 +122,7 @@ def _bytes(g: Graph, inputs: Mapping[str, tuple[str, bool, tuple[str, ...]]], ou
     about = {
         "inputs": {name: {"column": column, "steps": [*steps]} for name, (column, _, steps) in inputs.items()},
         "rows": max(1, min(_MOST_ROWS, _ELEMENTS // max(1, g.widths))),
+        "signs": _ELEMENTS // max(1, g.signs),
     }
     read = {name for node in g.nodes for name in node["input"]}
     domains = {"": OPSETS[""]} | {name: OPSETS[name] for name in (ML, MICROSOFT) if _uses(g, name)}

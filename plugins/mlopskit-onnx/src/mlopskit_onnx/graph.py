@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlopskit_onnx.loader.profile import DOUBLE, INT64
@@ -34,10 +34,15 @@ def known(word: str, words: Collection[str], /) -> str:
 
 @dataclass(frozen=True)
 class Vector:
-    """Rows of some width: one tensor (rows, width), or a tensor (rows, 1) for each element where some are texts."""
+    """Rows of some width: one tensor (rows, width), or a tensor (rows, 1) for each element where some are texts.
+
+    Of a sparse one there are `places` (rows, some) and the numbers that stand there; all others are zero. A
+    place stands once in a row, but for the place `width`, where zeros are.
+    """
 
     width: int
     tensor: str = ""
+    places: str = ""
     columns: tuple[str, ...] = ()
     texts: tuple[bool, ...] = ()
 
@@ -52,7 +57,7 @@ class Graph:
     """Nodes and constants, named in the order of their making; the inputs that are read; the rows that are refused.
 
     `inputs` are, by name, a column, whether that is a text, and the steps that are taken before the graph; `widths` is
-    how many numbers of a row there are in all.
+    how many numbers of a row there are in all, `signs` how many for each sign of a text.
     """
 
     nodes: list[Message] = field(default_factory=list)
@@ -60,6 +65,7 @@ class Graph:
     inputs: dict[str, tuple[str, bool, tuple[str, ...]]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     widths: int = 0
+    signs: int = 0
     _joined: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def op(self, kind: str, /, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
@@ -91,6 +97,8 @@ class Graph:
         """Return a vector of numbers as one tensor."""
         if x.has_texts:
             raise NoGraphError("texts are given to a step that takes numbers")
+        if x.places:
+            return self._scattered(x)
         if x.tensor:
             return x.tensor
         if x.columns not in self._joined:
@@ -98,11 +106,37 @@ class Graph:
             self._joined[x.columns] = joined
         return self._joined[x.columns]
 
+    def _scattered(self, x: Vector) -> str:
+        """Return a sparse vector with all its zeros."""
+        key = (x.places, x.tensor)
+        if key not in self._joined:
+            first = self.op("Gather", x.places, self.constant([0], "int64"), axis=1)
+            zeros = self.row([0.0] * (x.width + 1))
+            empty = self.where(self.op("Equal", first, first), zeros, zeros)
+            whole = self.op("ScatterElements", empty, x.places, x.tensor, axis=1, reduction="add")
+            self._joined[key] = self.op("Gather", whole, self.constant([*range(x.width)], "int64"), axis=1)
+            self.widths += 3 * x.width
+        return self._joined[key]
+
+    def cells(self, x: Vector, /) -> str:
+        """Return the numbers of a vector: of a sparse one those that are there."""
+        return x.tensor if x.places else self.dense(x)
+
+    def like(self, x: Vector, tensor: str, /) -> Vector:
+        """Return a vector that is as sparse as another one."""
+        return replace(x, tensor=tensor) if x.places else self.vector(x.width, tensor)
+
+    def of(self, x: Vector, values: Sequence[float], other: float, /) -> str:
+        """Return a value for each number of a vector, in the form that the vector has; `other` where zeros are."""
+        if not x.places:
+            return self.row(values)
+        return self.op("Gather", self.constant([*values, other]), x.places, axis=0)
+
     def column(self, x: Vector, place: int, /) -> str:
         """Return one element as a tensor (rows, 1)."""
         if x.columns:
             return x.columns[place]
-        return self.op("Gather", x.tensor, self.constant([place], "int64"), axis=1)
+        return self.op("Gather", self.dense(x), self.constant([place], "int64"), axis=1)
 
     def vector(self, width: int, tensor: str, /) -> Vector:
         """Return a vector of numbers."""

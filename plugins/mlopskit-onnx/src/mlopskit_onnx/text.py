@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlopskit_onnx.graph import MICROSOFT, Graph, NoGraphError, Vector, checked, known
+from mlopskit_onnx.graph import MICROSOFT, ML, Graph, NoGraphError, Vector, checked, known
 from mlopskit_onnx.loader.texts import MISSING
 from mlopskit_onnx.vectors import Step
 
@@ -17,18 +16,91 @@ _NOT = "not_"
 
 def _count(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    text = _prepared(g, x, _steps(f))
-    g.refuse(g.missing(text, text=True))
-    flat = g.op("Squeeze", text, g.constant([1], "int64"))
+    text, width = _prepared(g, x, _steps(f)), len(f["terms"])
+    missing = g.missing(text, text=True)
+    g.refuse(missing)
+    other = g.constant([[width]], "int64")
+    tokens = _tokens(g, text, f)
+    if f["stop_words"] and f["ngrams"][1] > 1:
+        tokens = _without(g, tokens, text, f["stop_words"])
+    found = [*_found(g, tokens, f), g.where(missing, other, other)]
+    g.signs += 12 * (f["ngrams"][1] - f["ngrams"][0] + 1)
+    return _counted(g, g.op("Concat", *found, axis=1), width, binary=f["binary"])
+
+
+def _tokens(g: Graph, text: str, f: Mapping[str, Any]) -> str:
+    """Return the tokens of each text, filled up with U+FFFF."""
     words = f["analyzer"] == "word"
     expression = _expression(f["pattern"], more=f["ngrams"][1] > 1) if words else "(?s)."
+    flat = g.op("Squeeze", text, g.constant([1], "int64"))
     attributes: dict[str, Any] = {"mark": 0, "mincharnum": 1, "pad_value": MISSING, "tokenexp": expression}
-    tokens = g.op("Tokenizer", flat, domain=MICROSOFT, **attributes)
-    counts = g.op("TfIdfVectorizer", tokens, **_pool(f), mode="TF", max_skip_count=0)
-    if f["binary"]:
-        zero = g.constant([[0.0]], "float32")
-        return g.vector(len(f["terms"]), g.numbers(g.op("Greater", counts, zero)))
-    return g.vector(len(f["terms"]), g.numbers(counts))
+    return g.op("Tokenizer", flat, domain=MICROSOFT, **attributes)
+
+
+def _found(g: Graph, tokens: str, f: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the places of the terms that runs of one token, of two, and so on are: the width for what is no term."""
+    least, most = f["ngrams"]
+    words, stop = f["analyzer"] == "word", {*f["stop_words"]}
+    if f["analyzer"] == "char_wb" and least > len(" a "):
+        raise NoGraphError("a char_wb vectorizer counts short words once, which no node does")
+    runs, gap = tokens, g.constant([[" "]], "str")
+    for n in range(1, most + 1):
+        if n > 1:
+            before = g.op("StringConcat", _part(g, runs, 0, -1), gap) if words else _part(g, runs, 0, -1)
+            runs = g.op("StringConcat", before, _part(g, tokens, n - 1, 1 << 60))
+        places = {
+            checked(term): place for place, term in enumerate(f["terms"]) if _length(term, most, words=words) == n
+        }
+        terms = [term for term in places if most > 1 or term not in stop]
+        if n >= least and terms:
+            numbers = [places[term] for term in terms]
+            table: dict[str, Any] = {"keys_strings": terms, "values_int64s": numbers, "default_int64": len(f["terms"])}
+            yield g.op("LabelEncoder", runs, domain=ML, **table)
+
+
+def _without(g: Graph, tokens: str, text: str, stop: Sequence[str]) -> str:
+    """Return the tokens of each text without some: the others move up, and the ends are filled."""
+    dropped: dict[str, Any] = {
+        "keys_strings": [*map(checked, stop)],
+        "values_int64s": [0] * len(stop),
+        "default_int64": 1,
+    }
+    kept = g.op("LabelEncoder", tokens, domain=ML, **dropped)
+    place = g.op("Sub", g.op("CumSum", kept, g.constant(1, "int64")), g.constant([[1]], "int64"))
+    keeps = g.op("Greater", kept, g.constant([[0]], "int64"))
+    moved = g.where(keeps, place, g.op("Shape", tokens, start=1, end=2))  # what is dropped goes behind the last
+    gap = g.constant([[MISSING]], "str")
+    empty = g.where(keeps, gap, gap)
+    last = g.where(g.op("Equal", text, text), gap, gap)
+    longer = g.op("ScatterElements", g.op("Concat", empty, last, axis=1), moved, tokens, axis=1)
+    return _part(g, longer, 0, -1)
+
+
+def _part(g: Graph, tokens: str, start: int, end: int) -> str:
+    return g.op("Slice", tokens, *(g.constant([one], "int64") for one in (start, end, 1)))
+
+
+def _length(term: str, most: int, *, words: bool) -> int:
+    """Return of how many tokens a term is."""
+    if not words:
+        return len(term)
+    return term.count(" ") + 1 if most > 1 else 1
+
+
+def _counted(g: Graph, found: str, width: int, *, binary: bool) -> Vector:
+    """Return how often each place was found in a row: places are sorted, and those that are alike counted."""
+    size = g.op("Shape", found, start=1, end=2)
+    ordered = g.op("TopK", found, size, outputs=2, axis=1, largest=0, sorted=1)
+    first = g.op("Equal", _part(g, ordered, 0, 1), g.constant([[-1]], "int64"))
+    new = g.op("Not", g.op("Equal", _part(g, ordered, 0, -1), _part(g, ordered, 1, 1 << 60)))
+    run = g.op("CumSum", g.integers(g.op("Concat", first, new, axis=1)), g.constant(1, "int64"))
+    whole = g.op("Equal", ordered, ordered)
+    zeros, ones = (g.where(whole, one, one) for one in (g.constant([[0.0]]), g.constant([[1.0]])))
+    counts = g.op("ScatterElements", zeros, run, ones, axis=1, reduction="add")
+    other = g.constant([[width]], "int64")
+    places = g.op("ScatterElements", g.where(whole, other, other), run, ordered, axis=1)
+    least = g.op("Min", counts, g.constant([[1.0]])) if binary else counts
+    return Vector(width, g.where(g.op("Equal", places, other), g.constant([[0.0]]), least), places)
 
 
 def _steps(f: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,37 +166,6 @@ def _takes_spaces(part: Mapping[str, Any]) -> bool:
     ranges = zip(part["ranges"][::2], part["ranges"][1::2], strict=True)
     named = {"space", "not_word", "not_digit"} & {*part["sets"]}
     return bool(named or any(low <= ord(" ") <= high for low, high in ranges)) != bool(part["not"])
-
-
-def _pool(f: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a TfIdfVectorizer: the n-grams, those of fewest tokens first."""
-    least, most = f["ngrams"]
-    words, stop = f["analyzer"] == "word", {*f["stop_words"]}
-    if stop and most > 1:
-        raise NoGraphError("n-grams of what is left without stop words have no node")
-    if f["analyzer"] == "char_wb" and least > len(" a "):
-        raise NoGraphError("a char_wb vectorizer counts short words once, which no node does")
-    by_length: dict[int, list[tuple[int, list[str]]]] = {n: [] for n in range(1, most + 1)}
-    for place, term in enumerate(f["terms"]):
-        checked(term)
-        tokens = [term] if words and most == 1 else term.split(" ") if words else [*term]
-        if not least <= len(tokens) <= most or term in stop or not all(tokens):
-            tokens = [f"{MISSING}{place}", *([MISSING] * (least - 1))]  # a term that no text has
-        by_length[len(tokens)].append((place, tokens))
-    starts = [0, *itertools.accumulate(n * len(found) for n, found in by_length.items())][:-1]
-    return {
-        "min_gram_length": least,
-        "max_gram_length": most,
-        "ngram_counts": starts,
-        "ngram_indexes": [place for found in by_length.values() for place, _ in found],
-        "pool_strings": [*_tokens(by_length)],
-    }
-
-
-def _tokens(by_length: Mapping[int, list[tuple[int, list[str]]]]) -> Iterator[str]:
-    for found in by_length.values():
-        for _, tokens in found:
-            yield from tokens
 
 
 STEPS: Mapping[str, Step] = {"count": (_count, "lowercase accents analyzer pattern stop_words ngrams terms binary")}

@@ -16,10 +16,24 @@ Step = tuple[Make, str]
 
 def _take(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
+    if x.places:
+        return _taken(g, x, f["indexes"])
     if x.columns:
         texts = tuple(x.texts[i] for i in f["indexes"]) if x.texts else ()
         return Vector(len(f["indexes"]), columns=tuple(x.columns[i] for i in f["indexes"]), texts=texts)
     return g.vector(len(f["indexes"]), g.op("Gather", x.tensor, g.constant(f["indexes"], "int64"), axis=1))
+
+
+def _taken(g: Graph, x: Vector, indexes: Sequence[int]) -> Vector:
+    """Take elements of a sparse vector: those that are not taken become zeros."""
+    width = len(indexes)
+    if len({*indexes}) != width:
+        return g.vector(width, g.op("Gather", g.dense(x), g.constant(indexes, "int64"), axis=1))
+    new = {old: place for place, old in enumerate(indexes)}
+    table = g.constant([new.get(old, width) for old in range(x.width + 1)], "int64")
+    places = g.op("Gather", table, x.places, axis=0)
+    gone = g.op("Equal", places, g.constant([[width]], "int64"))
+    return Vector(width, g.where(gone, g.constant([[0.0]]), x.tensor), places)
 
 
 def _concat(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -29,7 +43,27 @@ def _concat(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
         columns = [g.column(one, place) for one in sources for place in range(one.width)]
         texts = [flag for one in sources for flag in one.texts or (False,) * one.width]
         return Vector(width, columns=tuple(columns), texts=tuple(texts))
+    if any(one.places for one in sources):
+        return _joined(g, sources, width)
     return g.vector(width, g.op("Concat", *[g.dense(one) for one in sources if one.width], axis=1))
+
+
+def _joined(g: Graph, sources: Sequence[Vector], width: int) -> Vector:
+    """Join vectors of which some are sparse."""
+    places, cells, start = [], [], 0
+    for one in sources:
+        if one.places:
+            gone = g.op("Equal", one.places, g.constant([[one.width]], "int64"))
+            moved = g.op("Add", one.places, g.constant([[start]], "int64"))
+            places.append(g.where(gone, g.constant([[width]], "int64"), moved))
+            cells.append(one.tensor)
+        elif one.width:
+            row = g.constant([[*range(start, start + one.width)]], "int64")
+            tensor = g.dense(one)
+            places.append(g.where(g.op("Equal", tensor, tensor), row, row))
+            cells.append(tensor)
+        start += one.width
+    return Vector(width, g.op("Concat", *cells, axis=1), g.op("Concat", *places, axis=1))
 
 
 def _sum(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -37,10 +71,12 @@ def _sum(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     return g.vector(sources[0].width, g.op("Sum", *map(g.dense, sources)))
 
 
-def _elementwise(kind: str) -> Make:
+def _elementwise(kind: str, *, keeps_zero: bool) -> Make:
     def make(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
         (x,) = sources
-        return g.vector(x.width, g.op(kind, g.dense(x), g.row(f["values"])))
+        if not keeps_zero:
+            return g.vector(x.width, g.op(kind, g.dense(x), g.row(f["values"])))
+        return g.like(x, g.op(kind, g.cells(x), g.of(x, f["values"], 1.0)))
 
     return make
 
@@ -54,23 +90,29 @@ def _clip(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
 
 def _finite(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    cells = g.dense(x)
+    cells = g.cells(x)
     bad = g.op("IsInf", cells)
     g.refuse(bad if f["missing"] else g.op("Or", bad, g.op("IsNaN", cells)))
-    return Vector(x.width, cells)
+    return x if x.places else Vector(x.width, cells)
 
 
 def _float32(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     del f
     (x,) = sources
-    return g.vector(x.width, g.numbers(g.op("Cast", g.dense(x), to=FLOAT)))
+    return g.like(x, g.numbers(g.op("Cast", g.cells(x), to=FLOAT)))
 
 
 def _linear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    columns = [*zip(*f["weights"], strict=True)]
-    product = g.op("MatMul", g.dense(x), g.constant(columns))
-    return g.vector(len(f["weights"]), g.op("Add", product, g.row(f["bias"])))
+    columns, width = [*zip(*f["weights"], strict=True)], len(f["weights"])
+    if not x.places:
+        product = g.op("MatMul", g.dense(x), g.constant(columns))
+        return g.vector(width, g.op("Add", product, g.row(f["bias"])))
+    rows = g.op("Gather", g.constant([*columns, [0.0] * width]), x.places, axis=0)
+    weighed = g.op("Mul", rows, g.op("Unsqueeze", x.tensor, g.constant([2], "int64")))
+    g.signs += 2 * width
+    summed = g.op("ReduceSum", weighed, g.constant([1], "int64"), keepdims=0)
+    return g.vector(width, g.op("Add", summed, g.row(f["bias"])))
 
 
 def _constant(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -81,23 +123,23 @@ def _constant(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vect
 
 def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    cells, along = g.dense(x), g.constant([1], "int64")
+    cells, along = g.cells(x), g.constant([1], "int64")
     if known(f["norm"], ("l1", "l2", "max")) == "l2":
         size = g.op("Sqrt", g.op("ReduceSum", g.op("Mul", cells, cells), along))
     else:
         size = g.op("ReduceSum" if f["norm"] == "l1" else "ReduceMax", g.op("Abs", cells), along)
     zero = g.op("Equal", size, g.constant([[0.0]]))
     small = g.op("Or", zero, g.op("Less", size, g.constant([[f["least"]]])))
-    return g.vector(x.width, g.op("Div", cells, g.where(small, g.constant([[1.0]]), size)))
+    return g.like(x, g.op("Div", cells, g.where(small, g.constant([[1.0]]), size)))
 
 
 def _sublinear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     del f
     (x,) = sources
-    cells, one = g.dense(x), g.constant([[1.0]])
+    cells, one = g.cells(x), g.constant([[1.0]])
     zero = g.op("Equal", cells, g.constant([[0.0]]))
     logs = g.op("Add", g.op("Log", g.where(zero, one, cells)), one)
-    return g.vector(x.width, g.where(zero, cells, logs))
+    return g.like(x, g.where(zero, cells, logs))
 
 
 def _binarize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -165,10 +207,10 @@ STEPS: Mapping[str, Step] = {
     "take": (_take, "indexes"),
     "concat": (_concat, ""),
     "sum": (_sum, ""),
-    "add": (_elementwise("Add"), "values"),
-    "subtract": (_elementwise("Sub"), "values"),
-    "multiply": (_elementwise("Mul"), "values"),
-    "divide": (_elementwise("Div"), "values"),
+    "add": (_elementwise("Add", keeps_zero=False), "values"),
+    "subtract": (_elementwise("Sub", keeps_zero=False), "values"),
+    "multiply": (_elementwise("Mul", keeps_zero=True), "values"),
+    "divide": (_elementwise("Div", keeps_zero=True), "values"),
     "clip": (_clip, "low high"),
     "constant": (_constant, "values"),
     "finite": (_finite, "missing"),

@@ -25,8 +25,8 @@ _SIZES = {DOUBLE: 8, INT64: 8, BOOL: 1, UINT8: 1, FLOAT: 4}
 _MOST_NODES = 200_000
 _PLAIN = """
     Abs Add ArgMax Cast Concat Cos CumSum Div Equal Exp Floor Gather GatherElements Greater GreaterOrEqual IsInf IsNaN
-    Less LessOrEqual Log MatMul Max Min Mul Neg Not Or ReduceMax ReduceSum Reshape Sign Sin Sqrt Squeeze Sub Sum Tanh
-    TfIdfVectorizer TopK Unsqueeze Where
+    Less LessOrEqual Log MatMul Max Min Mul Neg Not Or ReduceMax ReduceSum Reshape
+    ScatterElements Shape Sign Sin Slice Sqrt Squeeze StringConcat Sub Sum Tanh TopK Unsqueeze Where
 """
 OPERATORS = {
     "": frozenset(_PLAIN.split()),
@@ -92,11 +92,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a checked model reads and answers, and how many rows it takes at a time."""
+    """What a checked model reads and answers, and how much it takes at a time.
+
+    That are `rows`, and `signs` of the longest text times the number of rows.
+    """
 
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
     rows: int
+    signs: int
 
 
 def check(data: bytes, /) -> Checked:
@@ -120,8 +124,7 @@ def check(data: bytes, /) -> Checked:
         _check_tensor(one)
     _check_nodes(graph["node"], constants)
     texts = {one["name"]: _is_text(one) for one in graph["input"]}
-    inputs, rows = _about(model["metadata_props"], texts)
-    return Checked(inputs, tuple(str(one["name"]) for one in graph["output"]), rows)
+    return _about(model["metadata_props"], texts, tuple(str(one["name"]) for one in graph["output"]))
 
 
 def _check_tensor(tensor: Mapping[str, Any]) -> None:
@@ -155,8 +158,6 @@ def _check_nodes(nodes: list[dict[str, Any]], constants: Mapping[str, Any]) -> N
         for one in node["attribute"]:
             if one["t"] is not None:
                 _check_tensor(one["t"])
-        if kind == "TfIdfVectorizer" and (attributes.get("max_skip_count") or {}).get("i") != 0:
-            raise ValueError("terms skip tokens, which is not allowed")
         if kind == "TreeEnsemble":
             check_trees(attributes, _width(node, made, constants))
         made.update(dict.fromkeys(node["output"], node))
@@ -184,14 +185,14 @@ def _is_text(value: Mapping[str, Any]) -> bool:
     return bool(kind == STRING)
 
 
-def _about(entries: list[dict[str, str]], texts: Mapping[str, bool]) -> tuple[tuple[Input, ...], int]:
+def _about(entries: list[dict[str, str]], texts: Mapping[str, bool], outputs: tuple[str, ...]) -> Checked:
     if [one["key"] for one in entries] != [METADATA]:
         raise ValueError("the model does not say what its inputs are")
     about = json.loads(entries[0]["value"])
-    if type(about) is not dict or about.keys() != {"inputs", "rows"} or type(about["inputs"]) is not dict:
+    if type(about) is not dict or about.keys() != {"inputs", "rows", "signs"} or type(about["inputs"]) is not dict:
         raise ValueError("the model does not say what its inputs are")
-    rows, given = about["rows"], about["inputs"]
-    if type(rows) is not int or rows < 1 or given.keys() != texts.keys() or not given:
+    given, sizes = about["inputs"], (about["rows"], about["signs"])
+    if any(type(one) is not int or one < 1 for one in sizes) or given.keys() != texts.keys() or not given:
         raise ValueError("the model says of other inputs what they are")
     inputs = []
     for name, one in given.items():
@@ -199,4 +200,4 @@ def _about(entries: list[dict[str, str]], texts: Mapping[str, bool]) -> tuple[tu
         if type(steps) is not list or not {*map(str, steps)} <= STEPS.keys() or type(one.get("column")) is not str:
             raise ValueError(f"the input {ascii(name)} needs steps that are not known")
         inputs.append(Input(name, one["column"], texts[name], tuple(steps)))
-    return tuple(inputs), rows
+    return Checked(tuple(inputs), outputs, *sizes)

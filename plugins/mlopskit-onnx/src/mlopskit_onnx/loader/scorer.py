@@ -8,8 +8,6 @@ from typing import Any
 from .profile import REFUSED, Checked, Input
 from .texts import MISSING, STEPS, whole
 
-_SIGNS = 1 << 22  # of the longest text times the number of texts: tokens stand in a table
-
 
 class OnnxScorer:
     """An ONNX model as a scorer: columns in; lists out, or arrays where arrays were given."""
@@ -23,7 +21,7 @@ class OnnxScorer:
             raise ValueError(f"the model answers {checked.outputs}, the schema has {names}")
         _check_columns(checked.inputs, schema["inputs"])
         self._run = _session(ort, data).run
-        self._inputs, self._rows = checked.inputs, checked.rows
+        self._inputs, self._rows, self._signs = checked.inputs, checked.rows, checked.signs
         self._names, self._outputs = names, [*checked.outputs]
         self._texts = [one for one in checked.inputs if one.text]
 
@@ -60,7 +58,7 @@ class OnnxScorer:
         start, longest = 0, 1
         for row in range(count):
             longest = max(longest, sizes[row] if sizes else 1)
-            if row > start and (row - start >= self._rows or (row + 1 - start) * longest > _SIGNS):
+            if row > start and (row - start >= self._rows or (row + 1 - start) * longest > self._signs):
                 yield slice(start, row)
                 start, longest = row, sizes[row] if sizes else 1
         yield slice(start, count)
