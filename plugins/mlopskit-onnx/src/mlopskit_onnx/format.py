@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ class OnnxFormat(Format):
         from mlopskit_onnx.graph import NoGraphError
         from mlopskit_onnx.loader import FILE
 
-        document = _document(model, schema, frame)
+        document = _document(model, schema, frame)[1]
         try:
             data, steps = compiled(document)
         except NoGraphError as refused:
@@ -41,6 +42,18 @@ class OnnxFormat(Format):
         (into / FILE).write_bytes(data)
         requires = tuple(f"{name}=={version(name)}" for name in _ENGINE)
         return StoredModel(format=self.name, files=(FILE,), requires=requires, preprocess=steps, frame=frame)
+
+    def differences(self, model: object, schema: Schema, stored: StoredModel, folder: Path, /) -> Sequence[str]:
+        """Return what hostile rows find out: the graph must answer them as the tables do that it was made from."""
+        from mlopskit_onnx import loader, proof
+
+        tables, document = _document(model, schema, stored.frame)
+        data = (folder / loader.FILE).read_bytes()
+        try:
+            graph = loader.load({loader.FILE: data}, _spec(schema, stored.frame))
+        except ValueError as error:
+            return [f"The graph cannot be loaded: {error}."]
+        return proof.differences(graph, tables, document)
 
 
 def _refused(model: object, *reasons: str) -> StoreError:
@@ -51,8 +64,8 @@ def _refused(model: object, *reasons: str) -> StoreError:
     )
 
 
-def _document(model: object, schema: Schema, frame: str) -> Mapping[str, Any]:
-    """Return the model's portable form, docs/reference/portable-format.md."""
+def _document(model: object, schema: Schema, frame: str) -> tuple[Any, Mapping[str, Any]]:
+    """Return the scorer of the model's portable form, and that form: docs/reference/portable-format.md."""
     (entry,) = entry_points(group="mlopskit.formats", name=_TABLES)
     kinds: Sequence[type[Format]] = entry.load().mlopskit_formats()
     tables = next(kind for kind in kinds if kind.name == _TABLES)
@@ -62,5 +75,10 @@ def _document(model: object, schema: Schema, frame: str) -> Mapping[str, Any]:
         except StoreError as error:
             found: Any = error.culprits.get("reasons", [error.message])
             raise _refused(model, *(str(one) for one in found)) from error
-        document: dict[str, Any] = json.loads(Path(folder, stored.files[0]).read_bytes())
-        return document
+        files = {name: Path(folder, name).read_bytes() for name in stored.files}
+    loader = importlib.import_module(tables.loader)
+    return loader.load(files, _spec(schema, frame)), json.loads(files[stored.files[0]])
+
+
+def _spec(schema: Schema, frame: str) -> dict[str, Any]:
+    return {"schema": {"inputs": schema.inputs, "outputs": schema.outputs}, "frame": frame}
