@@ -1,4 +1,4 @@
-"""The format `onnx`: a model as an ONNX graph in double precision."""
+"""The format `onnx`, a model as an ONNX graph in double precision, and the command `onnx`."""
 
 from mlopskit import Format, hookimpl
 
@@ -9,3 +9,11 @@ def mlopskit_formats() -> list[type[Format]]:
     from mlopskit_onnx.format import OnnxFormat
 
     return [OnnxFormat]
+
+
+@hookimpl
+def mlopskit_commands() -> list[object]:
+    """Return the command `onnx`."""
+    from mlopskit_onnx.command import onnx
+
+    return [onnx]
