@@ -28,6 +28,17 @@ def near(got, want, tolerance):
     return math.isnan(got) if want is None else (type(got), got) == (type(want), want)
 
 
+def _without_mixed_labels(vector):
+    """Leave out outputs whose labels are of several types, which no tensor holds: they are refused."""
+    outputs = vector["document"]["outputs"]
+    kept = [at for at, one in enumerate(outputs) if one["labels"] is None or len({*map(type, one["labels"])}) == 1]
+    if len(kept) < len(outputs):
+        with pytest.raises(NoGraphError, match="labels are of several types"):
+            compiled(vector["document"])
+    vector["document"]["outputs"] = [outputs[at] for at in kept]
+    vector["expected"] = [answer and [answer[at] for at in kept] for answer in vector["expected"]]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_vector_is_answered_as_it_says(path):
     vector = json.loads(path.read_text("ascii"))
@@ -35,6 +46,7 @@ def test_a_vector_is_answered_as_it_says(path):
         with pytest.raises(NoGraphError, match=REFUSED[path.stem]):
             compiled(vector["document"])
         return
+    _without_mixed_labels(vector)
     schema = schema_of(vector["document"])
     scorer = load({"model.onnx": compiled(vector["document"])[0]}, {"schema": schema})
     names, outputs = schema["inputs"]["required"], schema["outputs"]["required"]

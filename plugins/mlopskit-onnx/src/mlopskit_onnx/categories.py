@@ -47,21 +47,28 @@ def _looked_up(g: Graph, x: Vector, place: int, cells: Sequence[Any], values: Se
 
 def _onehot(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
-    parts, start = [], 0
+    found, spans = [], []
     for place, table in enumerate(f["tables"]):
         at = _looked_up(g, x, place, table["cells"], [float(one) for one in [*table["at"], table["unknown"]]])
         if table["unknown"] == _REFUSE:
             g.refuse(g.op("Equal", at, g.constant([[float(_REFUSE)]])))
         used = [one for one in [*table["at"], table["unknown"]] if one >= 0]
-        if used and min(used) < start:
-            raise NoGraphError("its categories are not in the order of its columns")
-        end = f["width"] if place == len(f["tables"]) - 1 else max(used, default=start - 1) + 1
-        if end > start:
-            parts.append(g.numbers(g.op("Equal", at, g.row([float(one) for one in range(start, end)]))))
-        start = end
-    if not parts:
+        if used:
+            found.append(at)
+            spans.append((min(used), max(used) + 1))
+    if not found:
         raise NoGraphError("it makes nothing of its columns")
+    starts = [0, *(end for _, end in spans[:-1])]
+    if any(low < start for (low, _), start in zip(spans, starts, strict=True)):  # several columns fall on one element
+        whole = [_ones(g, at, 0, f["width"]) for at in found]
+        return g.vector(f["width"], g.op("Max", *whole))
+    parts = [_ones(g, *one) for one in zip(found, starts, [*starts[1:], f["width"]], strict=True)]
     return g.vector(f["width"], g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+
+
+def _ones(g: Graph, at: str, start: int, end: int) -> str:
+    """Return zeros for the places from a start to an end, with a 1 at one of them."""
+    return g.numbers(g.op("Equal", at, g.row([float(one) for one in range(start, end)])))
 
 
 def _lookup(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:

@@ -76,8 +76,8 @@ def _document(model: object, schema: Schema, frame: str) -> tuple[Any, Mapping[s
             found: Any = error.culprits.get("reasons", [error.message])
             raise _refused(model, *(str(one) for one in found)) from error
         files = {name: Path(folder, name).read_bytes() for name in stored.files}
-    loader = importlib.import_module(tables.loader)
-    return loader.load(files, _spec(schema, frame)), json.loads(files[stored.files[0]])
+    document = json.loads(files[stored.files[0]])
+    return importlib.import_module(tables.loader).load(files, _spec(schema, frame)), document
 
 
 def _spec(schema: Schema, frame: str) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def differences(graph: Any, tables: Any, document: Mapping[str, Any], /) -> list
 def _answered(scorer: Any, row: Cells) -> Mapping[str, Any] | None:
     try:
         answer: Mapping[str, Any] = scorer.score(row)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
     return answer
 

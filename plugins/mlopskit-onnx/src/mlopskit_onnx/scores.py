@@ -131,9 +131,16 @@ def _argmax(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     for start, end in zip(starts, [*starts[1:], x.width], strict=True):
         whole = start == 0 and end == x.width
         places = g.constant([*range(start, end)], "int64")
-        part = cells if whole else g.op("Gather", cells, places, axis=1)
+        part = _nan_first(g, cells if whole else g.op("Gather", cells, places, axis=1))
         found.append(g.numbers(g.op("ArgMax", part, axis=1, keepdims=1, select_last_index=0)))
     return g.vector(len(found), g.op("Concat", *found, axis=1) if found[1:] else found[0])
+
+
+def _nan_first(g: Graph, part: str) -> str:
+    """Return numbers of which the largest is NaN, if one is: it counts as that, and ArgMax would go past it."""
+    flags = g.numbers(g.op("IsNaN", part))
+    some = g.op("Greater", g.op("ReduceMax", flags, g.constant([1], "int64")), _zero(g))
+    return g.where(some, flags, part)
 
 
 def _above(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:

@@ -84,8 +84,8 @@ def _elementwise(kind: str, *, keeps_zero: bool) -> Make:
 def _clip(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
     low, high, cells = g.row(f["low"]), g.row(f["high"]), g.dense(x)
-    above = g.where(g.op("Less", cells, low), low, cells)
-    return g.vector(x.width, g.where(g.op("Greater", above, high), high, above))
+    below = g.where(g.op("Greater", cells, high), high, cells)
+    return g.vector(x.width, g.where(g.op("Less", cells, low), low, below))
 
 
 def _finite(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
@@ -126,8 +126,12 @@ def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vec
     cells, along = g.cells(x), g.constant([1], "int64")
     if known(f["norm"], ("l1", "l2", "max")) == "l2":
         size = g.op("Sqrt", g.op("ReduceSum", g.op("Mul", cells, cells), along))
-    else:
-        size = g.op("ReduceSum" if f["norm"] == "l1" else "ReduceMax", g.op("Abs", cells), along)
+    elif f["norm"] == "l1":
+        size = g.op("ReduceSum", g.op("Abs", cells), along)
+    else:  # NaN of one element is that of all: a maximum would go past it
+        size = g.op("ReduceMax", g.op("Abs", cells), along)
+        gaps = g.where(g.op("IsNaN", cells), cells, g.constant([[0.0]]))
+        size = g.op("Add", size, g.op("ReduceSum", gaps, along))
     zero = g.op("Equal", size, g.constant([[0.0]]))
     small = g.op("Or", zero, g.op("Less", size, g.constant([[f["least"]]])))
     return g.like(x, g.op("Div", cells, g.where(small, g.constant([[1.0]]), size)))
@@ -150,6 +154,8 @@ def _binarize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vect
 def _fill(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     (x,) = sources
     if not x.has_texts:
+        if isinstance(f["missing"], str):
+            return x  # a number is never a text
         cells = g.dense(x)
         gone = g.missing(cells, text=False, of=f["missing"])
         return g.vector(x.width, g.where(gone, g.row(f["values"]), cells))

@@ -84,7 +84,10 @@ def _prepared(one: Input, cells: Any) -> Any:
     import numpy as np
 
     if not one.text:
-        return np.array(cells, dtype=np.float64).reshape(-1, 1)
+        try:
+            return np.array(cells, dtype=np.float64).reshape(-1, 1)
+        except OverflowError as error:
+            raise ValueError("the row has an integer beyond all numbers of double precision") from error
     made = np.empty((len(cells), 1), dtype=object)
     steps = [STEPS[name] for name in one.steps]
     for row, cell in enumerate(cells):
