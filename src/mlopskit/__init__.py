@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlopskit.evaluator import Evaluator
     from mlopskit.evidence import Evidence, Matrix, Plot, Series
     from mlopskit.fitted import package
-    from mlopskit.format import Format
+    from mlopskit.format import Format, Part
     from mlopskit.gates import Finding, Gate, Verdict
     from mlopskit.hookspecs import hookimpl
     from mlopskit.loading import LoadedModel, load, watch
@@ -89,6 +89,7 @@ _HOME = {
     "Matrix": "evidence",
     "Mismatch": "runtime.golden",
     "ModelPackage": "modelpackage",
+    "Part": "format",
     "Place": "storage",
     "Plot": "evidence",
     "Project": "project",
@@ -162,6 +163,7 @@ __all__ = [
     "Matrix",
     "Mismatch",
     "ModelPackage",
+    "Part",
     "Place",
     "Plot",
     "Project",

@@ -152,16 +152,16 @@ class Parts:
         Raises:
             MlopskitError: the model itself cannot be trained or judged.
         """
+        workshop = self.workshop(progress)
+        schema = workshop.train.joined(workshop.test).input_schema()
+        perturbed = robustness.perturbed(workshop.test, self.config.evaluate.robustness, schema)
+        asked: Any = {"gates": self._gates(), "evaluator": self._evaluator(), "cases": self._cases()}
+        return Trying(workshop=workshop, perturbed=perturbed, **asked).run()
+
+    def workshop(self, progress: Progress) -> Workshop:
+        """Return what makes models of the project's rows that are not kept."""
         train, test = self._split(self._rows())
-        workshop = Workshop(trainer=self._trainer(), train=train, test=test, progress=progress)
-        schema = train.joined(test).input_schema()
-        return Trying(
-            workshop=workshop,
-            gates=self._gates(),
-            evaluator=self._evaluator(),
-            cases=self._cases(),
-            perturbed=robustness.perturbed(test, self.config.evaluate.robustness, schema),
-        ).run()
+        return Workshop(trainer=self._trainer(), train=train, test=test, progress=progress)
 
     def _read(self, registry: Registry, progress: Progress) -> tuple[Dataset, Dataset, DataReport]:
         train, test = self._split(self._rows())

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from mlopskit.errors import UnknownNameError
 from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
 from mlopskit.runtime.golden import GoldenRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a model as a format sees it: its class, and within how many others it stands.
+
+    `steps` are the numbers of the steps that it takes, in the format's own measure; `why` says why it has no such form,
+    and is empty if it has.
+    """
+
+    kind: str
+    depth: int
+    steps: range = range(0)
+    why: str = ""
 
 
 class Format(ABC):
@@ -33,6 +48,13 @@ class Format(ABC):
         Raises:
             StoreError: it cannot be stored exactly; its message says why, or its `reasons` do, a list of sentences.
         """
+
+    def explain(self, model: object, schema: Schema, frame: str, /) -> Sequence[Part]:  # noqa: ARG002  # of the interface
+        """Return the parts of a fitted model, each with the reason if it has no such form; nothing if that is not told.
+
+        Parts stand in the order in which rows go through them, one within another behind it.
+        """
+        return ()
 
     def differences(self, model: object, schema: Schema, stored: StoredModel, folder: Path, /) -> Sequence[str]:  # noqa: ARG002  # of the interface
         """Return in which ways the files that `save` wrote into a folder are not the model; nothing if they are.

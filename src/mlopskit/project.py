@@ -21,7 +21,7 @@ from mlopskit.errors import ConfigError, unknown
 from mlopskit.gates import Verdict
 from mlopskit.incoming import columns_seen
 from mlopskit.judging import Judged
-from mlopskit.modelpackage import ModelPackage
+from mlopskit.modelpackage import ModelPackage, Schema
 from mlopskit.promoting import Promotion
 from mlopskit.records import Approval, Bundle, Deployment, Receipt, Run, Runs
 from mlopskit.registry import Registry
@@ -87,6 +87,10 @@ class Project:
         """
         return Parts(self.config, self.root).evaluate(self.package(reference), self.registry)
 
+    def quick_model(self, *, rows: int = 1000) -> tuple[object, Schema, str]:
+        """Return the model, trained on at most so many of the training rows, as a format is given it; keep nothing."""
+        return Parts(self.config, self.root).workshop(quiet).quick(rows)
+
     def selftest(self, *, progress: Progress = quiet) -> SelfTest:
         """Return what the gates say of models that are bad on purpose, trained now on the project's data."""
         return Parts(self.config, self.root).selftest(progress)
@@ -134,7 +138,8 @@ class Project:
         options = self.config.endpoint.get(endpoint)
         if options is None:
             raise unknown("endpoint", endpoint, self.config.endpoint)
-        return self._deployer(options, where=f"{self.file.name} [endpoint.{endpoint}]")
+        where = f"{self.file.name} [endpoint.{endpoint}]"
+        return trusting(deployer_from(options, root=self.root, where=where), self.config.trust_code)
 
     def deploy(
         self,
@@ -312,7 +317,3 @@ class Project:
             trust_code=self.config.trust_code,
             **options,
         )
-
-    def _deployer(self, options: Mapping[str, Any], *, where: str) -> Deployer:
-        """Return the deployer of these options; it trusts whom the project trusts."""
-        return trusting(deployer_from(options, root=self.root, where=where), self.config.trust_code)

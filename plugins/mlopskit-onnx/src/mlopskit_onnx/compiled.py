@@ -52,20 +52,17 @@ def compiled(document: Mapping[str, Any], /) -> tuple[bytes, tuple[str, ...]]:
     return data, tuple(sorted({step for _, _, steps in inputs.values() for step in steps}))
 
 
-def explained(document: Mapping[str, Any], /) -> list[tuple[int, str, int, str]]:
-    """Return each step's number and kind, its number of nodes, and why it has none; that one is then the last."""
+def explained(document: Mapping[str, Any], /) -> tuple[list[int], str]:
+    """Return how many nodes there are before each step and behind the last, up to one that has none; and why it has."""
     g = Graph()
-    found, told = [_row(g, document["inputs"])], []
-    for number, step in enumerate(document["steps"], 1):
-        before, why = len(g.nodes), ""
+    found, ends = [_row(g, document["inputs"])], [0]
+    for step in document["steps"]:
         try:
             found.append(_made(g, [found[one] for one in step["from"]], step))
         except NoGraphError as refused:
-            why = str(refused)
-        told.append((number, str(step["op"]), len(g.nodes) - before, why))
-        if why:
-            break
-    return told
+            return ends, str(refused)
+        ends.append(len(g.nodes))
+    return ends, ""
 
 
 def _made(g: Graph, sources: Sequence[Vector], step: Mapping[str, Any]) -> Vector:

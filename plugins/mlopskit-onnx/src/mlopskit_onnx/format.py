@@ -6,11 +6,12 @@ import importlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlopskit import Format, Schema, StoredModel
+from mlopskit import Format, Part, Schema, StoredModel
 from mlopskit.errors import StoreError
 
 _ENGINE = ("numpy", "onnxruntime")
@@ -43,6 +44,22 @@ class OnnxFormat(Format):
         requires = tuple(f"{name}=={version(name)}" for name in _ENGINE)
         return StoredModel(format=self.name, files=(FILE,), requires=requires, preprocess=steps, frame=frame)
 
+    def explain(self, model: object, schema: Schema, frame: str, /) -> Sequence[Part]:
+        """Return the parts of a model, with the reason where one has no tables or no nodes; `steps` are the nodes."""
+        from mlopskit_onnx.compiled import explained
+
+        parts = _tables().explain(model, schema, frame)
+        if any(part.why for part in parts):
+            return [replace(part, steps=range(0)) for part in parts]
+        ends, why = explained(_document(model, schema, frame)[1])
+        last = len(ends) - 1  # the step that has no nodes, if one has none
+        nodes = [range(*(ends[min(at, last)] for at in (one.steps.start, one.steps.stop))) for one in parts]
+        made = [replace(one, steps=some) for one, some in zip(parts, nodes, strict=True)]
+        of = [at for at, one in enumerate(parts) if why and last in one.steps]
+        if of:
+            made[of[-1]] = replace(made[of[-1]], why=why)
+        return made
+
     def differences(self, model: object, schema: Schema, stored: StoredModel, folder: Path, /) -> Sequence[str]:
         """Return what hostile rows find out: the graph must answer them as the tables do that it was made from."""
         from mlopskit_onnx import loader, proof
@@ -64,14 +81,18 @@ def _refused(model: object, *reasons: str) -> StoreError:
     )
 
 
-def _document(model: object, schema: Schema, frame: str) -> tuple[Any, Mapping[str, Any]]:
-    """Return the scorer of the model's portable form, and that form: docs/reference/portable-format.md."""
+def _tables() -> Any:
+    """Return the portable form: docs/reference/portable-format.md."""
     (entry,) = entry_points(group="mlopskit.formats", name=_TABLES)
-    kinds: Sequence[type[Format]] = entry.load().mlopskit_formats()
-    tables = next(kind for kind in kinds if kind.name == _TABLES)
+    return next(kind for kind in entry.load().mlopskit_formats() if kind.name == _TABLES)()
+
+
+def _document(model: object, schema: Schema, frame: str) -> tuple[Any, Mapping[str, Any]]:
+    """Return the scorer of the model's portable form, and that form."""
+    tables = _tables()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            stored = tables().save(model, schema, frame, Path(folder))
+            stored = tables.save(model, schema, frame, Path(folder))
         except StoreError as error:
             found: Any = error.culprits.get("reasons", [error.message])
             raise _refused(model, *(str(one) for one in found)) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mlopskit.builtin.portable import (
     bayes,
@@ -22,10 +23,11 @@ from mlopskit.builtin.portable import (
     textual,
     trees,
 )
+from mlopskit.builtin.portable.explaining import Explaining
 from mlopskit.builtin.portable.loader.document import FILE, FORMAT_VERSION
 from mlopskit.builtin.portable.writing import Answer, NoTablesError, Predict, Ref, Transform, Writing, refuse_if
 from mlopskit.errors import StoreError
-from mlopskit.format import Format
+from mlopskit.format import Format, Part
 from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
 from mlopskit.runtime.golden import GoldenRow
 
@@ -50,6 +52,7 @@ PREDICTORS: Mapping[str, Predict] = {
 }
 # The minor releases of scikit-learn whose private attributes were read; see docs/reference/portable-format.md.
 KNOWN = ("1.9",)
+_Written = TypeVar("_Written", bound=Writing)
 
 
 class PortableFormat(Format):
@@ -74,6 +77,17 @@ class PortableFormat(Format):
         text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=True)
         (into / FILE).write_text(text + "\n", encoding="ascii")
         return StoredModel(format=self.name, files=(FILE,), requires=(), frame=frame)
+
+    def explain(self, model: object, schema: Schema, frame: str, /) -> Sequence[Part]:
+        """Return the parts of a model, with the reason where one has no tables; `steps` are those of the tables."""
+        w = _writing(Explaining, schema, frame)
+        try:
+            _outputs(w.predict(model, w.row()), schema.outputs)
+        except Exception as error:  # an estimator of another release, or half fitted
+            why = str(error) if isinstance(error, NoTablesError) else f"{type(error).__name__}: {error}"
+            if why not in {one.why for one in w.parts}:
+                w.parts[0] = replace(w.parts[0], why=why)
+        return w.parts
 
     def eject(
         self, language: str, package: ModelPackage, files: Mapping[str, bytes], rows: Sequence[GoldenRow], /
@@ -102,17 +116,21 @@ def document_of(model: Any, schema: Schema, frame: str, /) -> dict[str, Any]:
 
     version = ".".join(sklearn.__version__.split(".")[:2])
     refuse_if(version not in KNOWN, f"scikit-learn {sklearn.__version__} is not one of those read: {', '.join(KNOWN)}")
-    properties = schema.inputs["properties"]
-    inputs = {name: "string" in _types(properties[name]) for name in schema.inputs["required"]}
-    whole = {name: _whole(properties[name]) for name in inputs} if frame != "arrays" else {}
-    w = Writing(inputs=inputs, frame=frame, transformers=TRANSFORMERS, predictors=PREDICTORS, whole=whole)
+    w = _writing(Writing, schema, frame)
     outputs = _outputs(w.predict(model, w.row()), schema.outputs)
     return {
         "format_version": FORMAT_VERSION,
-        "inputs": [{"name": name, "type": "text" if text else "number"} for name, text in inputs.items()],
+        "inputs": [{"name": name, "type": "text" if text else "number"} for name, text in w.inputs.items()],
         "steps": w.steps,
         "outputs": outputs,
     }
+
+
+def _writing(kind: type[_Written], schema: Schema, frame: str) -> _Written:
+    properties = schema.inputs["properties"]
+    inputs = {name: "string" in _types(properties[name]) for name in schema.inputs["required"]}
+    whole = {name: _whole(properties[name]) for name in inputs} if frame != "arrays" else {}
+    return kind(inputs=inputs, frame=frame, transformers=TRANSFORMERS, predictors=PREDICTORS, whole=whole)
 
 
 def _types(spec: Mapping[str, Any]) -> list[str]:

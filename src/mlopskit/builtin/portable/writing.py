@@ -147,10 +147,11 @@ def name_of(estimator: Any, /) -> str:
 
 def _unknown(estimator: Any) -> NoTablesError:
     why = REASONS.get(name_of(estimator))
-    return NoTablesError(f"{_shown(estimator)} has no portable form{'' if why is None else f': {why}'}")
+    return NoTablesError(f"{shown(estimator)} has no portable form{'' if why is None else f': {why}'}")
 
 
-def _shown(estimator: Any) -> str:
+def shown(estimator: Any, /) -> str:
+    """Return the name of an estimator's class for a person: the whole one, if it is not one of scikit-learn's own."""
     kind = type(estimator)
     return kind.__name__ if name_of(estimator) else f"{kind.__module__}.{kind.__qualname__}"
 
