@@ -132,7 +132,10 @@ def equally_near(model, rows):
 
 
 def check(kind, name, found):
-    """Return how an estimator's tables answer: rows, largest difference, ties, bytes, microseconds here and there."""
+    """Return how an estimator's tables answer: rows, largest difference, ties, bytes, microseconds.
+
+    These are of the tables, of scikit-learn and of ONNX Runtime.
+    """
     model = ZOO.made(kind, name, found)
     if name in NOTES:
         model.set_params(alpha=1.0)
@@ -161,7 +164,8 @@ def check(kind, name, found):
     one = {key: [float(features[0, n])] for n, key in enumerate(names)}
     first = features[:1]
     times = micros(lambda: scorer.score(one), 50), micros(lambda: model.predict(first), 5)
-    return len(rows), worst, ties, len(data), *times
+    graph = TRANSFORMERS.graph_micros(document, schema.outputs, features[0].tolist())
+    return len(rows), worst, ties, len(data), *times, graph
 
 
 def limit_of(name, kind):
@@ -199,19 +203,18 @@ def test_none_is_silently_wrong(record_property):
             warnings.simplefilter("ignore")
             try:
                 done = TRANSFORMERS.check(name, found, features) if kind == "transformer" else check(kind, name, found)
-                asked_rows, worst, ties, size, here, there = done
+                asked_rows, worst, ties, size, *times = done
             except NoTablesError as error:
-                rows.append((name, kind, "refused", "", "", "", "", str(error)))
+                rows.append((name, kind, "refused", "", "", "", "", "", "", str(error)))
                 continue
             except AssertionError as error:
                 wrong.append((name, str(error)[:300]))
                 continue
         if worst > limit_of(name, kind):
             wrong.append((name, worst))
-        times = f"{here:.0f}", f"{there:.0f}"
-        rows.append(
-            (name, kind, f"{worst:.1g}", f"{asked_rows}", f"{ties}", f"{size / 1000:.1f}", *times, NOTES.get(name, ""))
-        )
+        figures = f"{worst:.1g}", f"{asked_rows}", f"{ties}", f"{size / 1000:.1f}"
+        told = ["" if one is None else f"{one:.0f}" for one in times]
+        rows.append((name, kind, *figures, *told, NOTES.get(name, "")))
     assert not wrong, wrong
     covered = {kind: [row[2] != "refused" for row in rows if row[1] == kind] for kind in LEAST}
     for kind, exact in covered.items():
@@ -230,9 +233,10 @@ def page(rows, covered):
         "kB",
         "µs",
         "µs scikit-learn",
+        "µs ONNX Runtime",
         "why refused",
     )
-    table = mk.Table(heads, [row if len(row) == len(heads) else (*row[:-1], "", row[-1]) for row in rows])
+    table = mk.Table(heads, rows)
     return (
         "# scikit-learn's estimators as tables\n\n"
         "Written by `make prove`: each classifier, regressor and transformer of `sklearn.utils.all_estimators()` "
@@ -244,8 +248,8 @@ def page(rows, covered):
         "this page is not written. Labels are equal but at ties, which are counted; so are rows that have more "
         "training rows equally "
         "near than are asked for. Of transformers the whole vector is compared. A row is refused by both or by none. "
-        "The times are of one row: the scorer's call, which answers probabilities too, and the estimator's own "
-        "`predict` or `transform`.\n\n"
+        "The times are of one row: the scorer's call, which answers probabilities too, the estimator's own `predict` "
+        "or `transform`, and the call of ONNX Runtime, with a graph of the same tables, where there is one.\n\n"
         f"Exact are {', '.join(f'{sum(exact)} of {len(exact)} {kind}s' for kind, exact in covered.items())}; the "
         "others are refused by name. Some stand in the table twice: they are transformers, too.\n\n"
         f"{table.markdown()}\n"
