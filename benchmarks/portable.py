@@ -16,7 +16,6 @@ from budgets import MLOPSKIT, PYTHON, Figure, bests, example, form_of
 
 ROWS = 100_000
 COLUMNS = 20
-FEW = 9  # words
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,9 @@ def portable_figures(rows: int = ROWS) -> Iterator[Figure]:
         text = _text(package, texts, rows)
         forest, boosting, linear = _numbers(Path(temporary), rows)
         for said in ("a good film", sorted(texts, key=len)[len(texts) // 2]):
-            short = len(said.split()) < FEW
             one = replace(text, what=f"a text of {len(said.split())} words", rows=[said], columns={"Comment": [said]})
-            yield one.one_row(50, probabilities=not short)
+            yield one.one_row(50)
+        yield one.one_row(50, probabilities=True)
         yield forest.one_row(20)
         yield boosting.one_row(20)
         for compared in (linear, forest, boosting, text):

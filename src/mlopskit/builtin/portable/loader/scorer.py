@@ -8,6 +8,7 @@ from typing import Any
 
 from .batches import Batches, numpy
 from .document import Output, Program
+from .shortcuts import shortened
 from .values import Run, Value
 
 _MANY = 64  # from which on it pays to ask numpy
@@ -29,9 +30,10 @@ class PortableScorer:
         for one in program.outputs:
             if one.labels is not None and one.labels != outputs["properties"][one.name].get("enum"):
                 raise ValueError(f"the labels of {one.name!r} are not those of the schema")
-        self._run = _compiled(program.steps)
-        self._read = [*map(_reader, program.outputs)]
-        self._program, self._names = program, names
+        short = shortened(program)
+        self._run = _compiled(short.steps)
+        self._read = [(one.name, _reader(one)) for one in short.outputs]
+        self._program = program
         self._numbers = [not text for text in texts.values()]
         self._numeric, self._textual = all(self._numbers), not any(self._numbers)
 
@@ -40,14 +42,15 @@ class PortableScorer:
         columns = [*rows.values()]
         count = len(columns[0])
         if count == 1:
-            values = self._run(self._row([cells[0] if type(cells) is list else _list(cells)[0] for cells in columns]))
-            return {name: [of(values)] for name, of in zip(self._names, self._read, strict=True)}
+            row = [cells[0] if type(cells) is list else _list(cells)[0] for cells in columns]
+            values = self._run(row if self._textual else self._row(row))
+            return {name: [of(values)] for name, of in self._read}
         if count >= _MANY and self._batches:
             plain = all(type(cells) is list for cells in columns)
             found = self._batches.score(columns)
-            return {name: _list(cells) if plain else cells for name, cells in zip(self._names, found, strict=True)}
-        answers = [[of(values) for of in self._read] for values in map(self._run, map(self._row, _rows(columns)))]
-        return {name: [row[at] for row in answers] for at, name in enumerate(self._names)}
+            return {name: _list(cells) if plain else cells for (name, _), cells in zip(self._read, found, strict=True)}
+        answers = [[of(values) for _, of in self._read] for values in map(self._run, map(self._row, _rows(columns)))]
+        return {name: [row[at] for row in answers] for at, (name, _) in enumerate(self._read)}
 
     @functools.cached_property
     def _batches(self) -> Batches | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -95,6 +96,7 @@ def _words(f: Mapping[str, Any], least: int, most: int) -> Run:
     if f["pattern"] is None:
         raise ValueError("has words, but no token pattern")
     find, stop = _finder(f["pattern"]), frozenset(f["stop_words"])
+    words_and_pairs = (least, most) == (1, 2)
 
     def words(text: str) -> list[str]:
         found: list[str] = find(text)
@@ -102,7 +104,7 @@ def _words(f: Mapping[str, Any], least: int, most: int) -> Run:
             found = [one for one in found if one not in stop]
         if most == 1:
             return found
-        if (least, most) == (1, 2):
+        if words_and_pairs:
             return [*found, *map(" ".join, itertools.pairwise(found))]
         made = found[:] if least == 1 else []
         for n in range(max(least, 2), min(most, len(found)) + 1):
@@ -172,15 +174,17 @@ def _one_text(x: Value) -> None:
 
 def _count(x: Value, *, terms: list[str], binary: bool, **f: Any) -> Value:
     _one_text(x)
-    places = {term: place for place, term in enumerate(terms)}
-    if len(places) != len(terms):
+    if len(dict.fromkeys(terms)) != len(terms):
         raise ValueError("has a term twice")
-    get: Run = places.get
     tokens = tokens_of(f)
+
+    @functools.cache  # made for the first row that needs it: none does where steps are made together
+    def get() -> Run:
+        return {term: place for place, term in enumerate(terms)}.get
 
     def run(v: Any) -> Sparse:
         counts = Sparse()
-        for place in map(get, tokens(v)):
+        for place in map(get(), tokens(v)):
             if place in counts:
                 counts[place] += 1.0
             elif place is not None:
@@ -188,7 +192,7 @@ def _count(x: Value, *, terms: list[str], binary: bool, **f: Any) -> Value:
         return counts
 
     def once(v: Any) -> Sparse:
-        return Sparse(dict.fromkeys([place for place in map(get, tokens(v)) if place is not None], 1.0))
+        return Sparse(dict.fromkeys([place for place in map(get(), tokens(v)) if place is not None], 1.0))
 
     return Value(len(terms), once if binary else run, sparse=True)
 
