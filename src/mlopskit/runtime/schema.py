@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +58,8 @@ class Checker:
     def rows(self, rows: Sequence[Row], /) -> dict[str, list[Cell]]:
         """Return rows as checked columns, as `to_columns` does."""
         names = self.parts.keys()
+        if type(rows) is list and len(rows) == 1 and type(rows[0]) is dict and rows[0].keys() == names:
+            return self._one_row(rows[0])
         for number, row in enumerate(rows):
             if type(row) is not dict and not isinstance(row, Mapping):
                 raise RowError(
@@ -67,15 +69,13 @@ class Checker:
                 )
             if row.keys() != names:
                 raise _wrong_names(row.keys(), names, where=f"Row {number}")
-        if len(rows) == 1:
-            return self._one_row(rows[0])
         if not rows:
             raise _no_rows()
         return {name: part.check([row[name] for row in rows]) for name, part in self.parts.items()}
 
     @cached_property
-    def _looks(self) -> list[tuple[str, Fitting]]:
-        return [(name, part.fitting) for name, part in self.parts.items()]
+    def _looks(self) -> list[tuple[str, Callable[[type], Any]]]:
+        return [(name, part.fitting.get) for name, part in self.parts.items()]
 
     def _one_row(self, cells: Row) -> dict[str, list[Cell]]:
         """Return one row as checked columns."""
@@ -85,22 +85,22 @@ class Checker:
 
     def _surely_fit(self, cells: Row) -> bool:
         """Say whether one row fits for certain. Services ask so: a loop of few steps, for each of them counts."""
-        for name, fitting in self._looks:
+        for name, limits_of in self._looks:
             cell: Any = cells[name]
-            limits = fitting.get(type(cell))
+            limits = limits_of(type(cell))
             if limits is None:
                 return False
-            if limits and not (cell in limits if isinstance(limits, frozenset) else limits[0] <= cell <= limits[1]):
+            if limits and not (cell in limits if type(limits) is frozenset else limits[0] <= cell <= limits[1]):
                 return False
         return True
 
     def one_row(self, columns: Columns, /) -> dict[str, Cell] | None:
         """Return the one row of a dict of lists of one cell that fits for certain; None says nothing of them."""
-        if type(columns) is not dict or columns.keys() != self.parts.keys():
+        if type(columns) is not dict or len(columns) != len(self.parts):
             return None
         made = {}
         for name in self.parts:
-            cells = columns[name]
+            cells = columns.get(name)
             if type(cells) is not list or len(cells) != 1:
                 return None
             made[name] = cells[0]
