@@ -140,7 +140,7 @@ def _small_models() -> Iterator[tuple[str, Any, Any, Any]]:
     features, labels = make_classification(400, 8, random_state=0)
     yield "numbers", LogisticRegression().fit(features, labels), features, labels
     texts = [f"{word} was what I saw of it on day {number}" for number in range(50) for word in ("good", "bad")]
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())  # as the example has it
     yield "text", model.fit(texts, ["p", "n"] * 50), texts, ["p", "n"] * 50
 
 
