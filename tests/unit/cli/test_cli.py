@@ -59,7 +59,7 @@ def test_the_help_lists_the_commands_in_the_order_of_a_models_life(cli: Any) -> 
     said = cli("--help")
     assert said.code == 0
     listed = [line.split()[0] for line in said.out.split("Commands:\n")[1].splitlines() if line[2] != " "]
-    assert listed == VERBS
+    assert listed[: len(VERBS)] == VERBS  # behind them stand those of the installed plugins
     assert "..." not in said.out.split("Commands:\n")[1]
 
 

@@ -83,7 +83,7 @@ def test_a_run_says_which_form_was_left_out_and_why(
     monkeypatch.setattr("mlopskit.builtin.portable.format.KNOWN", ("0.1",))
     said = cli("run")
     assert said.code == 0
-    (line,) = [line for line in said.out.splitlines() if line.startswith("Form left out")]
+    (line,) = [line for line in said.out.splitlines() if line.startswith("Form left out: portable: ")]
     assert line.startswith("Form left out: portable: scikit-learn ")
     assert line.endswith(" is not one of those read: 0.1.")
     assert "Form left out" not in cli("run").out

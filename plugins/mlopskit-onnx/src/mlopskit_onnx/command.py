@@ -17,6 +17,7 @@ from mlopskit.errors import StoreError
 Rows = list[tuple[Any, ...]]
 _OF_MODEL = ["part", "form", "nodes", "why it has none", "what to do"]
 _OF_PACKAGE = ["step", "kind", "nodes"]
+_SHOWN = 3  # what is beyond stands below the table, where there is room for it
 _SKOPS = "Change what is named, or deploy the form skops."
 _OWN = "Write it with scikit-learn's own, for example FunctionTransformer(np.log1p), or deploy the form skops."
 _INSTEAD: Mapping[str, str] = {
@@ -55,8 +56,10 @@ def check(context: click.Context, reference: str | None, *, rows: int, as_json: 
         told = [dict(zip(heads, row, strict=True)) for row in found]
         click.echo(json.dumps({"reasons": reasons, f"{heads[0]}s": told}, sort_keys=True))
     else:
-        click.echo(Table(tuple(heads), found).text() if found else "It has no portable form.")
-        click.echo("\n".join(f"Refused: {one}" for one in reasons) or "It has an ONNX form: nothing is refused.")
+        click.echo(Table(tuple(heads[:_SHOWN]), [row[:_SHOWN] for row in found]).text())
+        todo = {row[_SHOWN]: row[-1] for row in found if len(row) > _SHOWN}
+        told = [f"Refused: {one.rstrip('.')}. {todo.get(one, '')}".rstrip() for one in reasons]
+        click.echo("\n".join(told) or "It has an ONNX form: nothing is refused.")
     return 1 if reasons else 0
 
 
