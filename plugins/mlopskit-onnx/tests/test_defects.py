@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
@@ -21,6 +22,8 @@ from sklearn.model_selection import FixedThresholdClassifier, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+
+from mlopskit.errors import StoreError
 
 LIMIT = 1e-12
 
@@ -77,6 +80,23 @@ def test_models_of_two_classes(model, numbers, columns, exported):
     features, target, hostile = numbers
     target = np.minimum(target, 1)
     assert exported(model.fit(features, target), features, target).worst(columns(hostile)) <= LIMIT
+
+
+@pytest.mark.parametrize("kind", [LGBMClassifier, LGBMRegressor])
+def test_models_of_lightgbm(kind, numbers, columns, exported):
+    features, target, hostile = numbers
+    features = gapped(features)
+    model = kind(n_estimators=12, num_leaves=12, n_jobs=1, verbose=-1).fit(features, target)
+    assert exported(model, features, target).worst(columns(hostile)) <= LIMIT
+
+
+def test_models_of_xgboost_are_refused_by_name(numbers, exported):
+    class XGBClassifier(LogisticRegression):  # what is read is the name, and where it comes from
+        __module__ = "xgboost.sklearn"
+
+    features, target, _ = numbers
+    with pytest.raises(StoreError, match="XGBClassifier has no portable form: it computes in single precision"):
+        exported(XGBClassifier().fit(features, target), features, target)
 
 
 def test_a_transformed_target(numbers, columns, exported):

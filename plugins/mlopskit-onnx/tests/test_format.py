@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from mlopskit_onnx import proof, vectors
 from mlopskit_onnx.compiled import STEPS, compiled
@@ -86,6 +87,19 @@ def test_a_wrong_graph_is_found_out(numbers, exported, monkeypatch, tmp_path):
     found = OnnxFormat().differences(model, made.schema, made.stored, tmp_path)
     assert found
     assert "the graph answers otherwise than the model: " in found[0]
+
+
+def test_a_file_that_no_reader_takes_is_not_written(monkeypatch):
+    monkeypatch.setattr("mlopskit_onnx.compiled.LARGEST", 100)
+    with pytest.raises(NoGraphError, match="bytes, at most 100 are read"):
+        compiled(document("tree"))
+
+
+def test_an_engine_that_is_too_old_is_told_which_is_needed(numbers, exported, monkeypatch):
+    features, target, _ = numbers
+    monkeypatch.setattr(onnxruntime, "__version__", "1.9.2")
+    with pytest.raises(ValueError, match=r"need onnxruntime 1\.23 or later, here is 1\.9\.2"):
+        exported(RandomForestClassifier(2, random_state=0).fit(features, target), features, target)
 
 
 def test_a_package_holds_the_graph_and_answers_from_it(numbers, tmp_path):

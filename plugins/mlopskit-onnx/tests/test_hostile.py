@@ -6,13 +6,15 @@ import copy
 import json
 import struct
 import sys
+import time
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlopskit_onnx.compiled import compiled
-from mlopskit_onnx.loader import load
+from mlopskit_onnx.loader import limit, load, profile
 from mlopskit_onnx.loader.profile import MODEL
 from mlopskit_onnx.loader.wire import INT, RAW, read
 from mlopskit_onnx.message import node, tensor, value, written
@@ -117,6 +119,59 @@ def test_only_the_operators_that_are_written(kind, domain):
     refused(message, document, f"'{kind}' of '{domain}' is not allowed")
 
 
+def test_more_rows_at_a_time_than_are_given_are_refused():
+    document, message = sample()
+    about = json.loads(message["metadata_props"][0]["value"])
+    message["metadata_props"][0]["value"] = json.dumps({**about, "rows": 1 << 40})
+    refused(message, document, "from 1 to")
+
+
+def endless():
+    """Return a document, the bytes of its graph with a loop that never ends, and the fields of those."""
+    document, message = sample()
+    graph = message["graph"]
+    body = {
+        "name": "body",
+        "node": [node("Not", ["go"], ["stop"], "", {}), node("Not", ["stop"], ["on"], "", {}),
+                 node("Add", ["v", "v"], ["w"], "", {})],
+        "input": [value("i", 7, []), value("go", 9, []), value("v", 7, [])],
+        "output": [value("on", 9, []), value("w", 7, [])],
+    }  # fmt: skip
+    loop = node("Loop", ["most", "", "zero"], ["looped"], "", {})
+    loop["attribute"] = [{"name": "body", "g": body, "type": 5}]
+    graph["initializer"] += [tensor(1 << 62, "int64", name="most"), tensor(0, "int64", name="zero")]
+    (named,) = graph["node"][-1]["output"]  # the rows that are refused, now with the loop
+    graph["node"][-1]["output"] = ["before"]
+    graph["node"] += [loop, node("Cast", ["looped"], ["as"], "", {"to": 9})]
+    graph["node"].append(node("Or", ["before", "as"], [named], "", {}))
+    inner = MODEL[7][1]
+    attribute = {**inner[1][1][5][1], 6: ("g", inner, False)}
+    outer = {**inner, 1: ("node", {**inner[1][1], 5: ("attribute", attribute, True)}, True)}
+    fields = {**MODEL, 7: ("graph", outer, False)}
+    return document, written(message, fields), fields
+
+
+def test_a_loop_without_an_end_is_refused_by_the_list():
+    document, data, _ = endless()
+    with pytest.raises(ValueError, match="the field 6, which is not allowed"):
+        opened(data, document)
+
+
+def test_without_the_list_a_loop_without_an_end_is_stopped(monkeypatch, record_property):
+    document, data, fields = endless()
+    monkeypatch.setattr(profile, "MODEL", fields)
+    monkeypatch.setitem(profile.OPERATORS, "", profile.OPERATORS[""] | {"Loop"})
+    monkeypatch.setattr(limit, "SECONDS", 1.0)
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"the model was stopped after 1 s|one row takes more than 1 s"):
+        opened(data, document)
+    seconds = f"{time.perf_counter() - start:.2f} s"
+    record_property("figure: an ONNX loop without end, stopped after 1 s when it is not refused", seconds)
+    limited = limit.Limit(onnxruntime, onnxruntime.InferenceSession(data), 0.1)
+    with pytest.raises(ValueError, match=r"the model was stopped after 0\.1 s"):
+        limited.run([], {one["name"]: [[0.5]] for one in document["inputs"]})
+
+
 def test_no_functions_and_no_other_operators_of_a_version():
     document, message = sample()
     fields = {**MODEL, 25: ("functions", {1: ("name", RAW, False)}, True)}
@@ -124,7 +179,7 @@ def test_no_functions_and_no_other_operators_of_a_version():
     refused({**message, "ir_version": 99}, document, "version 99")
     for domain, number in (("", 99), ("evil.ops", 1), ("ai.onnx.ml", 4)):
         others = [*message["opset_import"], {"domain": domain, "version": number}]
-        refused({**message, "opset_import": others}, document, f"{number}, which are not allowed")
+        refused({**message, "opset_import": others}, document, f"the operators {number} of '{domain}', .* are read")
 
 
 def test_a_field_that_stands_twice_is_refused_for_parsers_would_merge_it():

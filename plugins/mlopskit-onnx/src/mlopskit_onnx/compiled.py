@@ -15,6 +15,8 @@ from mlopskit_onnx.loader.profile import (
     LARGEST,
     METADATA,
     MODEL,
+    MOST_ELEMENTS,
+    MOST_ROWS,
     OPSETS,
     REFUSED,
     STRING,
@@ -28,8 +30,6 @@ STEPS: Mapping[str, Step] = {op: step for module in _ALL for op, step in module.
 _VERSION = 1  # of the portable form
 _WHOSE = {"hash": "HashingVectorizer"}
 _ROWS = "rows"
-_ELEMENTS = 1 << 23  # that a graph may hold at a time
-_MOST_ROWS = 4096
 
 
 def compiled(document: Mapping[str, Any], /) -> tuple[bytes, tuple[str, ...]]:
@@ -134,8 +134,8 @@ def _bytes(g: Graph, inputs: Mapping[str, tuple[str, bool, tuple[str, ...]]], ou
     given = [value(name, STRING if is_text else DOUBLE, [_ROWS, 1]) for name, (_, is_text, _) in inputs.items()]
     about = {
         "inputs": {name: {"column": column, "steps": [*steps]} for name, (column, _, steps) in inputs.items()},
-        "rows": max(1, min(_MOST_ROWS, _ELEMENTS // max(1, g.widths))),
-        "signs": _ELEMENTS // max(1, g.signs),
+        "rows": max(1, min(MOST_ROWS, MOST_ELEMENTS // max(1, g.widths))),
+        "signs": MOST_ELEMENTS // max(1, g.signs),
     }
     read = {name for node in g.nodes for name in node["input"]}
     domains = {"": OPSETS[""]} | {name: OPSETS[name] for name in (ML, MICROSOFT) if _uses(g, name)}

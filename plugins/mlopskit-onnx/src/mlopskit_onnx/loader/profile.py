@@ -18,11 +18,14 @@ from .wire import INT, RAW, TEXT, Field, read
 LARGEST = (1 << 31) - 1  # bytes; larger ones would need data outside of the file
 VERSION = 10
 OPSETS = {"": 21, "ai.onnx.ml": 5, "com.microsoft": 1}
+LEAST = (1, 23)  # of onnxruntime, for these
 METADATA = "mlopskit"
 REFUSED = "refused"
 DOUBLE, INT64, STRING, BOOL, UINT8, FLOAT = 11, 7, 8, 9, 2, 1
 _SIZES = {DOUBLE: 8, INT64: 8, BOOL: 1, UINT8: 1, FLOAT: 4}
 _MOST_NODES = 200_000
+MOST_ROWS = 4096  # that are scored at a time
+MOST_ELEMENTS = 1 << 23  # that a graph may hold at a time
 _PLAIN = """
     Abs Add ArgMax Cast Concat Cos CumSum Div Equal Exp Floor Gather GatherElements Greater GreaterOrEqual IsInf IsNaN
     Less LessOrEqual Log MatMul Max Min Mul Neg Not Or ReduceMax ReduceSum Reshape
@@ -118,7 +121,11 @@ def check(data: bytes, /) -> Checked:
     for one in model["opset_import"]:
         domain = one["domain"] or ""
         if OPSETS.get(domain) != one["version"]:
-            raise ValueError(f"the model needs the operators {ascii(domain)} {one['version']}, which are not allowed")
+            known = OPSETS.get(domain, "none")
+            raise ValueError(
+                f"the model needs the operators {one['version']} of {ascii(domain)}, {known} are read: "
+                "another release of mlopskit-onnx wrote it, or none"
+            )
     constants = {one["name"]: one for one in graph["initializer"]}
     for one in graph["initializer"]:
         _check_tensor(one)
@@ -192,7 +199,10 @@ def _about(entries: list[dict[str, str]], texts: Mapping[str, bool], outputs: tu
     if type(about) is not dict or about.keys() != {"inputs", "rows", "signs"} or type(about["inputs"]) is not dict:
         raise ValueError("the model does not say what its inputs are")
     given, sizes = about["inputs"], (about["rows"], about["signs"])
-    if any(type(one) is not int or one < 1 for one in sizes) or given.keys() != texts.keys() or not given:
+    most = (MOST_ROWS, MOST_ELEMENTS)
+    if any(type(one) is not int or not 1 <= one <= end for one, end in zip(sizes, most, strict=True)):
+        raise ValueError(f"the model says that it takes {sizes} rows and signs at a time, from 1 to {most} are given")
+    if given.keys() != texts.keys() or not given:
         raise ValueError("the model says of other inputs what they are")
     inputs = []
     for name, one in given.items():

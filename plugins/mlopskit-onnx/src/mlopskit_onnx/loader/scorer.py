@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .profile import REFUSED, Checked, Input
+from .limit import Limit
+from .profile import LEAST, REFUSED, Checked, Input
 from .texts import MISSING, STEPS, whole
 
 
@@ -16,26 +18,31 @@ class OnnxScorer:
         import onnxruntime as ort
 
         self.engine = f"onnxruntime {ort.__version__}"
+        if tuple(int(one) for one in re.findall(r"\d+", ort.__version__)[:2]) < LEAST:
+            needed = ".".join(map(str, LEAST))
+            raise ValueError(f"its operators need onnxruntime {needed} or later, here is {ort.__version__}")
         names = list(schema["outputs"]["required"])
         if [one for one in checked.outputs if one != REFUSED] != names:
             raise ValueError(f"the model answers {checked.outputs}, the schema has {names}")
         _check_columns(checked.inputs, schema["inputs"])
-        self._run = _session(ort, data).run
+        self._limit = Limit(ort, _session(ort, data))
         self._inputs, self._rows, self._signs = checked.inputs, checked.rows, checked.signs
         self._names, self._outputs = names, [*checked.outputs]
         self._texts = [one for one in checked.inputs if one.text]
+        self._limit.first(self._outputs, {one.name: _prepared(one, ["" if one.text else 0.0]) for one in self._inputs})
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the outputs for the rows.
 
         Raises:
-            ValueError: the model refuses a row, as scikit-learn does.
+            ValueError: the model refuses a row, as scikit-learn does; or it took too long.
         """
         given = {one.name: _prepared(one, rows[one.column]) for one in self._inputs}
         count = len(next(iter(rows.values())))
         plain = all(type(cells) is list for cells in rows.values())
         parts = [
-            self._scored({name: cells[part] for name, cells in given.items()}) for part in self._parts(given, count)
+            self._limit.run(self._outputs, {name: cells[part] for name, cells in given.items()})
+            for part in self._parts(given, count)
         ]
         answers = parts[0] if len(parts) == 1 else _joined(parts)
         if len(self._outputs) > len(self._names) and (refused := answers.pop()).any():
@@ -44,10 +51,6 @@ class OnnxScorer:
             name: cells.tolist() if plain or cells.dtype.kind == "O" else cells
             for name, cells in zip(self._names, answers, strict=True)
         }
-
-    def _scored(self, given: Mapping[str, Any]) -> list[Any]:
-        answers: list[Any] = self._run(self._outputs, given)
-        return answers
 
     def _parts(self, given: Mapping[str, Any], count: int) -> Iterator[slice]:
         """Yield parts of the rows that take little memory: few rows, and few where one text is long."""
