@@ -121,7 +121,7 @@ def one_row() -> Iterator[Figure]:
     import mlopskit as mk
 
     with tempfile.TemporaryDirectory() as temporary:
-        for what, model, rows, labels in _small_models():
+        for what, model, rows, labels in small_models():
             package = mk.package(model, rows, labels, name=what, gates=[], registry=temporary)
             names = package.schema.inputs["required"]
             first = rows[:1]
@@ -131,7 +131,8 @@ def one_row() -> Iterator[Figure]:
                 yield _beyond(what, model, first, columns, form_of(package.folder, format))
 
 
-def _small_models() -> Iterator[tuple[str, Any, Any, Any]]:
+def small_models() -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield a model of numbers and one of texts, each with its rows and labels."""
     from sklearn.datasets import make_classification
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

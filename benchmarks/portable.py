@@ -50,8 +50,8 @@ class Compared:
         """Measure many rows: the scorer's call, and the model's own predict and predict_proba, which answer as much."""
         own, ours = [], []
         for _ in range(3):
-            own.append(_seconds(lambda: (self.model.predict(self.rows), self.model.predict_proba(self.rows))))
-            ours.append(_seconds(lambda: self.scorer.score(self.columns)))
+            own.append(seconds(lambda: (self.model.predict(self.rows), self.model.predict_proba(self.rows))))
+            ours.append(seconds(lambda: self.scorer.score(self.columns)))
         return Figure(
             what=f"{len(self.rows):,} rows, portable form with numpy, {self.what} ({min(ours):.2f} s): "
             "times as fast as its own predict and predict_proba",
@@ -62,7 +62,8 @@ class Compared:
         )
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds(act: Callable[[], object]) -> float:
+    """Return how long an act takes."""
     start = time.perf_counter()
     act()
     return time.perf_counter() - start
@@ -71,21 +72,21 @@ def _seconds(act: Callable[[], object]) -> float:
 def portable_figures(rows: int = ROWS) -> Iterator[Figure]:
     """Measure processes, single rows and many rows."""
     with tempfile.TemporaryDirectory() as temporary:
-        package, texts = _sentiment(Path(temporary))
+        package, texts = sentiment(Path(temporary))
         yield from _process(package, Path(temporary, "runtime"), texts[0])
-        text = _text(package, texts, rows)
-        forest, boosting, linear = _numbers(Path(temporary), rows)
+        words = text(package, texts, rows)
+        forest, boosting, linear = numbers(Path(temporary), rows)
         for said in ("a good film", sorted(texts, key=len)[len(texts) // 2]):
-            one = replace(text, what=f"a text of {len(said.split())} words", rows=[said], columns={"Comment": [said]})
+            one = replace(words, what=f"a text of {len(said.split())} words", rows=[said], columns={"Comment": [said]})
             yield one.one_row(50)
         yield one.one_row(50, probabilities=True)
         yield forest.one_row(20)
         yield boosting.one_row(20)
-        for compared in (linear, forest, boosting, text):
+        for compared in (linear, forest, boosting, words):
             yield compared.many_rows()
 
 
-def _sentiment(temporary: Path) -> tuple[Any, list[str]]:
+def sentiment(temporary: Path) -> tuple[Any, list[str]]:
     """Return the example's package, made by `mlopskit run`, and its texts."""
     import mlopskit as mk
 
@@ -107,20 +108,21 @@ def _process(package: Any, runtime: Path, text: str) -> Iterator[Figure]:
     once = [PYTHON, "-I", "-S", str(Path(__file__).with_name("once.py")), "21", line]
     command = [*once, PYTHON, "-I", "-S", str(runtime), str(package.folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, memory = map(float, done.stdout.split())
+    least, memory = map(float, done.stdout.split())
     what = "python -I -S starts, loads the example's portable form and answers"
-    yield Figure(what=f"{what}: time", measured=seconds, budget=0.15, unit="s")
+    yield Figure(what=f"{what}: time", measured=least, budget=0.15, unit="s")
     yield Figure(what=f"{what}: memory", measured=memory / 1e6, budget=25, unit="MB")
 
 
-def _text(package: Any, texts: list[str], rows: int) -> Compared:
+def text(package: Any, texts: list[str], rows: int, form: str = "portable") -> Compared:
+    """Return the example's model with many of its texts."""
     many = (texts * (rows // len(texts) + 1))[:rows]
     estimator = form_of(package.folder, "skops").scorer._estimator  # noqa: SLF001  # beside which it is measured
-    scorer = form_of(package.folder, "portable").scorer
+    scorer = form_of(package.folder, form).scorer
     return Compared("the example's TF-IDF and logistic regression", estimator, scorer, many, {"Comment": many})
 
 
-def _numbers(temporary: Path, rows: int) -> Iterator[Compared]:
+def numbers(temporary: Path, rows: int, form: str = "portable") -> Iterator[Compared]:
     """Yield a forest, a boosting and a linear model of 20 columns."""
     import numpy as np
     from sklearn.datasets import make_classification
@@ -144,7 +146,7 @@ def _numbers(temporary: Path, rows: int) -> Iterator[Compared]:
         names = {"name": f"model{number}", "gates": [], "registry": temporary / "registry"}
         package = mk.package(model, features[:400], labels[:400], **names)
         columns = dict(zip(package.schema.inputs["required"], np.ascontiguousarray(many.T), strict=True))
-        yield Compared(what, model, form_of(package.folder, "portable").scorer, many, columns)
+        yield Compared(what, model, form_of(package.folder, form).scorer, many, columns)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def test_a_package_says_what_it_is_with_inputs_in_their_order(package: mk.ModelP
     for words in (
         package.digest[:19],
         "task binary",
-        "forms portable (",
+        "portable (",
         "skops (",
         "inputs text",
         "golden rows 60",

@@ -15,6 +15,7 @@ class OnnxScorer:
     """An ONNX model as a scorer: columns in; lists out, or arrays where arrays were given."""
 
     def __init__(self, data: bytes, checked: Checked, schema: Mapping[str, Any]) -> None:
+        import numpy as np
         import onnxruntime as ort
 
         self.engine = f"onnxruntime {ort.__version__}"
@@ -25,11 +26,15 @@ class OnnxScorer:
         if [one for one in checked.outputs if one != REFUSED] != names:
             raise ValueError(f"the model answers {checked.outputs}, the schema has {names}")
         _check_columns(checked.inputs, schema["inputs"])
-        self._limit = Limit(ort, _session(ort, data))
-        self._inputs, self._rows, self._signs = checked.inputs, checked.rows, checked.signs
-        self._names, self._outputs = names, [*checked.outputs]
+        self.session = _session(ort, data)
+        self._limit = Limit(ort, self.session)
+        self._np, self._rows, self._signs = np, checked.rows, checked.signs
+        self._names, self.outputs = names, [*checked.outputs]
         self._texts = [one for one in checked.inputs if one.text]
-        self._limit.first(self._outputs, {one.name: _prepared(one, ["" if one.text else 0.0]) for one in self._inputs})
+        self._numbers = [one.name for one in checked.inputs if not one.text]
+        self._columns = [one.column for one in checked.inputs if not one.text]
+        one = {one.column: ["" if one.text else 0.0] for one in checked.inputs}
+        self._limit.first(self.outputs, self.given(one))
 
     def score(self, rows: Mapping[str, Any], /) -> dict[str, Any]:
         """Return the outputs for the rows.
@@ -37,26 +42,34 @@ class OnnxScorer:
         Raises:
             ValueError: the model refuses a row, as scikit-learn does; or it took too long.
         """
-        given = {one.name: _prepared(one, rows[one.column]) for one in self._inputs}
-        count = len(next(iter(rows.values())))
-        plain = all(type(cells) is list for cells in rows.values())
-        parts = [
-            self._limit.run(self._outputs, {name: cells[part] for name, cells in given.items()})
-            for part in self._parts(given, count)
-        ]
-        answers = parts[0] if len(parts) == 1 else _joined(parts)
-        if len(self._outputs) > len(self._names) and (refused := answers.pop()).any():
+        given, count = self.given(rows), len(next(iter(rows.values())))
+        if count == 1 or (count <= self._rows and not self._texts):
+            answers = self._limit.run(self.outputs, given)
+        else:
+            runs = ({name: cells[part] for name, cells in given.items()} for part in self._parts(given, count))
+            parts = [self._limit.run(self.outputs, run) for run in runs]
+            answers = [self._np.concatenate(cells) for cells in zip(*parts, strict=True)]
+        if len(self.outputs) > len(self._names) and (refused := answers.pop()).any():
             raise ValueError(f"row {int(refused.argmax())} is one that this model does not take")
+        plain = all(type(cells) is list for cells in rows.values())
         return {
             name: cells.tolist() if plain or cells.dtype.kind == "O" else cells
             for name, cells in zip(self._names, answers, strict=True)
         }
 
+    def given(self, rows: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns as the graph takes them: each with the second dimension 1."""
+        given = {one.name: _written(one, rows[one.column]) for one in self._texts}
+        if self._numbers:
+            try:
+                cells = self._np.array([rows[name] for name in self._columns], dtype=self._np.float64)
+            except OverflowError as error:
+                raise ValueError("the row has an integer beyond all numbers of double precision") from error
+            given.update(zip(self._numbers, cells.reshape(len(cells), -1, 1), strict=True))
+        return given
+
     def _parts(self, given: Mapping[str, Any], count: int) -> Iterator[slice]:
         """Yield parts of the rows that take little memory: few rows, and few where one text is long."""
-        if count == 1 or (count <= self._rows and not self._texts):
-            yield slice(0, count)
-            return
         sizes = [max(map(len, cells)) for cells in zip(*(given[one.name][:, 0] for one in self._texts), strict=True)]
         start, longest = 0, 1
         for row in range(count):
@@ -82,15 +95,10 @@ def _check_columns(inputs: Sequence[Input], schema: Mapping[str, Any]) -> None:
             raise ValueError(f"the model reads the column {one.column!a}, which the schema does not have so")
 
 
-def _prepared(one: Input, cells: Any) -> Any:
-    """Return a column as the graph takes it."""
+def _written(one: Input, cells: Any) -> Any:
+    """Return a column of texts after the steps before the graph."""
     import numpy as np
 
-    if not one.text:
-        try:
-            return np.array(cells, dtype=np.float64).reshape(-1, 1)
-        except OverflowError as error:
-            raise ValueError("the row has an integer beyond all numbers of double precision") from error
     made = np.empty((len(cells), 1), dtype=object)
     steps = [STEPS[name] for name in one.steps]
     for row, cell in enumerate(cells):
@@ -105,9 +113,3 @@ def _prepared(one: Input, cells: Any) -> Any:
             text = whole(text)
         made[row, 0] = text
     return made
-
-
-def _joined(parts: list[list[Any]]) -> list[Any]:
-    import numpy as np
-
-    return [np.concatenate(cells) for cells in zip(*parts, strict=True)]
