@@ -370,7 +370,7 @@ def test_a_form_that_the_package_lacks_is_named(package: mk.ModelPackage, regist
         formats: ClassVar[tuple[str, ...]] = ()
 
     one = deploying(package, registry, Target())
-    with pytest.raises(DeployError, match="needs runes; the package holds .*portable and skops"):
+    with pytest.raises(DeployError, match=r"needs runes; the package holds .*portable and skops"):
         replace(one, deployer=Browser(at=Target(), package=package)).run()
     assert replace(one, deployer=Needless(at=Target(), package=package)).run().receipt.passed
 

@@ -58,8 +58,8 @@ def check(context: click.Context, reference: str | None, *, rows: int, as_json: 
     else:
         click.echo(Table(tuple(heads[:_SHOWN]), [row[:_SHOWN] for row in found]).text())
         todo = {row[_SHOWN]: row[-1] for row in found if len(row) > _SHOWN}
-        told = [f"Refused: {one.rstrip('.')}. {todo.get(one, '')}".rstrip() for one in reasons]
-        click.echo("\n".join(told) or "It has an ONNX form: nothing is refused.")
+        lines = [f"Refused: {one.rstrip('.')}. {todo.get(one, '')}".rstrip() for one in reasons]
+        click.echo("\n".join(lines) or "It has an ONNX form: nothing is refused.")
     return 1 if reasons else 0
 
 
