@@ -127,11 +127,12 @@ def _check_labels(outputs: Mapping[str, Any]) -> None:
 
 
 def _c(model: bytes, about: _About) -> Files:
-    from mlopskit.builtin.portable.c import c_selftest, c_source
+    from mlopskit.builtin.portable.c import c_predict, c_selftest, c_source
 
     rows = [(one.row, one.expected if all(map(_is_utf8, one.row.values())) else None) for one in about.rows]
     scale = about.package.scale if about.package.golden else 1.0
     texts = c_source(model) | {"selftest.c": c_selftest(model, rows, tolerance=about.tolerance, scale=scale)}
+    texts["predict.c"] = c_predict(model, about.package.schema.inputs, digest=about.package.digest)
     return {**_templates("c", about), **{path: text.encode() for path, text in texts.items()}}
 
 

@@ -42,7 +42,7 @@ def test_the_files_are_the_same_each_time_and_name_the_package(package, tmp_path
         mk.eject(package, tmp_path / name, language="c")
     found = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two")]
     assert found[0] == found[1]
-    assert found[0].keys() == {"README.md", "Makefile", "model.c", "model.h", "selftest.c"}
+    assert found[0].keys() == {"README.md", "Makefile", "model.c", "model.h", "predict.c", "selftest.c"}
     assert package.digest.encode() in found[0]["README.md"]
     assert b"rows that were made up" in found[0]["README.md"]
 
