@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel
 from mlopskit.errors import ConfigError
-from mlopskit_device import bundle, running, sysroot
+from mlopskit_device import bundle, program, running, sysroot
 from mlopskit_device.platforms import PLATFORMS
 
 _PYTHON = re.compile(r"3\.(1[1-9]|[2-9][0-9])|none")
@@ -23,7 +23,8 @@ class Device(BundleDeployer):
 
     `python` is the version on the device; "none" makes a program in C. `form` takes that form of the model instead of
     the first that the package holds. `ssh` names a device that is asked (user@host) instead of an emulator, for which
-    `sysroot` is the device's root file system if not the one that 'mlopskit device sysroot' made.
+    `sysroot` is the device's root file system if not the one that 'mlopskit device sysroot' made. With `publish_rows`
+    golden rows that were taken from the test data are test vectors for whoever programs with the model.
     """
 
     target: ClassVar[str] = "device"
@@ -34,6 +35,7 @@ class Device(BundleDeployer):
     # Not compared: by which way it is asked does not make it another place.
     ssh: str | None = None
     sysroot: str | None = None
+    publish_rows: bool = False
 
     @property
     def formats(self) -> tuple[str, ...]:  # type: ignore[override]  # not of the class: the options say it
@@ -47,18 +49,23 @@ class Device(BundleDeployer):
         del package
         self._check_options()
         self._way()
+        if self.python == "none":
+            program.compiler_for(PLATFORMS[self.platform])
 
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
-        """Write the package, and what answers from it."""
+        """Write the package with its one form, what answers from it, and how it is used."""
         if model is None:
-            raise ConfigError("A device needs a form of the model.", remedy="Package the model as portable or onnx.")
-        bundle.write_package(package, into / bundle.PACKAGE)
-        bundle.write_files(bundle.python_files(model.format), into)
+            raise ConfigError("A device needs a form of the model.", remedy="Package it as portable or onnx.")
+        package.write(into / bundle.PACKAGE, format=model.format)
+        bundle.write_files(bundle.vectors(package, publish_rows=self.publish_rows), into)
+        if self.python == "none":
+            program.write(package, PLATFORMS[self.platform], into)
+        else:
+            bundle.write_files(bundle.python_files(package, model.format, self.python), into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Run the bundle as its users do, with the rows on its standard input."""
-        script = running.PROGRAM if self.python == "none" else "."
-        return running.ask(self._way(), bundle, script, rows)
+        return running.ask(self._way(), bundle, rows)
 
     def _way(self) -> running.Way:
         platform = PLATFORMS[self.platform]

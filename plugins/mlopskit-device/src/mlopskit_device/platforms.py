@@ -22,6 +22,11 @@ class Platform:
         """The program that runs this platform's programs on another processor."""
         return f"qemu-{self.qemu}-static"
 
+    @property
+    def packages(self) -> str:
+        """Debian's packages of its compiler."""
+        return f"gcc-{self.triplet.replace('_', '-')} libc6-dev-{self.debian}-cross"
+
 
 PLATFORMS = {
     one.name: one

@@ -35,7 +35,8 @@ def package(keep: Callable[[str], bool] = lambda _: False) -> Any:
     """Return the checked package, with the bytes of those files that `keep` says."""
     from _mlopskit_runtime import open_package  # type: ignore[import-not-found]  # stands beside it
 
-    return open_package(os.path.join(HERE, "package"), digest=about()["package"], keep=keep)
+    said = about()
+    return open_package(os.path.join(HERE, "package"), digest=said["package"], format=said["format"], keep=keep)
 
 
 def load() -> Any:

@@ -469,21 +469,28 @@ static int answer(char *line, output *o)
     return 0;
 }
 
-static void write_answer(char *line, size_t size, output *o)
+/* Write the whole answer to a line, which ends with a zero: also that there is none. */
+static void complete(char *line, size_t size, output *o)
 {
+    output words = {NULL, 0, 0, NULL, NULL};
     int code;
     o->size = 0;
-    if (size >= LONGEST_LINE || memchr(line, 0, size)) {
-        code = malformed(o, size >= LONGEST_LINE ? "it is too long" : "it holds a zero byte");
-    } else {
-        code = answer(line, o);
-    }
-    if (code != 0) {
-        printf("{\"error\": \"%.*s.\", \"remedy\": \"%s\", \"kind\": \"%s\"}\n", (int)o->size, o->data, o->remedy, o->kind);
-    } else {
-        fwrite(o->data, 1, o->size, stdout);
-    }
-    fflush(stdout);
+    if (size >= LONGEST_LINE)
+        code = malformed(o, "it is too long");
+    else
+        code = memchr(line, 0, size) ? malformed(o, "it holds a zero byte") : answer(line, o);
+    if (code == 0)
+        return;
+    put(&words, o->data, o->size);
+    o->size = 0;
+    say(o, "{\"error\": \"");
+    put(o, words.data, words.size);
+    say(o, ".\", \"remedy\": \"");
+    say(o, o->remedy);
+    say(o, "\", \"kind\": \"");
+    say(o, o->kind);
+    say(o, "\"}\n");
+    free(words.data);
 }
 
 int main(int count, char **arguments)
@@ -505,7 +512,9 @@ int main(int count, char **arguments)
             continue;
         }
         line[size] = 0;
-        write_answer(line, size, &o);
+        complete(line, size, &o);
+        fwrite(o.data, 1, o.size, stdout);
+        fflush(stdout);
         size = 0;
     }
     free(line);

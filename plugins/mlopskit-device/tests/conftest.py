@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlopskit_device import sysroot
+from mlopskit_device.deployer import Device
+from mlopskit_device.platforms import PLATFORMS, is_here
+
+import mlopskit as mk
+from mlopskit.testing.packages import shared_packages
+
+HERE = next((one.name for one in PLATFORMS.values() if is_here(one)), "linux/x86_64")
+TOOLS = {
+    "linux/aarch64": ["qemu-aarch64-static", "apt-get", "dpkg-deb"],
+    "linux/armv7": ["qemu-arm-static", "apt-get", "dpkg-deb"],
+    HERE: [],
+}
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[..., None]:
+    """Return what skips a test where programs are not installed, and fails it where they must be."""
+
+    def check(*programs: str) -> None:
+        lacking = [name for name in programs if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")]
+        if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
+            pytest.skip(f"not installed: {', '.join(lacking)}")
+        assert not lacking, f"not installed: {', '.join(lacking)}"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def sysroots(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., None]) -> Callable[[str], str | None]:
+    """Return what makes the sysroot of a platform, once for all workers of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlopskit-sysroots"
+
+    def made(platform: str) -> str | None:
+        needs(*TOOLS[platform])
+        if platform == HERE:
+            return None
+        shared.mkdir(exist_ok=True)
+        folder = shared / platform.replace("/", "-")
+        with (shared / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            sysroot.make(folder, PLATFORMS[platform], "3.11")
+        return str(folder)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> mk.ModelPackage:
+    """A small classifier, as the conformance suites deploy it."""
+    return mk.ModelPackage.open(shared_packages(tmp_path_factory) / "one", digest="unpinned")
+
+
+@pytest.fixture
+def device(tmp_path: Path, sysroots: Callable[[str], str | None]) -> Callable[..., Device]:
+    """Return what makes a deployer for a platform, with all that it needs here."""
+
+    def made(platform: str, **options: object) -> Device:
+        folder = sysroots(platform) if options.get("python") != "none" else None
+        return Device(to=str(tmp_path / "place"), platform=platform, sysroot=folder, **options)
+
+    return made
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Callable[..., Path]:
+    """Return what builds the bundle of a package in a new folder."""
+
+    def build(device: Device, package: mk.ModelPackage) -> Path:
+        from mlopskit.deployment import Deploying
+
+        folder = tmp_path / "bundle"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        registry = mk.Registry.at(tmp_path / "registry")
+        Deploying(package=package, deployer=device, registry=registry, endpoint="test").build(folder)
+        return folder
+
+    return build
+
+
+def run(*command: object, **options: object) -> str:
+    """Run a command that must do what it is told, and return what it printed."""
+    options = {"env": {"PATH": os.environ["PATH"]}, **options}
+    done = subprocess.run([*map(str, command)], capture_output=True, check=False, text=True, **options)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
