@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -33,8 +33,8 @@ class Device(BundleDeployer):
     python: str = "3.11"
     form: Literal["portable", "onnx"] | None = None
     # Not compared: by which way it is asked does not make it another place.
-    ssh: str | None = None
-    sysroot: str | None = None
+    ssh: str | None = field(default=None, compare=False)
+    sysroot: str | None = field(default=None, compare=False)
     publish_rows: bool = False
 
     @property
