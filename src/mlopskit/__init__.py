@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlopskit.evaluation import Estimate, Evaluation
     from mlopskit.evaluator import Evaluator
     from mlopskit.evidence import Evidence, Matrix, Plot, Series
+    from mlopskit.fetching import Fetched, FetchedWheel, fetch
     from mlopskit.fitted import package
     from mlopskit.format import Format, Part
     from mlopskit.gates import Finding, Gate, Verdict
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mlopskit.trainer import Trainer
     from mlopskit.vendoring import runtime_files
     from mlopskit.verifying import Audit, Damage, verify
+    from mlopskit.wheels import Wheels
 
 _HOME = {
     "AliasRecord": "runtime.alias",
@@ -77,6 +79,8 @@ _HOME = {
     "Evaluation": "evaluation",
     "Evaluator": "evaluator",
     "Evidence": "evidence",
+    "Fetched": "fetching",
+    "FetchedWheel": "fetching",
     "FileShare": "builtin.fileshare",
     "Finding": "gates",
     "Format": "format",
@@ -112,10 +116,12 @@ _HOME = {
     "Verdict": "gates",
     "WatchState": "runtime.watching",
     "Watched": "runtime.watching",
+    "Wheels": "wheels",
     "approve": "promoting",
     "copy": "copying",
     "deploy": "deploying",
     "eject": "ejecting",
+    "fetch": "fetching",
     "gc": "collecting",
     "hookimpl": "hookspecs",
     "load": "loading",
@@ -151,6 +157,8 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Evidence",
+    "Fetched",
+    "FetchedWheel",
     "FileShare",
     "Finding",
     "Format",
@@ -186,10 +194,12 @@ __all__ = [
     "Verdict",
     "WatchState",
     "Watched",
+    "Wheels",
     "approve",
     "copy",
     "deploy",
     "eject",
+    "fetch",
     "gc",
     "hookimpl",
     "load",

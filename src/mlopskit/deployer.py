@@ -10,6 +10,7 @@ from typing import ClassVar
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.runtime.schema import Row
+from mlopskit.wheels import Wheels
 
 
 class Deployer(ABC):
@@ -30,6 +31,11 @@ class Deployer(ABC):
 
     def check(self, package: ModelPackage, /) -> None:  # noqa: B027  # most targets take every package
         """Raise if this package cannot be deployed here; called before anything is done."""
+
+    def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
+        """Return the wheels that `build` unpacks: the same ones each time, without a look at the network."""
+        del package, model
+        return ()
 
     @abstractmethod
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:

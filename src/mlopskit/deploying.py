@@ -12,6 +12,7 @@ from mlopskit.project import Project
 from mlopskit.records import Deployment
 from mlopskit.registry import Registry, home
 from mlopskit.steps import Progress, quiet
+from mlopskit.wheels import HERE, Home
 
 
 def deploy(
@@ -38,9 +39,10 @@ def deploy(
     if isinstance(to, str):
         project = Project()
         deployer, endpoint, default = project.deployer(to), to, project.registry
+        lock = Home.of(project.root, to, package.digest)
         trust_code = [*trust_code, *project.config.trust_code]
     else:
-        deployer, endpoint, default = to, endpoint_of(to), home()
+        deployer, endpoint, default, lock = to, endpoint_of(to), home(), HERE
     chosen = default if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
     return Deploying(
         package=package,
@@ -51,4 +53,5 @@ def deploy(
         override=override,
         trust_code=trust_code,
         progress=progress,
+        home=lock,
     ).run()

@@ -32,6 +32,7 @@ from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
 from mlopskit.steps import Progress, logged, quiet, telling
+from mlopskit.wheels import HERE, Home, at_home
 
 DEADLINE = 60.0
 _log = logger()
@@ -43,7 +44,7 @@ class Deploying:
 
     `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict;
     `trust_code` are the digests of packages from elsewhere that may run code of their own; `permit` raises where the
-    place has a policy that is not met.
+    place has a policy that is not met; `home` says where the lock of wheels stands.
     """
 
     package: ModelPackage
@@ -56,6 +57,7 @@ class Deploying:
     deadline: float = DEADLINE
     trust_code: Sequence[str] = ()
     progress: Progress = quiet
+    home: Home = HERE
     permit: Callable[[], None] = lambda: None
 
     def run(self) -> Deployment:
@@ -105,9 +107,9 @@ class Deploying:
         with self._step("check"):
             trust.check(self.package, self.trust_code)
             self._check_rows()
-            model = self._model()
+            model = form_for(self.deployer, self.package)
             self.deployer.check(self.package)
-        with self._step("build"):
+        with self._step("build"), at_home(self.home):
             self.deployer.build(self.package, model, into)
             return seal(into, self.deployer, self.package, model)
 
@@ -177,19 +179,6 @@ class Deploying:
                 plugin=name,
             )
 
-    def _model(self) -> StoredModel | None:
-        wanted = self.deployer.formats
-        if not wanted:
-            return None
-        if (model := form_of(self.package, wanted)) is not None:
-            return model
-        raise DeployError(
-            f"The target {self.deployer.target!r} needs {' or '.join(wanted)}; "
-            f"the package holds {held_instead(self.package, wanted)}.",
-            remedy="Package the model in one of these formats.",
-            formats=wanted,
-        )
-
     def _check_rows(self) -> None:
         """Refuse to write rows of somebody's data into a bundle that the public gets."""
         source = (self.package.manifest["golden"] or {}).get("from")
@@ -238,6 +227,25 @@ class Deploying:
                 step=step,
             )
             raise failed from error
+
+
+def form_for(deployer: Deployer, package: ModelPackage, /) -> StoredModel | None:
+    """Return the form of a package that a deployer takes, None if it needs none.
+
+    Raises:
+        DeployError: the package has none that it can use.
+    """
+    wanted = deployer.formats
+    if not wanted:
+        return None
+    if (model := form_of(package, wanted)) is not None:
+        return model
+    raise DeployError(
+        f"The target {deployer.target!r} needs {' or '.join(wanted)}; "
+        f"the package holds {held_instead(package, wanted)}.",
+        remedy="Package the model in one of these formats.",
+        formats=wanted,
+    )
 
 
 def verify(package: ModelPackage, deployer: Deployer, at: Locator | None, /, *, deadline: float = DEADLINE) -> Receipt:

@@ -34,6 +34,7 @@ from mlopskit.status import Places, Status
 from mlopskit.steps import Progress, quiet
 from mlopskit.storage import resolve_place
 from mlopskit.tables import Table
+from mlopskit.wheels import Home
 
 # A number with fewer digits is a run's, not the beginning of a digest.
 _SHORTEST_DIGEST = 8
@@ -315,5 +316,6 @@ class Project:
             registry=self.registry,
             endpoint=endpoint,
             trust_code=self.config.trust_code,
+            home=Home.of(self.root, endpoint, package.digest),
             **options,
         )

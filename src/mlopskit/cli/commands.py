@@ -136,6 +136,31 @@ def build(context: click.Context, *, endpoint: str, reference: str | None, into:
 
 
 @_verb(
+    "fetch",
+    _ENDPOINT,
+    _REFERENCE,
+    click.option("--upgrade", is_flag=True, help="Choose the newest wheels anew, whatever the lock names."),
+)
+def fetch(context: click.Context, *, endpoint: str, reference: str | None, upgrade: bool, as_json: bool) -> int:
+    """Download the wheels that the bundle of an endpoint needs, by the hashes of mlopskit.lock, which it writes."""
+    from mlopskit.fetching import Fetching
+    from mlopskit.wheellock import LOCK
+
+    project = _open(context)
+    with progress(f"fetch {endpoint}") as step:
+        found = Fetching(
+            package=project.package(reference),
+            deployer=project.deployer(endpoint),
+            endpoint=endpoint,
+            lock=project.root / LOCK,
+            upgrade=upgrade,
+            progress=step,
+        ).run()
+    show(found.as_table(), found.text(), as_json=as_json)
+    return 0
+
+
+@_verb(
     "eject",
     click.argument("folder", metavar="DIR"),
     _REFERENCE,
@@ -251,4 +276,4 @@ def plugins(context: click.Context, *, as_json: bool) -> int:
     return 3 if any(one.problem for one in listing) else 0
 
 
-ALL = (init, run, build, eject, deploy, promote, approve, rollback, status, history, plugins)
+ALL = (init, run, fetch, build, eject, deploy, promote, approve, rollback, status, history, plugins)
