@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from mlopskit.registry import Registry
     from mlopskit.report.value import Report
     from mlopskit.runtime.alias import AliasRecord
+    from mlopskit.runtime.following import WatchState
     from mlopskit.runtime.golden import GoldenRow, Mismatch
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
-    from mlopskit.runtime.watching import Watched, WatchState
+    from mlopskit.runtime.watching import Watched
     from mlopskit.steps import progress, sending
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
@@ -114,7 +115,7 @@ _HOME = {
     "Table": "tables",
     "Trainer": "trainer",
     "Verdict": "gates",
-    "WatchState": "runtime.watching",
+    "WatchState": "runtime.following",
     "Watched": "runtime.watching",
     "Wheels": "wheels",
     "approve": "promoting",

@@ -15,6 +15,7 @@ from mlopskit.modelpackage import ModelPackage
 from mlopskit.registry import Registry, opened
 from mlopskit.runtime import places as reader_places
 from mlopskit.runtime.arrays import is_array, is_text
+from mlopskit.runtime.fetching import too_large
 from mlopskit.runtime.names import check_name, hex_of
 from mlopskit.runtime.package import Package, open_package
 from mlopskit.runtime.scoring import Loader, Loaders, Model
@@ -174,7 +175,7 @@ class _Bucket:
         def fetch(part: Path) -> None:
             files = self.registry.manifest(self.name, digest)["files"]
             if (size := sum(entry["size"] for entry in files.values())) > self.limit:
-                raise reader_places.too_large(digest, size, self.limit)
+                raise too_large(digest, size, self.limit)
             copy_folder(self.registry.storage, f"{self.name}/{reader_places.PACKAGES}/{hex_of(digest)}", part)
 
         return reader_places.kept_package(kept, digest, self.name, fetch=fetch)

@@ -13,10 +13,11 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .alias import AliasRecord, follow, head, history
+    from .following import WatchState
     from .names import check_path
     from .package import UNPINNED, Package, open_package
     from .scoring import FORMATS, Loader, Loaders, Model, Scorer, load
-    from .watching import Watched, WatchState, watch
+    from .watching import Watched, watch
 
 _HOME = {
     "FORMATS": "scoring",
@@ -27,7 +28,7 @@ _HOME = {
     "Model": "scoring",
     "Package": "package",
     "Scorer": "scoring",
-    "WatchState": "watching",
+    "WatchState": "following",
     "Watched": "watching",
     "check_path": "names",
     "follow": "alias",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .alias import AliasRecord, parse_record
 from .errors import MlopskitError, UsageError
+from .fetching import sync_folder
 from .names import hex_of
 from .places import PACKAGES
 
@@ -16,11 +17,11 @@ from .places import PACKAGES
 class Memory:
     """What a reader keeps in a folder of its own: the newest record that it saw, the one that answers, packages."""
 
-    def __init__(self, folder: Path, name: str, alias: str) -> None:
+    def __init__(self, folder: Path, name: str, alias: str, *, kept: str = PACKAGES) -> None:
         self._folder = folder
         self._name = name
         self._alias = alias
-        self.packages = folder / PACKAGES
+        self.packages = folder / kept
         try:
             self._make()
         except OSError as error:
@@ -60,6 +61,7 @@ class Memory:
             opened.flush()
             os.fsync(opened.fileno())
         beside.replace(self._folder / f"{what}.json")
+        sync_folder(self._folder)
 
     def tidy(self, wanted: Collection[str | None], /) -> None:
         """Remove all packages but those wanted, and what a killed reader left half downloaded."""

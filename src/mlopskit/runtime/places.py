@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from .errors import IntegrityError, LimitError, PackageError, StorageError
+from .errors import IntegrityError, StorageError
+from .fetching import CHUNK, kept_folder
 from .names import check_name, hex_of
 from .package import Package, open_package, open_plain
+
+if TYPE_CHECKING:
+    from .web import WebPlace
 
 PACKAGES = "packages"
 
@@ -39,7 +42,9 @@ class Place(Protocol):
         """
 
 
-def place_at(text: str, /, *, headers: Mapping[str, str] | None = None, query: str = "", limit: int) -> Place:
+def place_at(
+    text: str, /, *, headers: Mapping[str, str] | None = None, query: str = "", limit: int
+) -> Folder | WebPlace:
     """Return the place at a path or an http(s) address; `limit` is the largest package in bytes that is downloaded.
 
     Raises:
@@ -60,17 +65,44 @@ class Folder:
     folder: Path
     name: str
 
+    @property
+    def address(self) -> str:
+        """The folder's path."""
+        return str(self.folder)
+
     def get(self, key: str, /, *, limit: int) -> bytes | None:
         """Return at most `limit` + 1 bytes of a file, None if there is none."""
+        with self.read(key, size=limit) as chunks:
+            return None if chunks is None else b"".join(chunks)
+
+    @contextlib.contextmanager
+    def read(self, key: str, /, *, size: int) -> Iterator[Iterator[bytes] | None]:
+        """Give the chunks of a file, at most `size` + 1 bytes; None if there is none."""
+        with contextlib.ExitStack() as stack:
+            opened = self._opened(key, stack)
+            yield None if opened is None else self._chunks(opened, key, size + 1)
+
+    def _opened(self, key: str, stack: contextlib.ExitStack) -> BinaryIO | None:
         try:
-            with open_plain(self.folder / key, key) as (opened, _):
-                return opened.read(limit + 1)
+            return stack.enter_context(open_plain(self.folder / key, key))[0]
         except (FileNotFoundError, NotADirectoryError) as error:
             if self.folder.is_dir():
                 return None
             raise self._away("it is not there") from error
         except OSError as error:
             raise self._away(error.strerror or str(error), key) from error
+
+    def _chunks(self, opened: BinaryIO, key: str, most: int) -> Iterator[bytes]:
+        left = most
+        while left > 0:
+            try:
+                chunk = opened.read(min(CHUNK, left))
+            except OSError as error:
+                raise self._away(error.strerror or str(error), key) from error
+            if not chunk:
+                return
+            left -= len(chunk)
+            yield chunk
 
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, read where it stands."""
@@ -100,34 +132,7 @@ def of_model(package: Package, name: str, /) -> Package:
 
 
 def kept_package(kept: Path, digest: str, name: str, /, *, fetch: Callable[[Path], None]) -> Package:
-    """Return a package that is kept below a folder, fetched if it is not, or is damaged.
-
-    `fetch` fills a folder beside, which then takes its name at once.
-    """
-    folder = kept / hex_of(digest)
-    if folder.exists():
-        with contextlib.suppress(PackageError):
-            return of_model(open_package(folder, digest=digest), name)
-        shutil.rmtree(folder)
-    with _beside(folder) as part:
-        fetch(part)
-    return of_model(open_package(folder, digest=digest), name)
-
-
-@contextlib.contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    from tempfile import TemporaryDirectory
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".part-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
-        yield Path(beside, "package")
-        Path(beside, "package").rename(folder)
-
-
-def too_large(digest: str, size: int, limit: int, /) -> LimitError:
-    """Return the error for a package that a reader does not want to fetch."""
-    return LimitError(
-        f"The package {digest} has {size:,} bytes, at most {limit:,} are fetched.",
-        remedy="Raise the limit, if it may be so large.",
-        digest=digest,
+    """Return a package that is kept below a folder, fetched by `fetch` if it is not, or is damaged."""
+    return kept_folder(
+        kept, digest, check=lambda folder: of_model(open_package(folder, digest=digest), name), fetch=fetch
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import http.client
-import os
 import re
 import socket
 import threading
@@ -19,16 +17,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import canonical
-from .errors import IntegrityError, LimitError, StorageError, UsageError
-from .manifest import FETCH, MANIFEST, MAX_MANIFEST, check_manifest
+from .errors import StorageError, UsageError
+from .fetching import CHUNK, fetch_folder
+from .manifest import MANIFEST, MAX_MANIFEST, check_manifest
 from .names import check_name, hex_of
 from .package import Package
-from .places import PACKAGES, kept_package, too_large
+from .places import PACKAGES, kept_package
 
 SILENCE = 10.0  # seconds that a server may say nothing
 PATIENCE = 60.0  # seconds for an answer; for a package's file one more for each so many bytes:
 _SLOWEST = 16 << 10
-_CHUNK = 1 << 20
 _OK, _UNCHANGED, _ABSENT = 200, 304, 404
 _ADDRESS = re.compile(
     r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?((?:/[A-Za-z0-9_~$][A-Za-z0-9._~$-]*)+)/?", re.ASCII
@@ -95,46 +93,22 @@ class WebPlace:
             self._last[key] = (answer.tag, data)
         return data
 
+    @contextlib.contextmanager
+    def read(self, key: str, /, *, size: int) -> Iterator[Iterator[bytes] | None]:
+        """Give the chunks of a file, at most `size` + 1 bytes; None if there is none."""
+        with _Answer(self, key, seconds=self.patience + size / _SLOWEST) as answer:
+            yield None if answer.status == _ABSENT else answer.chunks(size + 1)
+
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, downloaded below a folder unless it stands there."""
         key = f"{PACKAGES}/{hex_of(digest)}"
         return kept_package(kept, digest, self.name, fetch=lambda part: self._download(digest, key, part))
 
     def _download(self, digest: str, key: str, part: Path) -> None:
-        data = self.get(f"{key}/{MANIFEST}", limit=MAX_MANIFEST)
-        if data is not None and len(data) > MAX_MANIFEST:
-            text = f"{MANIFEST} at {self.address}/{key} has more than {MAX_MANIFEST:,} bytes."
-            raise LimitError(text, remedy=FETCH, file=MANIFEST)
-        if data is None or canonical.digest_of(data) != digest:
-            what = "is not there" if data is None else f"has the digest {canonical.digest_of(data)}, expected {digest}"
-            raise IntegrityError(f"{MANIFEST} at {self.address}/{key} {what}.", remedy=FETCH, file=MANIFEST)
-        files = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))["files"]
-        size = sum(entry["size"] for entry in files.values())
-        if size > self.limit:
-            raise too_large(digest, size, self.limit)
-        _write(part / MANIFEST, [data])
-        for path, entry in files.items():
-            with _Answer(self, f"{key}/{path}", seconds=self.patience + entry["size"] / _SLOWEST) as answer:
-                if answer.status == _ABSENT:
-                    raise IntegrityError(f"The file {path!r} is missing at {self.address}.", remedy=FETCH, file=path)
-                found = _write(part / path, answer.chunks(entry["size"] + 1))
-            if found != (entry["size"], entry["sha256"]):
-                text = f"The file {path!r} at {self.address}/{key} is not the one that is listed."
-                raise IntegrityError(text, remedy=FETCH, file=path)
+        def files(data: bytes) -> Any:
+            return check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))["files"]
 
-
-def _write(file: Path, chunks: Iterator[bytes] | list[bytes]) -> tuple[int, str]:
-    """Write a new file to the disk; return its size and sha256."""
-    size, sha256 = 0, hashlib.sha256()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("xb") as opened:
-        for chunk in chunks:
-            size += len(chunk)
-            sha256.update(chunk)
-            opened.write(chunk)
-        opened.flush()
-        os.fsync(opened.fileno())
-    return size, sha256.hexdigest()
+        fetch_folder(self, key, part, digest=digest, listing=MANIFEST, files=files, limit=self.limit)
 
 
 class _Answer:
@@ -170,7 +144,7 @@ class _Answer:
         left = most
         while left > 0:
             with self._explained():
-                chunk = self._answer.read1(min(_CHUNK, left))
+                chunk = self._answer.read1(min(CHUNK, left))
             if not chunk:
                 break
             left -= len(chunk)

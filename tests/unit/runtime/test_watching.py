@@ -207,7 +207,7 @@ def test_it_asks_less_often_while_the_place_is_away(published, start):
     shutil.rmtree(published.folder)
     pauses = [(state := watched.look()).next - state.failed for _ in range(3)]
     assert all(pause <= 1000.1 for pause in pauses)  # never more seldom than asked for, if that is seldom
-    watched._every = 1
+    watched._follower.every = 1
     pauses = [(state := watched.look()).next - state.failed for _ in range(20)]
     assert min(pauses) >= 0.8
     assert pauses[-1] >= 0.8 * watching.LONGEST
