@@ -129,6 +129,17 @@ def write_file(file: Path, chunks: Iterable[bytes], /) -> tuple[int, str]:
     return size, sha256.hexdigest()
 
 
+def replace_file(file: Path, data: bytes, /) -> None:
+    """Make a file hold these bytes: whoever reads it finds the old or the new ones whole, after a power loss either."""
+    beside = file.with_name(f".{file.name}")
+    with beside.open("wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+    beside.replace(file)
+    sync_folder(file.parent)
+
+
 def sync_folders(top: Path, /) -> None:
     """Make the names in a folder, and in all folders below it, as durable as the files."""
     for folder, _, _ in os.walk(top, topdown=False):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from .alias import AliasRecord, parse_record
 from .errors import MlopskitError, UsageError
-from .fetching import sync_folder
+from .fetching import replace_file
 from .names import hex_of
 from .places import PACKAGES
 
@@ -55,13 +54,7 @@ class Memory:
     def write(self, what: str, record: AliasRecord, /) -> None:
         """Keep a record, in place of the one before."""
         self._make()  # a temporary folder may be swept away from a process that runs for weeks
-        beside = self._folder / f".{what}.json"
-        with beside.open("wb") as opened:
-            opened.write(record.data())
-            opened.flush()
-            os.fsync(opened.fileno())
-        beside.replace(self._folder / f"{what}.json")
-        sync_folder(self._folder)
+        replace_file(self._folder / f"{what}.json", record.data())
 
     def tidy(self, wanted: Collection[str | None], /) -> None:
         """Remove all packages but those wanted, and what a killed reader left half downloaded."""

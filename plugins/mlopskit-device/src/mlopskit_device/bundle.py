@@ -15,7 +15,7 @@ PACKAGE = "package"
 MAIN = "__main__.py"
 VECTORS = "use/vectors.jsonl"
 # By the path in the bundle, the template that stands there as it is.
-_SCRIPTS = {MAIN: "main.py", "model.py": "model.py", "selftest.py": "selftest.py"}
+_SCRIPTS = {MAIN: "main.py", **{name: name for name in ("model.py", "selftest.py", "agent.py", "slots.py", "trial.py")}}
 
 
 def template(name: str, /, **words: str) -> bytes:
