@@ -204,9 +204,7 @@ class Project:
         try:
             into.mkdir(parents=True)
         except OSError as error:
-            raise ConfigError(
-                f"The folder {str(into)!r} cannot be made: {error.strerror}.", remedy="Name one that is not there yet."
-            ) from error
+            raise ConfigError(f"{str(into)!r} cannot be made: {error.strerror}.", remedy="Name another.") from error
         try:
             return deploying.build(into)
         except BaseException:

@@ -55,7 +55,7 @@ class Trial:
         if about["golden"] is None:
             raise errors.PackageError(
                 f"The bundle {bundle.digest} holds no golden rows: nothing shows that it answers rightly here.",
-                remedy="package.Package the model with golden rows.",
+                remedy="Package the model with golden rows.",
             )
         asked = package.Package(bundle.package, about, {golden.FILE: (folder / golden.FILE).read_bytes()})
         golden.check_golden(asked, _Asked(self, bundle, path))
