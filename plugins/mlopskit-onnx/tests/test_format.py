@@ -79,8 +79,8 @@ def test_a_wrong_graph_is_found_out(numbers, exported, monkeypatch, tmp_path):
     features, target, _ = numbers
     model = RandomForestClassifier(5, random_state=0).fit(features, target)
 
-    def not_rounded(g, sources, f):
-        return vectors.Vector(sources[0].width, g.dense(sources[0]))
+    def not_rounded(g, f, x):
+        return vectors.Vector(x.width, g.dense(x))
 
     monkeypatch.setitem(STEPS, "float32", (not_rounded, ""))
     made = exported(model, features, target)

@@ -9,7 +9,7 @@ from typing import Any
 from mlopskit_onnx.graph import ML, Graph, NoGraphError, Vector, checked
 from mlopskit_onnx.loader.texts import MISSING
 from mlopskit_onnx.message import tensor
-from mlopskit_onnx.vectors import Step
+from mlopskit_onnx.vectors import Fields, Step
 
 _REFUSE = -2
 
@@ -45,8 +45,7 @@ def _looked_up(g: Graph, x: Vector, place: int, cells: Sequence[Any], values: Se
     return g.op("Gather", g.constant(values), found, axis=0)
 
 
-def _onehot(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _onehot(g: Graph, f: Fields, x: Vector) -> Vector:
     found, spans = [], []
     for place, table in enumerate(f["tables"]):
         at = _looked_up(g, x, place, table["cells"], [float(one) for one in [*table["at"], table["unknown"]]])
@@ -63,7 +62,7 @@ def _onehot(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
         whole = [_ones(g, at, 0, f["width"]) for at in found]
         return g.vector(f["width"], g.op("Max", *whole))
     parts = [_ones(g, *one) for one in zip(found, starts, [*starts[1:], f["width"]], strict=True)]
-    return g.vector(f["width"], g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+    return g.vector(f["width"], g.join(parts))
 
 
 def _ones(g: Graph, at: str, start: int, end: int) -> str:
@@ -71,8 +70,7 @@ def _ones(g: Graph, at: str, start: int, end: int) -> str:
     return g.numbers(g.op("Equal", at, g.row([float(one) for one in range(start, end)])))
 
 
-def _lookup(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _lookup(g: Graph, f: Fields, x: Vector) -> Vector:
     parts = []
     for place, table in enumerate(f["tables"]):
         values = [math.nan if one is None else float(one) for one in [*table["values"], *table["unknown"]]]
@@ -81,7 +79,7 @@ def _lookup(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
             known = [*([0.0] * len(table["cells"])), 1.0]
             unknown = _looked_up(g, x, place, table["cells"], known)
             g.refuse(g.op("Greater", unknown, g.constant([[0.0]])))
-    return g.vector(len(parts), g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+    return g.vector(len(parts), g.join(parts))
 
 
 STEPS: Mapping[str, Step] = {"onehot": (_onehot, "width tables"), "lookup": (_lookup, "tables")}

@@ -73,7 +73,7 @@ def _made(g: Graph, sources: Sequence[Vector], step: Mapping[str, Any]) -> Vecto
     given = {name: value for name, value in step.items() if name not in ("op", "from")}
     if given.keys() != {*fields.split()}:
         raise NoGraphError(f"the step {op!r} has the fields {sorted(given)}, which has no nodes")
-    return make(g, sources, given)
+    return make(g, given, *sources)
 
 
 def _row(g: Graph, inputs: Any) -> Vector:

@@ -102,8 +102,7 @@ class Graph:
         if x.tensor:
             return x.tensor
         if x.columns not in self._joined:
-            joined = self.op("Concat", *x.columns, axis=1) if len(x.columns) > 1 else x.columns[0]
-            self._joined[x.columns] = joined
+            self._joined[x.columns] = self.join(x.columns)
         return self._joined[x.columns]
 
     def _scattered(self, x: Vector) -> str:
@@ -145,8 +144,11 @@ class Graph:
 
     def refuse(self, flags: str, /) -> None:
         """Refuse the rows for which an element of this boolean tensor is true."""
-        one = self.op("ReduceMax", self.numbers(flags), self.constant([1], "int64"), keepdims=1)
-        self.refused.append(one)
+        self.refused.append(self.op("ReduceMax", self.numbers(flags), self.constant([1], "int64"), keepdims=1))
+
+    def join(self, parts: Sequence[str], /) -> str:
+        """Return tensors side by side."""
+        return self.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
 
     def numbers(self, flags: str, /) -> str:
         """Return booleans, or integers, as numbers."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlopskit_onnx.graph import Graph, Vector, known
-from mlopskit_onnx.vectors import Step
+from mlopskit_onnx.vectors import Fields, Step
 
 
 def _squares(g: Graph, x: Vector, points: Sequence[Sequence[float]]) -> str:
@@ -18,8 +18,7 @@ def _squares(g: Graph, x: Vector, points: Sequence[Sequence[float]]) -> str:
     return g.op("ReduceSum", g.op("Mul", gaps, gaps), g.constant([2], "int64"), keepdims=0)
 
 
-def _kernel(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _kernel(g: Graph, f: Fields, x: Vector) -> Vector:
     points, gamma = f["points"], g.constant([[f["gamma"]]])
     kind = known(f["kind"], ("rbf", "distance", "sigmoid", "polynomial"))
     if kind == "rbf":
@@ -42,8 +41,7 @@ def _raised(g: Graph, base: str, power: int) -> str:
     return result or g.where(g.op("Equal", base, base), one, one)
 
 
-def _nearest(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _nearest(g: Graph, f: Fields, x: Vector) -> Vector:
     squares, values = _squares(g, x, f["points"]), f["values"]
     along, zero, width = g.constant([1], "int64"), g.constant([[0.0]]), len(values[0])
     if f["count"] is not None:
@@ -77,11 +75,10 @@ def _weights(g: Graph, squares: str, f: Mapping[str, Any]) -> str:
     return g.where(some, same, g.op("Div", one, roots))
 
 
-def _spline(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _spline(g: Graph, f: Fields, x: Vector) -> Vector:
     parts = [_basis(g, g.column(x, place), knots, f["degree"]) for place, knots in enumerate(f["knots"])]
     width = sum(len(knots) - f["degree"] - 1 for knots in f["knots"])
-    return g.vector(width, g.op("Concat", *parts, axis=1) if parts[1:] else parts[0])
+    return g.vector(width, g.join(parts))
 
 
 def _basis(g: Graph, cell: str, knots: Sequence[float], degree: int) -> str:

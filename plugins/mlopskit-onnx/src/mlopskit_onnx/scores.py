@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from mlopskit_onnx.graph import Graph, Vector, known
-from mlopskit_onnx.vectors import Step, apart
+from mlopskit_onnx.vectors import Fields, Step, apart
 
 _LEAST = -709.0  # below, exp(-x) would overflow; exp(x) is then the same number
 _UNIT = 2.0**-52
@@ -82,22 +81,17 @@ _FUNCTIONS: Mapping[str, Callable[[Graph, str], str]] = {
 }
 
 
-def _apply(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _apply(g: Graph, f: Fields, x: Vector) -> Vector:
     return g.vector(x.width, _FUNCTIONS[known(f["function"], _FUNCTIONS)](g, g.dense(x)))
 
 
-def _softmax(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    (x,) = sources
+def _softmax(g: Graph, _: Fields, x: Vector) -> Vector:
     along, cells = g.constant([1], "int64"), g.dense(x)
     shares = g.op("Exp", g.op("Sub", cells, g.op("ReduceMax", cells, along)))
     return g.vector(x.width, g.op("Div", shares, g.op("ReduceSum", shares, along)))
 
 
-def _posterior(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    (x,) = sources
+def _posterior(g: Graph, _: Fields, x: Vector) -> Vector:
     along, cells = g.constant([1], "int64"), g.dense(x)
     most = g.op("ReduceMax", cells, along)
     largest = g.op("Equal", cells, most)
@@ -107,8 +101,7 @@ def _posterior(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vec
     return g.vector(x.width, g.op("Exp", g.op("Sub", cells, g.op("Add", whole, most))))
 
 
-def _shares(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _shares(g: Graph, f: Fields, x: Vector) -> Vector:
     cells = g.dense(x)
     whole = g.op("ReduceSum", cells, g.constant([1], "int64"))
     none = g.op("Equal", whole, _zero(g))
@@ -118,14 +111,12 @@ def _shares(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     return g.vector(x.width, g.where(none, g.constant([[other]]), shared))
 
 
-def _complement(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    cells = g.dense(sources[0])
+def _complement(g: Graph, _: Fields, x: Vector) -> Vector:
+    cells = g.dense(x)
     return g.vector(2, g.op("Concat", g.op("Sub", _one(g), cells), cells, axis=1))
 
 
-def _argmax(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _argmax(g: Graph, f: Fields, x: Vector) -> Vector:
     cells, starts = g.dense(x), f["starts"]
     found = []
     for start, end in zip(starts, [*starts[1:], x.width], strict=True):
@@ -133,7 +124,7 @@ def _argmax(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
         places = g.constant([*range(start, end)], "int64")
         part = _nan_first(g, cells if whole else g.op("Gather", cells, places, axis=1))
         found.append(g.numbers(g.op("ArgMax", part, axis=1, keepdims=1, select_last_index=0)))
-    return g.vector(len(found), g.op("Concat", *found, axis=1) if found[1:] else found[0])
+    return g.vector(len(found), g.join(found))
 
 
 def _nan_first(g: Graph, part: str) -> str:
@@ -143,14 +134,12 @@ def _nan_first(g: Graph, part: str) -> str:
     return g.where(some, flags, part)
 
 
-def _above(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _above(g: Graph, f: Fields, x: Vector) -> Vector:
     kind = "GreaterOrEqual" if f["equal"] else "Greater"
     return g.vector(x.width, g.numbers(g.op(kind, g.dense(x), g.constant([[f["threshold"]]]))))
 
 
-def _reduce(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _reduce(g: Graph, f: Fields, x: Vector) -> Vector:
     width = x.width // f["groups"]
     made, cells, ways = "", g.dense(x), {"product": "Mul", "sum": "Add"}
     for group in range(f["groups"]):  # in order: other sums would break ties
@@ -160,8 +149,7 @@ def _reduce(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     return g.vector(width, made)
 
 
-def _votes(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _votes(g: Graph, f: Fields, x: Vector) -> Vector:
     classes = g.row(range(f["classes"]))
     made, cells = "", g.dense(x)
     for place, weight in enumerate(f["weights"]):
@@ -171,8 +159,7 @@ def _votes(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     return g.vector(f["classes"], made)
 
 
-def _median(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _median(g: Graph, f: Fields, x: Vector) -> Vector:
     count = g.constant([x.width], "int64")
     ordered = g.op("TopK", g.dense(x), count, outputs=2, axis=1, largest=0, sorted=1)
     sums = g.op("CumSum", g.op("Gather", g.constant(f["weights"]), f"{ordered}i", axis=0), g.constant(1, "int64"))
@@ -187,8 +174,7 @@ def _lifted(g: Graph, x: Vector) -> str:
     return g.op("Unsqueeze", g.dense(x), g.constant([2], "int64"))
 
 
-def _bins(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _bins(g: Graph, f: Fields, x: Vector) -> Vector:
     if not any(f["edges"]):
         return g.vector(x.width, g.op("Mul", g.dense(x), _zero(g)))
     edges, real = apart(f["edges"], math.inf), apart([[1.0] * len(one) for one in f["edges"]], 0.0)
@@ -197,8 +183,7 @@ def _bins(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     return g.vector(x.width, g.op("ReduceSum", below, g.constant([2], "int64"), keepdims=0))
 
 
-def _yeo_johnson(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _yeo_johnson(g: Graph, f: Fields, x: Vector) -> Vector:
     cells = g.dense(x)
     negative = g.op("Less", cells, _zero(g))
     lambdas = f["lambdas"]
@@ -214,8 +199,7 @@ def _bent(g: Graph, x: str, by: Sequence[float]) -> str:
     return g.where(g.constant([flat], "bool"), logs, usual) if any(flat) else usual
 
 
-def _interpolate(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _interpolate(g: Graph, f: Fields, x: Vector) -> Vector:
     cells = g.dense(x)
     low, high = g.row([one[0] for one in f["at"]]), g.row([one[-1] for one in f["at"]])
     under, over = g.op("Less", cells, low), g.op("Greater", cells, high)
@@ -227,7 +211,7 @@ def _interpolate(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> V
         cell = g.op("Gather", inside, g.constant([place], "int64"), axis=1)
         made.append(_between(g, cell, at, values))
         g.widths += len(at)
-    y = g.op("Concat", *made, axis=1) if made[1:] else made[0]
+    y = g.join(made)
     if f["outside"] == "missing":
         y = g.where(g.op("Or", under, over), g.constant([[math.nan]]), y)
     return g.vector(x.width, g.where(g.op("IsNaN", cells), cells, y))

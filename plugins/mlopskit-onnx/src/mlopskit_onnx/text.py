@@ -7,15 +7,14 @@ from typing import Any
 
 from mlopskit_onnx.graph import MICROSOFT, ML, Graph, NoGraphError, Vector, checked, known
 from mlopskit_onnx.loader.texts import MISSING
-from mlopskit_onnx.vectors import Step
+from mlopskit_onnx.vectors import Fields, Step
 
 _SPACE = r"\x{9}-\x{d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _SETS = {"word": r"\p{L}\p{N}_", "digit": r"\p{Nd}", "space": _SPACE}
 _NOT = "not_"
 
 
-def _count(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _count(g: Graph, f: Fields, x: Vector) -> Vector:
     text, width = _prepared(g, x, _steps(f)), len(f["terms"])
     missing = g.missing(text, text=True)
     g.refuse(missing)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlopskit_onnx.graph import ML, Graph, Vector
 from mlopskit_onnx.message import tensor
-from mlopskit_onnx.vectors import Step
+from mlopskit_onnx.vectors import Fields, Step
 
 _AT_MOST, _AMONG = 0, 6  # modes of a node: the element is at most its threshold; it is one of a set
 _SUM = 1
@@ -85,8 +85,7 @@ class _Ensemble:
         )
 
 
-def _trees(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    x, *starts = sources
+def _trees(g: Graph, f: Fields, x: Vector, *starts: Vector) -> Vector:
     # A constant shape says how wide the rows are: readers check the numbers of features against it.
     rows = g.op("Reshape", g.dense(x), g.constant([-1, x.width], "int64"))
     begin = g.dense(starts[0]) if starts else g.row(f["start"])

@@ -9,13 +9,13 @@ from typing import Any
 from mlopskit_onnx.graph import Graph, NoGraphError, Vector, checked, known
 from mlopskit_onnx.loader.profile import FLOAT
 
-Make = Callable[[Graph, Sequence[Vector], Mapping[str, Any]], Vector]
+Fields = Mapping[str, Any]
+Make = Callable[..., Vector]  # of a graph, the step's fields, and the vectors that it takes
 # What makes nodes of a step, and the step's fields: with another one it would mean something else.
 Step = tuple[Make, str]
 
 
-def _take(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _take(g: Graph, f: Fields, x: Vector) -> Vector:
     if x.places:
         return _taken(g, x, f["indexes"])
     if x.columns:
@@ -36,8 +36,7 @@ def _taken(g: Graph, x: Vector, indexes: Sequence[int]) -> Vector:
     return Vector(width, g.where(gone, g.constant([[0.0]]), x.tensor), places)
 
 
-def _concat(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
+def _concat(g: Graph, _: Fields, *sources: Vector) -> Vector:
     width = sum(one.width for one in sources)
     if any(one.has_texts for one in sources):
         columns = [g.column(one, place) for one in sources for place in range(one.width)]
@@ -66,14 +65,12 @@ def _joined(g: Graph, sources: Sequence[Vector], width: int) -> Vector:
     return Vector(width, g.op("Concat", *cells, axis=1), g.op("Concat", *places, axis=1))
 
 
-def _sum(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
+def _sum(g: Graph, _: Fields, *sources: Vector) -> Vector:
     return g.vector(sources[0].width, g.op("Sum", *map(g.dense, sources)))
 
 
 def _elementwise(kind: str, *, keeps_zero: bool) -> Make:
-    def make(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-        (x,) = sources
+    def make(g: Graph, f: Fields, x: Vector) -> Vector:
         if not keeps_zero:
             return g.vector(x.width, g.op(kind, g.dense(x), g.row(f["values"])))
         return g.like(x, g.op(kind, g.cells(x), g.of(x, f["values"], 1.0)))
@@ -81,29 +78,24 @@ def _elementwise(kind: str, *, keeps_zero: bool) -> Make:
     return make
 
 
-def _clip(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _clip(g: Graph, f: Fields, x: Vector) -> Vector:
     low, high, cells = g.row(f["low"]), g.row(f["high"]), g.dense(x)
     below = g.where(g.op("Greater", cells, high), high, cells)
     return g.vector(x.width, g.where(g.op("Less", cells, low), low, below))
 
 
-def _finite(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _finite(g: Graph, f: Fields, x: Vector) -> Vector:
     cells = g.cells(x)
     bad = g.op("IsInf", cells)
     g.refuse(bad if f["missing"] else g.op("Or", bad, g.op("IsNaN", cells)))
     return x if x.places else Vector(x.width, cells)
 
 
-def _float32(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    (x,) = sources
+def _float32(g: Graph, _: Fields, x: Vector) -> Vector:
     return g.like(x, g.numbers(g.op("Cast", g.cells(x), to=FLOAT)))
 
 
-def _linear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _linear(g: Graph, f: Fields, x: Vector) -> Vector:
     columns, width = [*zip(*f["weights"], strict=True)], len(f["weights"])
     if not x.places:
         product = g.op("MatMul", g.dense(x), g.constant(columns))
@@ -115,14 +107,12 @@ def _linear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector
     return g.vector(width, g.op("Add", summed, g.row(f["bias"])))
 
 
-def _constant(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _constant(g: Graph, f: Fields, x: Vector) -> Vector:
     first, values = g.column(x, 0), g.row(f["values"])
     return g.vector(len(f["values"]), g.where(g.op("Equal", first, first), values, values))
 
 
-def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _normalize(g: Graph, f: Fields, x: Vector) -> Vector:
     cells, along = g.cells(x), g.constant([1], "int64")
     if known(f["norm"], ("l1", "l2", "max")) == "l2":
         size = g.op("Sqrt", g.op("ReduceSum", g.op("Mul", cells, cells), along))
@@ -137,22 +127,18 @@ def _normalize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vec
     return g.like(x, g.op("Div", cells, g.where(small, g.constant([[1.0]]), size)))
 
 
-def _sublinear(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    (x,) = sources
+def _sublinear(g: Graph, _: Fields, x: Vector) -> Vector:
     cells, one = g.cells(x), g.constant([[1.0]])
     zero = g.op("Equal", cells, g.constant([[0.0]]))
     logs = g.op("Add", g.op("Log", g.where(zero, one, cells)), one)
     return g.like(x, g.where(zero, cells, logs))
 
 
-def _binarize(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _binarize(g: Graph, f: Fields, x: Vector) -> Vector:
     return g.vector(x.width, g.numbers(g.op("Greater", g.dense(x), g.constant([[f["threshold"]]]))))
 
 
-def _fill(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _fill(g: Graph, f: Fields, x: Vector) -> Vector:
     if not x.has_texts:
         if isinstance(f["missing"], str):
             return x  # a number is never a text
@@ -169,12 +155,11 @@ def _fill(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
     return Vector(x.width, columns=tuple(columns), texts=x.texts)
 
 
-def _missing(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _missing(g: Graph, f: Fields, x: Vector) -> Vector:
     if not f["indexes"]:
         raise NoGraphError("it looks for what is missing in no column")
     if not x.has_texts:
-        chosen = _take(g, sources, f)
+        chosen = _take(g, f, x)
         return g.vector(chosen.width, g.numbers(g.missing(g.dense(chosen), text=False, of=f["missing"])))
     flags = []
     for place in f["indexes"]:
@@ -185,16 +170,13 @@ def _missing(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vecto
     return g.vector(len(flags), g.op("Concat", *flags, axis=1))
 
 
-def _quotient(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    del f
-    x, y = sources
+def _quotient(g: Graph, _: Fields, x: Vector, y: Vector) -> Vector:
     return g.vector(x.width, g.op("Div", g.dense(x), g.dense(y)))
 
 
-def _products(g: Graph, sources: Sequence[Vector], f: Mapping[str, Any]) -> Vector:
-    (x,) = sources
+def _products(g: Graph, f: Fields, x: Vector) -> Vector:
     cells = g.dense(x)
-    row = g.op("Concat", cells, _constant(g, sources, {"values": [1.0]}).tensor, axis=1)
+    row = g.op("Concat", cells, _constant(g, {"values": [1.0]}, x).tensor, axis=1)
     most = max([1, *map(len, f["factors"])])
     padded = [[*one, *[x.width] * (most - len(one))] for one in f["factors"]]
     made = ""
