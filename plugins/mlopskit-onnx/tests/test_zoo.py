@@ -167,6 +167,8 @@ def test_none_is_silently_wrong(record_property):
         how = "repaired" if name in REPAIRED else "exact"
         rows.append((name, kind, how, *figures, REPAIRED.get(name, TABLES.NOTES.get(name, ""))))
     assert not wrong, wrong
+    largest = max(float(row[3]) for row in rows if row[3])
+    record_property("figure: scikit-learn's estimators as ONNX, largest difference on 2,000 hostile rows each", largest)
     covered = {kind: [row[2] != "refused" for row in rows if row[1] == kind] for kind in LEAST}
     for kind, exact in covered.items():
         record_property(f"figure: scikit-learn's {kind}s as ONNX, exact", f"{sum(exact)} of {len(exact)}")
