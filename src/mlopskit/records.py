@@ -41,6 +41,9 @@ class Answer:
     place: str = "target"
 
 
+_WORDS = {"target": "the target", "emulated": "the target, emulated", "local": "the target, run here"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
     """The comparison of an answer with the golden rows."""
@@ -58,6 +61,12 @@ class Receipt:
         """Whether there were rows, and all were answered as expected."""
         return self.rows > 0 and not self.mismatches
 
+    @property
+    def answered_by(self) -> str:
+        """What answered, where, in words."""
+        machine = f" on {self.runtime.get('machine', 'its processor')}" if self.place == "emulated" else ""
+        return f"{_WORDS.get(self.place, self.place)} ({self.runtime.get('engine', 'unknown')}{machine})"
+
     def table(self) -> Table:
         """Return the mismatches as a table."""
         rows = [(one.row, one.output, _cell(one.expected), _cell(one.answered)) for one in self.mismatches]
@@ -70,7 +79,7 @@ class Receipt:
             "mismatches": len(self.mismatches),
             "ties": self.ties,
             "largest difference": self.largest_difference,
-            "answered by": f"the {self.place} ({self.runtime.get('engine', 'unknown')})",
+            "answered by": self.answered_by,
         }
 
     def _repr_html_(self) -> str:

@@ -87,3 +87,20 @@ def test_the_record_is_the_table_in_the_registry(project: mk.Project) -> None:
     assert canonical.dumps(run.as_table()) == file.read_bytes()
     file.write_bytes(canonical.dumps({**json.loads(file.read_text()), "of_a_later_release": [1]}))
     assert project.runs()[0] == run
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("target", "the target (C)"),
+        ("local", "the target, run here (C)"),
+        ("emulated", "the target, emulated (C on armv7l)"),
+        ("elsewhere", "elsewhere (C)"),
+    ],
+)
+def test_a_receipt_says_in_words_what_answered(place: str, words: str) -> None:
+    runtime = {"engine": "C", "machine": "armv7l"}
+    receipt = mk.Receipt(
+        package="sha256:", place=place, rows=1, ties=0, mismatches=(), largest_difference=0.0, runtime=runtime
+    )
+    assert receipt.answered_by == receipt.facts()["answered by"] == words

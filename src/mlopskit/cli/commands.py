@@ -239,11 +239,10 @@ def rollback(context: click.Context, *, place: str, to: str | None, why: str, al
 
 def _show_deployment(deployment: Deployment, verb: str, place: str, *, as_json: bool) -> int:
     receipt = deployment.receipt
-    engine = receipt.runtime.get("engine", "")
     text = (
         f"{verb}: {deployment.name} {deployment.package} to {place}.\n"
-        f"Receipt: {receipt.rows} golden rows answered by the {receipt.place} ({engine}), {len(receipt.mismatches)} "
-        f"mismatches, {receipt.ties} ties, largest difference {receipt.largest_difference:.3g}."
+        f"Receipt: {receipt.rows} golden rows answered by {receipt.answered_by}, {len(receipt.mismatches)} mismatches, "
+        f"{receipt.ties} ties, largest difference {receipt.largest_difference:.3g}."
     )
     show(deployment.as_table(), text, as_json=as_json)
     return 0
