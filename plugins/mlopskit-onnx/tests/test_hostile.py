@@ -241,6 +241,7 @@ MUTATIONS = {
     "a child far away": ints("nodes_falsenodeids", 0, 1 << 40),
     "a leaf or node below zero": ints("nodes_truenodeids", -1, -5),
     "a target beyond": ints("leaf_targetids", 0, 1 << 30),
+    "far more targets": lambda message: trees(message)["n_targets"].update(i=1 << 31),
     "a root beyond": ints("tree_roots", 0, 99999),
     "fewer features": shorter("nodes_featureids"),
     "fewer targets": shorter("leaf_targetids"),
@@ -299,17 +300,18 @@ def test_an_input_is_a_column_of_the_schema():
     refused(wide, document, "no column of numbers or texts")
 
 
-DATA = {stem: compiled(sample(stem)[0])[0] for stem in ("tree", "text", "columns")}
+STEMS = ("tree", "text", "columns", "nearest", "kernel", "histograms-gaps")
+DATA = {stem: (document, compiled(document)[0]) for stem in STEMS for document, _ in [sample(stem)]}
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(DATA)), st.data())
 def test_changed_bytes_are_refused_or_scored(stem, draw):
-    data = bytearray(DATA[stem])
+    document, whole_one = DATA[stem]
+    data = bytearray(whole_one)
     for _ in range(draw.draw(st.integers(1, 4))):
         at = draw.draw(st.integers(0, len(data) - 1))
         data[at] = draw.draw(st.integers(0, 255))
-    document, _ = sample(stem)
     try:
         scorer = opened(bytes(data), document)
     except ValueError:

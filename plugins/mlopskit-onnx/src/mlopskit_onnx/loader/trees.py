@@ -36,9 +36,10 @@ def check_trees(attributes: Mapping[str, Mapping[str, Any]], width: int, /) -> N
         raise ValueError("trees have tables of different lengths")
     _within(lists["nodes_featureids"], width, "a feature")
     _within(lists["nodes_missing_value_tracks_true"], 2, "a flag")
-    _within(attributes["leaf_targetids"]["ints"], attributes["n_targets"]["i"] or 0, "a target")
-    if len(attributes["leaf_targetids"]["ints"]) != leaves:
-        raise ValueError("trees have tables of different lengths")
+    targets = attributes["n_targets"]["i"] or 0
+    _within(attributes["leaf_targetids"]["ints"], targets, "a target")
+    if len(attributes["leaf_targetids"]["ints"]) != leaves or targets > leaves:
+        raise ValueError("trees have tables of different lengths, or more targets than leaves")
     if attributes["aggregate_function"]["i"] != 1 or attributes["post_transform"]["i"] not in (0, None):
         raise ValueError("trees are put together in a way that is not allowed")
     modes = tables["nodes_modes"]
