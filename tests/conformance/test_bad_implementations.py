@@ -77,6 +77,9 @@ DEPLOYERS = {
         r"outside of its folder: \['.*/package-one/built\.txt'\]",
         "test_build_is_deterministic",
     ),
+    "NeedsWhatIsNewest": found_by(
+        "test_needs_are_the_same_each_time", r"needs named .*'helper==1'.*, then .*'helper==2'.*\. Let it depend on"
+    ),
     "CallsHome": found_by(
         "test_build_uses_no_network", r"network: .*socket\.connect .* Fetch what it needs beforehand"
     ),

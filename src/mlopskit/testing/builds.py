@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from mlopskit.deployment import form_for
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.testing.apart import call_apart
 from mlopskit.testing.stage import DeployerFixtures, Stage
@@ -56,6 +57,16 @@ class BuildChecks(DeployerFixtures):
             "and what is temporary into a tempfile.TemporaryDirectory()."
         )
         assert contents(package.folder) == before, "build changed the package. Copy what shall be changed."
+
+    def test_needs_are_the_same_each_time(self, stage: Stage, package: ModelPackage) -> None:
+        """`needs` names the same wheels each time, for an equal deployer too, and asks no network."""
+        model = form_for(stage.deployer, package)
+        with watched() as watch:
+            first, second = ([one.key for one in it.needs(package, model)] for it in (stage.deployer, stage.twin()))
+        assert first == second, (
+            f"needs named {first}, then {second}. Let it depend on the options, the package and its form alone."
+        )
+        assert not watch.network, f"needs used the network: {watch.network[:3]}. Leave the choice to `mlopskit fetch`."
 
     def test_build_uses_no_network(self, stage: Stage, package: ModelPackage) -> None:
         """`build` is offline: what it needs from afar is fetched before.

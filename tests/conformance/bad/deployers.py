@@ -1,6 +1,7 @@
 """Deployers that are bad on purpose, each in one way; `test_bad_implementations.py` says which check finds it."""
 
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from mlopskit.runtime import load, open_package
 from mlopskit.runtime.names import hex_of
 from mlopskit.storage import storage_at
 from mlopskit.testing import BundleDeployerConformance
+from mlopskit.wheels import Wheels
 
 
 def answered(package, rows, *, trust=True):
@@ -148,6 +150,14 @@ class StampsThePackage(Shelf):
         (package.folder / "built.txt").write_text("built")
 
 
+class NeedsWhatIsNewest(Shelf):
+    newest = itertools.count(1)
+
+    def needs(self, package, model):
+        wanted = (f"helper=={next(self.newest)}",)
+        return [Wheels(requirements=wanted, platform="linux/aarch64", python="3.11")]
+
+
 class CallsHome(Shelf):
     def build(self, package, model, into):
         super().build(package, model, into)
@@ -169,6 +179,7 @@ TestListsASet = suite(ListsASet)
 TestWritesOutside = suite(WritesOutside)
 TestLeavesItsToolsBehind = suite(LeavesItsToolsBehind)
 TestStampsThePackage = suite(StampsThePackage)
+TestNeedsWhatIsNewest = suite(NeedsWhatIsNewest)
 TestCallsHome = suite(CallsHome)
 TestLeansOnThePackage = suite(LeansOnThePackage)
 
