@@ -57,7 +57,8 @@ class Fetched:
 
     def as_table(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return {**asdict(self), "lock": str(self.lock), "wheels": [asdict(one) for one in self.wheels]}
+        totals = {"size": self.size, "downloaded": self.downloaded}
+        return {**asdict(self), "lock": str(self.lock), "wheels": [asdict(one) for one in self.wheels], **totals}
 
     def table(self) -> Table:
         """Return a row for each wheel."""
@@ -73,7 +74,7 @@ class Fetched:
             form = f" with the form {self.format!r}" if self.format else ""
             return f"The endpoint {self.endpoint!r} needs no wheels{form}: there is nothing to fetch."
         news = f"{self.downloaded / 1e6:,.1f} MB were downloaded" if self.downloaded else "nothing was downloaded"
-        lock = f"Wrote {self.lock}: commit it." if self.changed else f"{self.lock} is as it was."
+        lock = f"Wrote {self.lock.name}: commit it." if self.changed else f"{self.lock.name} is as it was."
         return f"{self.table().text()}\n{len(self.wheels)} wheels, {self.size / 1e6:,.1f} MB; {news}. {lock}"
 
     def _repr_html_(self) -> str:

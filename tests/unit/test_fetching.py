@@ -93,6 +93,7 @@ def test_what_is_fetched_once_is_there_for_all_later_builds(fetch, index, make_w
     assert cached(tmp_path) == [HELPER, TOOL]
     assert any(TOOL in step for step in steps)
     table = json.loads(json.dumps(first.as_table()))
+    assert (table["size"], table["downloaded"]) == (first.size, first.size)
     about = {"platform": "linux/aarch64", "python": "3.12", "downloaded": True}
     assert table["wheels"][1] == {
         "file": TOOL,
