@@ -9,10 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from mlopskit_device.ort import converted
 from mlopskit_device.platforms import PLATFORMS
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -100,6 +102,46 @@ def test_the_self_test_says_what_it_took_there(platform, device, text, built, re
         f"figure: one row of it there, among {said['rows']}", f"{said['seconds'] / said['rows'] * 1e3:.2f} ms"
     )
     record_property("figure: memory of it there, with that of qemu", f"{said['memory'] / 1e6:.0f} MB")
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """Keep what is downloaded for all tests of this machine, and the lock in a folder of this one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path(tempfile.gettempdir(), "mlopskit-test-cache")))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_onnx_runtime_answers_on_aarch64(wheels, device, text, tmp_path, record_property):
+    made = device("linux/aarch64", form="onnx")
+    with pytest.raises(DeployError) as caught:
+        deployed(text, made, tmp_path)
+    assert "fetch" in caught.value.remedy
+    mk.fetch(text, made)
+    receipt = deployed(text, made, tmp_path).receipt
+    assert receipt.passed
+    assert receipt.place == "emulated"
+    assert receipt.runtime["machine"] == "aarch64"
+    assert receipt.runtime["engine"].startswith("onnxruntime ")
+    (bundle,) = (tmp_path / "place" / "film" / "device" / "bundles").iterdir()
+    size = sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file())
+    said = json.loads(run(*made._way().command, bundle / "selftest.py").splitlines()[-1])
+    assert (said["mismatches"], said["machine"], said["digest"]) == (0, "aarch64", text.digest)
+    record_property("figure: bundle of the model film, linux/aarch64, ONNX Runtime", f"{size / 1e6:,.0f} MB")
+    record_property("figure: memory of its self-test there, with that of qemu", f"{said['memory'] / 1e6:,.0f} MB")
+    record_property("figure: loading it there", f"{said['load_seconds']:.1f} s")
+    again = converted((text.folder / "model.onnx").read_bytes())
+    assert again == (bundle / "model.ort").read_bytes()
+    assert answers_of(again) == answers_of((text.folder / "model.onnx").read_bytes())
+
+
+def answers_of(model):
+    """Return what ONNX Runtime answers here to two rows."""
+    import numpy as np
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    given = {"comment|lower": np.array([["good film"], ["très bien"]], dtype=object), "stars": np.array([[1.0], [2.0]])}
+    return [part.tolist() for part in session.run(None, given)]
 
 
 def test_what_does_not_fit_is_refused_there(device, text, built):

@@ -12,6 +12,7 @@ from typing import Any
 from mlopskit import ModelPackage, runtime_files
 
 PACKAGE = "package"
+SITE = "site"
 MAIN = "__main__.py"
 VECTORS = "use/vectors.jsonl"
 # By the path in the bundle, the template that stands there as it is.

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel
+from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels
 from mlopskit.errors import ConfigError
-from mlopskit_device import bundle, program, running, sysroot
+from mlopskit_device import bundle, ort, program, running, sysroot
 from mlopskit_device.platforms import PLATFORMS
 
 _PYTHON = re.compile(r"3\.(1[1-9]|[2-9][0-9])|none")
@@ -52,6 +52,13 @@ class Device(BundleDeployer):
         if self.python == "none":
             program.compiler_for(PLATFORMS[self.platform])
 
+    def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
+        """Return the wheels of the form's engine, which the portable one does without."""
+        del package
+        if model is None or not model.requires or self.python == "none":
+            return ()
+        return (Wheels(requirements=model.requires, platform=self.platform, python=self.python),)
+
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Write the package with its one form, what answers from it, and how it is used."""
         if model is None:
@@ -62,6 +69,10 @@ class Device(BundleDeployer):
             program.write(package, PLATFORMS[self.platform], into)
         else:
             bundle.write_files(bundle.python_files(package, model.format, self.python), into)
+        for wheels in self.needs(package, model):
+            wheels.unpack(into / bundle.SITE)
+        if model.format == "onnx":
+            bundle.write_files(ort.files_of(package), into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Run the bundle as its users do, with the rows on its standard input."""
