@@ -40,6 +40,7 @@ STATE = "state.json"
 _LOG = logging.getLogger("agent")
 _TRIES, _PAUSE = 20, 0.05
 _PRIVATE = 0o077
+_DAY, _MOST = 24 * 60 * 60, 1 << 20  # seconds; MiB
 
 
 class Agent:
@@ -84,7 +85,7 @@ class Agent:
                 else:
                     self._trial.examine(bundle)
                     self._slots.switch(digest)
-            except errors.MlopskitError as error:
+            except Exception as error:  # of the system's, too: what is here goes on, and the place is looked at
                 _LOG.warning("%s does not answer: %s", digest, told(error))
             else:
                 self._answering = digest
@@ -155,10 +156,12 @@ class Agent:
 
 def moment(seconds: float | None) -> str | None:
     """Return a time as text, in UTC."""
-    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    with contextlib.suppress(OverflowError, ValueError, OSError):  # a clock may say anything
+        return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return None
 
 
-def told(error: errors.MlopskitError) -> str:
+def told(error: Exception) -> str:
     """Return an error as one line."""
     return str(errors.printable(str(error)).replace("\n", " "))
 
@@ -229,7 +232,7 @@ def status(folder: Path) -> int:
     try:
         said = json.loads((folder / STATE).read_bytes())
         live = Slots(folder, said["name"]).live()
-        with (folder / "lock").open("a") as opened:
+        with (folder / "lock").open() as opened:
             try:
                 fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 agent = "not running"
@@ -240,12 +243,15 @@ def status(folder: Path) -> int:
             f"No agent has told its state in {str(folder)!r}: {type(error).__name__}.", remedy="Start one there."
         ) from error
     failure = said["failure"] or {}
-    print(f"model    {said['name']}, alias {said['alias']}, of {said['place']}")
-    print(f"runs     {live or 'nothing'}, since {said['since'] or 'ever'}, on {said['machine']}")
-    print(f"wanted   {said['wanted'] or 'nothing'}, record {said['wanted_record']}")
-    print(f"checked  {said['checked'] or 'never'}, next {said['next'] or 'unknown'}")
-    print(f"agent    {agent}")
-    print(f"failure  {failure.get('message', 'none')}{' ' if failure else ''}{failure.get('remedy', '')}")
+    lines = [
+        f"model    {said['name']}, alias {said['alias']}, of {said['place']}",
+        f"runs     {live or 'nothing'}, since {said['since'] or 'ever'}, on {said['machine']}",
+        f"wanted   {said['wanted'] or 'nothing'}, record {said['wanted_record']}",
+        f"checked  {said['checked'] or 'never'}, next {said['next'] or 'unknown'}",
+        f"agent    {agent}",
+        f"failure  {failure.get('message', 'none')}{' ' if failure else ''}{failure.get('remedy', '')}",
+    ]
+    print(*(errors.printable(line.replace("\n", " ")) for line in lines), sep="\n")
     return 1 if failure or live != said["wanted"] else 0
 
 
@@ -268,6 +274,11 @@ def parser() -> argparse.ArgumentParser:
 def work(options: argparse.Namespace) -> int:
     """Look once, or until SIGTERM or Ctrl-C; return the exit code."""
     following.check_pause(options.every)
+    if not (0 < options.patience <= _DAY and 0 < options.memory <= _MOST and options.limit > 0):
+        raise errors.UsageError(
+            "--patience, --memory and --limit are more than nothing, and at most a day, and a TiB.",
+            remedy="Leave out what you do not need.",
+        )
     if options.place is None:
         raise errors.UsageError("No place was given.", remedy="Give <to>/<name>/device as a path or an address.")
     if _HERE.is_relative_to(options.folder.resolve()):

@@ -14,14 +14,17 @@ def held(link: str) -> str:
     """
     while True:
         folder = os.path.realpath(link)
-        number = os.open(folder, os.O_RDONLY)
         try:
+            number = os.open(folder, os.O_RDONLY)
             fcntl.flock(number, fcntl.LOCK_SH)
+            if os.path.samestat(os.fstat(number), os.stat(folder)):
+                return folder
+            os.close(number)
+        except FileNotFoundError:
+            if os.path.realpath(link) == folder:
+                raise
         except OSError:  # a file system without locks
             return folder
-        if os.path.realpath(link) == folder and os.path.samestat(os.fstat(number), os.stat(folder)):
-            return folder
-        os.close(number)
 
 
 HERE = held(os.path.dirname(os.path.abspath(__file__)))
