@@ -111,6 +111,32 @@ def test_cut_at_its_steps_it_answers_old_or_new(site, strace, every, record_prop
     assert min(seen[False], seen[True]) > 0
 
 
+@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_disk_that_fails_at_its_steps_is_said_and_changes_nothing(site, strace, every, record_property):
+    before = ready(site)
+    calls = {call: times for call, times in counted(site, strace).items() if call in {"fsync", "rename", "symlink"}}
+    seen, points = collections.Counter(), 0
+    for call, times in calls.items():
+        for number in range(1, times + 1, every if call == "fsync" else max(1, every // 10)):
+            restore(site, before)
+            inject = f"inject={call}:error=EIO:when={number}"
+            command = [strace, "-o", os.devnull, "-e", f"trace={call}", "-e", inject, *map(str, site.command("--once"))]
+            done = subprocess.run(command, capture_output=True, check=False)
+            assert b"Input/output error" in done.stderr, (call, number)
+            assert b"Traceback" not in done.stderr, (call, number)
+            answers = site.answers()
+            # What fails is the bundle, or no more than what is told of it.
+            assert answers == site.one or (answers == site.two and site.run()[0] == 0), (call, number)
+            seen[answers == site.two] += 1
+            points += 1
+    restore(site, before)
+    assert site.run()[0] == 0
+    record_property(
+        "figure: an error of the disk at a call of a device's agent",
+        f"{points}: the old answered {seen[False]} times, the new {seen[True]} times, 0 broken",
+    )
+
+
 def ready(site):
     """Let the first bundle answer, and a third one be kept beside that has to go; then name the second."""
     site.run()

@@ -116,8 +116,8 @@ class Agent:
         self._slots.tidy({digest, self._slots.live()})
         bundle = self._slots.fetch(self._place, self._key, digest, limit=self._limit)
         report = self._trial.examine(bundle)
-        self._slots.switch(digest)
         try:
+            self._slots.switch(digest)
             self._trial.ask(bundle, self._slots.current)
         except Exception:
             self._slots.switch(before)
@@ -293,10 +293,7 @@ def work(options: argparse.Namespace) -> int:
         while not options.once:
             time.sleep(agent.pause)
             agent.look()
-    if failure is None:
-        return 0
-    print(told(failure), file=sys.stderr)
-    return int(failure.exit_code)
+    return 0 if failure is None else int(failure.exit_code)
 
 
 def main(arguments: list[str] | None = None) -> int:
