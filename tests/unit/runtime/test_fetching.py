@@ -81,14 +81,23 @@ def test_what_is_held_is_not_fetched_again_unless_it_is_damaged(source, publishe
     fetch(source, digest, tmp_path / "again", held=held)
 
 
-def test_a_file_cut_at_any_length_is_refused(source, published, digest, tmp_path):
-    for path, data in (("deep/b.bin", FILES["deep/b.bin"]), (BUNDLE, listing_of(FILES))):
+def test_a_file_cut_at_any_byte_is_refused(request, source, published, digest, tmp_path, record_property):
+    cuts = 0
+    for path, data, step in (
+        (BUNDLE, listing_of(FILES), 1),
+        ("a.txt", FILES["a.txt"], 9),
+        ("deep/b.bin", FILES["deep/b.bin"], 6_999),
+    ):
         file = there(published, digest) / path
-        for number, length in enumerate([*range(0, len(data), len(data) // 5), len(data) - 1]):
+        for length in {*range(0, len(data), step), len(data) - 1}:
             file.write_bytes(data[:length])
             with pytest.raises(IntegrityError, match=path.rpartition("/")[2]):
-                fetch(source, digest, tmp_path / f"{path.replace('/', '-')}-{number}")
+                fetch(source, digest, tmp_path / f"{file.name}-{length}")
+            cuts += 1
         file.write_bytes(data)
+    fetch(source, digest, tmp_path / "whole")
+    where = request.node.callspec.params["source"]
+    record_property(f"figure: downloads cut at a byte, of a listing at each, from a {where}", f"{cuts}, {cuts} refused")
 
 
 def test_what_is_missing_or_longer_or_too_much_is_refused(source, published, digest, tmp_path):
