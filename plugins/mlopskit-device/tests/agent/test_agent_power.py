@@ -310,31 +310,43 @@ class Disk:
                 yield f"{below}{name}", one.whole
 
 
-def test_whatever_is_lost_with_the_power_current_names_a_whole_bundle(site, strace, record_property):
-    """At each call of an update: what was not synced is gone, of any one folder or of all, or of none."""
-    before = ready(site)
-    real = {}
-    for digest in (site.one, site.two):
-        files = [path.relative_to(site.there(digest)) for path in site.there(digest).rglob("*") if path.is_file()]
-        target = f"bundles/{digest.removeprefix('sha256:')}"
-        real[digest] = target, frozenset((path.as_posix(), True) for path in files)
+def whole(site, digest):
+    """Return what is found of a bundle that is whole."""
+    there = site.there(digest)
+    files = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
+    return f"bundles/{there.name}", frozenset((path, True) for path in files)
+
+
+@pytest.mark.parametrize("change", ["the first of all", "an update", "a rollback"])
+def test_whatever_is_lost_with_the_power_current_names_a_whole_bundle(site, strace, change, record_property):
+    """At each call: what was not synced is gone, of any one folder, of all but one, of all, or of none."""
+    if change == "the first of all":
+        site.device.mkdir()
+        before = site.root / "before"
+        before.mkdir()
+    else:
+        before = ready(site)
+    old, new = whole(site, site.one) if change != "the first of all" else "no current", site.alias.head().digest
+    if change == "a rollback":
+        [new] = site.kept() - {site.one}
+        site.move(new)
     lines = trace(site, strace)
-    assert site.answers() == site.two
+    assert site.current.resolve() == site.here(new)
     restore(site, before)
-    disk, seen, images = Disk(site.device), collections.Counter(), 0
+    disk, seen, images, new = Disk(site.device), collections.Counter(), 0, whole(site, new)
     for line in lines:
         disk.play(line)
         for names in disk.images():
             found = disk.answering(names)
-            assert found in real.values(), (line, found if isinstance(found, str) else found[1] ^ real[site.two][1])
-            seen[found == real[site.two]] += 1
+            assert found in (old, new), (line, found if isinstance(found, str) else found[1] ^ new[1])
+            seen[found == new] += 1
             images += 1
     assert disk.moved.count("current") == 1
-    assert seen[True] > 1 < seen[False]
-    assert disk.answering(lambda node: node.durable) == real[site.two], "the new one is there for good"
+    assert min(seen[False], seen[True]) > 1
+    assert disk.answering(lambda node: node.durable) == new, "it is there for good"
     record_property(
-        "figure: states of a device's disk when the power fails at any call of an update, what was not synced lost",
-        f"{images} after {len(lines)} calls, {seen[False]} with the old, {seen[True]} with the new, 0 broken",
+        f"figure: states of a device's disk when the power fails in {change}, what was not synced lost",
+        f"{images} at {len(lines)} calls, {seen[False]} with the old, {seen[True]} with the new, 0 broken",
     )
 
 
