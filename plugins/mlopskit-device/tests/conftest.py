@@ -67,8 +67,9 @@ def device(tmp_path: Path, sysroots: Callable[[str], str | None]) -> Callable[..
     """Return what makes a deployer for a platform, with all that it needs here."""
 
     def made(platform: str, **options: object) -> Device:
-        folder = sysroots(platform) if options.get("python") != "none" else None
-        return Device(to=str(tmp_path / "place"), platform=platform, sysroot=folder, **options)
+        if "sysroot" not in options and options.get("python") != "none":
+            options["sysroot"] = sysroots(platform)
+        return Device(to=str(tmp_path / "place"), platform=platform, **options)
 
     return made
 

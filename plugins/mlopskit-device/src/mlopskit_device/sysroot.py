@@ -65,6 +65,9 @@ def make(folder: Path, platform: Platform, python: str, /, *, mirror: str = MIRR
         made.mkdir(mode=0o755)
         for archive in _downloaded(Path(temporary), platform, python, mirror):
             _run(["dpkg-deb", "--extract", str(archive), str(made)])
+        for name in ("lib", "lib64"):  # which newer releases leave to a package of their own
+            if (made / "usr" / name).is_dir() and not (made / name).exists():
+                (made / name).symlink_to(f"usr/{name}")
         (made / "proc").mkdir()
         if platform.machine == "aarch64":
             (made / "proc" / "cpuinfo").write_text(_CPUINFO, encoding="ascii")
@@ -92,6 +95,7 @@ def _downloaded(folder: Path, platform: Platform, python: str, mirror: str) -> l
         "APT::Architecture": platform.debian,
         "APT::Architectures": platform.debian,
         "APT::Sandbox::User": "root",
+        "APT::Update::Error-Mode": "any",
         "Acquire::Languages": "none",
         "Dir::State": str(folder),
         "Dir::State::Lists": str(folder / "lists"),
@@ -111,7 +115,8 @@ def _run(command: list[str], cwd: Path | None = None) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip()[-500:]
+        what = " ".join([command[0], *(one for one in command if one in ("update", "download"))])
         raise DeployError(
-            f"{command[0]} {command[-1] if command[-1] == 'update' else ''}ended with {done.returncode}: {words}",
+            f"{what} ended with {done.returncode}: {words}",
             remedy="Mend what it names; is Debian's mirror reachable?",
         )
