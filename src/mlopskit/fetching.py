@@ -11,7 +11,7 @@ from typing import Any
 from mlopskit import resolving, wheelindex
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import endpoint_of, form_for
-from mlopskit.disk import DISK, aside, commit_folder, remove_folder
+from mlopskit.disk import DISK, aside, commit_folder, private_folder, remove_folder
 from mlopskit.errors import IntegrityError
 from mlopskit.modelpackage import ModelPackage
 from mlopskit.project import Project
@@ -161,6 +161,7 @@ def _keep(entry: Entry, file: Path) -> None:
 @contextmanager
 def _beside() -> Iterator[Path]:
     """Give a new folder on the cache's disk, which goes afterwards; what a killed process left there goes in a day."""
+    private_folder(cache_folder())  # an index may be a company's own
     folder = aside(cache_folder())
     try:
         yield folder

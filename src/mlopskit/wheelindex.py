@@ -21,7 +21,10 @@ _NOT_OURS = ("PIP_ABI", "PIP_NO_BINARY", "PIP_PLATFORM", "PIP_REQUIREMENT")
 _QUIET = ("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar=off")
 # An address may hold a secret, and is nobody's business.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\")]*")
-_STEP = re.compile(r"\s*(?:Collecting|Downloading|Processing|Using cached) (.*)")
+# A file's name, without the address it comes from, and its size where that is told.
+_STEP = re.compile(
+    r"\s*(?:Collecting|Downloading|Processing|Using cached) (?:\S*/)?([^\s/?#]+)\S*(?: (\([\d.]+ [kMG]?B\)))?"
+)
 _NONE_FOUND = re.compile(r"No matching distribution found for ([^\s(;]+)")
 _VERSIONS = re.compile(r"\(from versions: ([^)]*)\)")
 _OTHER_BYTES = re.compile(r"^\s+([A-Za-z0-9._-]+==\S+) from ", re.MULTILINE)
@@ -102,7 +105,7 @@ def _run(command: list[str], tell: Progress) -> tuple[int, str]:
             for line in process.stdout or ():
                 said.append(line)
                 if step := _STEP.match(line):
-                    tell(_ADDRESS.sub("…", step[1]).rpartition("/")[2])
+                    tell(" ".join(part for part in step.groups() if part))
                 elif "Retrying (Retry" in line:
                     tell("the index does not answer; asking again")
         except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
+import stat
 import tarfile
 import tempfile
 import threading
@@ -89,6 +89,7 @@ def test_what_is_fetched_once_is_there_for_all_later_builds(fetch, index, make_w
     steps = []
     first = fetch(progress=steps.append)
     assert [(one.file, one.downloaded) for one in first.wheels] == [(HELPER, True), (TOOL, True)]
+    assert stat.S_IMODE((tmp_path / "cache" / "mlopskit").stat().st_mode) == 0o700
     assert (first.format, first.changed, first.downloaded) == ("skops", True, first.size)
     assert cached(tmp_path) == [HELPER, TOOL]
     assert any(TOOL in step for step in steps)
@@ -239,16 +240,6 @@ def test_an_index_that_does_not_serve_is_named_without_its_address(
     assert not [word for word in ("s3cret", "somebody", "127.0.0.1") if word in told]
     assert not [*(tmp_path / "project").iterdir()]
     assert cached(tmp_path) == []
-
-
-def test_without_pip_uv_runs_one_or_it_is_said_what_to_do(monkeypatch):
-    monkeypatch.setattr(wheelindex.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(wheelindex.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert wheelindex._pip() == ["/usr/bin/uv", "tool", "run", "--python", sys.executable, "pip"]
-    monkeypatch.setattr(wheelindex.shutil, "which", lambda _: None)
-    with pytest.raises(StorageError, match="There is no pip here") as caught:
-        wheelindex._pip()
-    assert "ensurepip" in caught.value.remedy
 
 
 def test_whoever_stops_it_finds_nothing_half(fetch, index, make_wheel, tmp_path):

@@ -316,3 +316,58 @@ def test_nothing_of_the_surroundings_is_recorded(
     for path in project.root.rglob("*"):
         assert not path.is_file() or b"canary-7391" not in path.read_bytes(), path
     assert json.dumps(dict(os.environ)).count("canary-7391") == 1
+
+
+EDGE = """
+from dataclasses import dataclass
+from typing import ClassVar
+import mlopskit as mk
+from mlopskit.testing import FolderDeployer
+
+@dataclass(frozen=True, kw_only=True)
+class Edge(FolderDeployer):
+    target: ClassVar[str] = "edge"
+
+    def needs(self, package, model):
+        return [mk.Wheels(requirements=("tool==1.0",), platform="linux/aarch64", python="3.11")]
+
+    def build(self, package, model, into):
+        super().build(package, model, into)
+        for wheels in self.needs(package, model):
+            wheels.unpack(into / "site")
+
+@mk.hookimpl
+def mlopskit_deployers():
+    return [Edge]
+"""
+
+
+def test_fetch_before_build(
+    cli: Any,
+    refused: Any,
+    project: mk.Project,
+    install: Callable[..., None],
+    index: Path,
+    make_wheel: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install("edge", EDGE, deployers="edge")
+    with project.file.open("a") as opened:
+        opened.write('[endpoint.edge]\ntarget = "edge"\nto = "shares/edge"\n')
+    make_wheel(index, "tool")
+    digits = project.package().digest.removeprefix("sha256:")[:12]
+    # In any folder: the lock is the project's.
+    monkeypatch.chdir(project.root.parent)
+    file = ("--project", str(project.file))
+    assert f"Run 'mlopskit fetch edge {digits}' first." in refused(3, *file, "build", "edge", "--into", "bundle")
+    assert "Did you mean 'edge'?" in refused(2, *file, "fetch", "edg")
+    said = cli(*file, "fetch", "edge", digits)
+    assert (said.code, said.err) == (0, "")
+    assert "tool-1.0-py3-none-any.whl" in said.out
+    assert "Wrote mlopskit.lock: commit it." in said.out
+    assert (project.root / "mlopskit.lock").exists()
+    again = cli(*file, "fetch", "edge", "--json").json
+    assert (again["endpoint"], again["downloaded"], again["changed"]) == ("edge", 0, False)
+    assert cli(*file, "build", "edge", "--into", "bundle").code == 0
+    assert Path("bundle/site/tool.py").exists()
+    assert "there is nothing to fetch" in cli(*file, "fetch", "production").out
