@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 KILLED = -signal.SIGKILL
+LONG = [pytest.mark.slow, pytest.mark.timeout(3600)]  # minutes where others work, too
 FIGURE = 200  # cuts, from which on they are a figure
 STEPS = "rename,renameat,renameat2,symlink,symlinkat,mkdir,mkdirat,fsync,fdatasync,write,unlink,unlinkat,rmdir"
 TRACED = f"{STEPS},open,openat,creat,ftruncate,link,linkat,pwrite64,writev,copy_file_range,sendfile,truncate"
@@ -35,7 +36,7 @@ def strace():
 # --- at random moments ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cuts", [60, pytest.param(FIGURE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cuts", [60, pytest.param(FIGURE, marks=LONG)])
 def test_cut_at_random_moments_it_always_answers_old_or_new_and_ends_with_the_new(site, cuts, record_property):
     chance = random.Random(7)
     site.run()
@@ -85,7 +86,7 @@ def cut_after(site, seconds):
 # --- at each step ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [40, pytest.param(1, marks=LONG)])
 def test_cut_at_its_steps_it_answers_old_or_new(site, strace, every, record_property):
     """Each `every`th of all calls that change a disk, and every one that renames or links."""
     before = ready(site)
@@ -114,7 +115,7 @@ def test_cut_at_its_steps_it_answers_old_or_new(site, strace, every, record_prop
     assert min(seen[False], seen[True]) > 0
 
 
-@pytest.mark.parametrize("every", [30, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [30, pytest.param(1, marks=LONG)])
 def test_a_disk_that_fails_at_its_steps_is_said_and_changes_nothing(site, strace, every, record_property):
     before = ready(site)
     calls = {call: times for call, times in counted(site, strace).items() if call in {"fsync", "rename", "symlink"}}
@@ -125,11 +126,12 @@ def test_a_disk_that_fails_at_its_steps_is_said_and_changes_nothing(site, strace
             inject = f"inject={call}:error=EIO:when={number}"
             command = [strace, "-o", os.devnull, "-e", f"trace={call}", "-e", inject, *map(str, site.command("--once"))]
             done = subprocess.run(command, capture_output=True, check=False)
-            assert b"Input/output error" in done.stderr, (call, number)
             assert b"Traceback" not in done.stderr, (call, number)
+            # What is removed another time is not said.
+            assert b"Input/output error" in done.stderr or done.returncode == 0, (call, number)
             answers = site.answers()
-            # What fails is the bundle, or no more than what is told of it.
-            assert answers == site.one or (answers == site.two and site.run()[0] == 0), (call, number)
+            assert answers == site.two or (answers == site.one and done.returncode != 0), (call, number)
+            assert answers == site.one or site.run()[0] == 0, (call, number)
             seen[answers == site.two] += 1
             points += 1
     restore(site, before)
