@@ -73,7 +73,8 @@ def test_the_receipt_is_of_the_processor_that_the_bundle_is_for(
 ):
     if python == "none":
         needs(COMPILERS[platform], f"qemu-{PLATFORMS[platform].qemu}-static")
-    for package in (text, numbers):
+    # Emulated twice as slowly as the other, and alike: one model will do.
+    for package in (text,) if (platform, python) == ("linux/armv7", "3.11") else (text, numbers):
         receipt = deployed(package, device(platform, python=python), tmp_path).receipt
         assert receipt.passed
         assert receipt.place == "emulated"
@@ -147,7 +148,7 @@ def answers_of(model):
 def test_what_does_not_fit_is_refused_there(device, text, built):
     made = device("linux/aarch64")
     folder = built(made, text)
-    for rows in ([], [{"comment": "x"}], [{"comment": 1, "stars": 1}], [{"comment": "x", "stars": "y"}]):
+    for rows in ([], [{"comment": "x", "stars": 1.0}, {"comment": 1, "stars": 1}]):
         with pytest.raises(DeployError, match="The bundle answered: "):
             made.ask(folder, rows)
     long = "good film " * 10_000
@@ -214,7 +215,7 @@ def server(tmp_path, needs, monkeypatch):
     started.wait()
 
 
-@pytest.mark.parametrize("python", [PYTHON, "none"])
+@pytest.mark.parametrize("python", [PYTHON, pytest.param("none", marks=pytest.mark.slow)])
 def test_a_device_is_asked_over_ssh(python, device, text, server, tmp_path, needs):
     if python == "none":
         needs("gcc")
