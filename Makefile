@@ -34,10 +34,9 @@ check: setup  ## lint, types, import contracts, documentation
 	@$(RUN)/lint-imports
 	@$(RUN)/python -m pytest -q tests/repo
 
-prove: setup  ## measure every figure that the documentation names (long)
-	@$(RUN)/python benchmarks/prove.py
-	@$(RUN)/python -m pytest -q -n auto -m slow tests/e2e/test_zoo.py
-	@$(RUN)/python benchmarks/honesty.py
+prove: setup  ## measure every figure that the documentation names (hours); PART="portable device" some of them
+	@$(RUN)/python benchmarks/prove.py $(PART)
+	@$(if $(PART),,$(RUN)/python benchmarks/honesty.py)
 
 engines: .engines/ready  ## make .engines, with the engines of other pipelines, for the examples and their tests
 
