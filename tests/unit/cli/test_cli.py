@@ -18,6 +18,7 @@ from mlopskit.project import Project
 VERBS = [
     "init",
     "run",
+    "fetch",
     "build",
     "eject",
     "deploy",
@@ -80,7 +81,7 @@ def test_version_and_help_of_a_verb(cli: Any) -> None:
     ("arguments", "message", "remedy"),
     [
         (["rn"], "There is no command 'rn'.", "Did you mean 'run'?"),
-        (["zzz"], "There is no command 'zzz'.", "Known: init, run, build"),
+        (["zzz"], "There is no command 'zzz'.", "Known: init, run, fetch"),
         (["run", "--forc"], "No such option '--forc'. Did you mean '--force'?", "See 'mlopskit run --help'."),
         (["deploy"], "Missing argument 'ENDPOINT'.", "See 'mlopskit deploy --help'."),
         (["promote", "x"], "Missing option '--to'.", "See 'mlopskit promote --help'."),

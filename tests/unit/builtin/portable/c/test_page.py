@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -22,8 +23,8 @@ def folder(tmp_path_factory):
     folder, text = tmp_path_factory.mktemp("page"), PAGE.read_text("utf-8")
     for title, inside in re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', text, re.MULTILINE | re.DOTALL):
         (folder / title).write_text(inside, "utf-8")
-    (made,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (folder / "make.py").write_text(made, "utf-8")
+    made = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (folder / "make.py").write_text("\n".join(made), "utf-8")
     run(sys.executable, "make.py", cwd=folder)
     return folder
 
@@ -33,6 +34,8 @@ def test_every_command_of_the_page_runs(folder):
     text = PAGE.read_text("utf-8")
     commands = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)).splitlines()
     said = {command: run("bash", "-c", command, cwd=folder) for command in commands}
+    (answered,) = (json.loads(text) for command, text in said.items() if "./predict" in command)
+    assert answered["rows"][0]["prediction"] == "yes"
     assert said["./selftest"] == "4 golden rows, 0 mismatches, 0 ties, largest difference 0\n"
     assert said['./score "a good film"'].startswith("yes 0.9")
     assert said['LD_LIBRARY_PATH=. mono film.exe "a bad film" 1'] == "no\n"
