@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import timeit
 import warnings
 from pathlib import Path
 
@@ -46,6 +45,7 @@ def beside(name):
 
 
 ZOO, TRANSFORMERS = beside("test_zoo"), beside("portable_transformers")
+micros = TRANSFORMERS.micros
 
 
 def asked(features, document, *, positive, whole):
@@ -117,10 +117,6 @@ def tie(own, name, place, labels):
     suffix = name.removeprefix("prediction")
     shares = [own.get(f"probability{suffix}.{label}") for label in labels]
     return all(shares) and abs(shares[0][place] - shares[1][place]) <= 2e-12
-
-
-def micros(call, number):
-    return min(timeit.repeat(call, number=number, repeat=5)) / number * 1e6
 
 
 def equally_near(model, rows):
