@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -49,6 +50,15 @@ def test_what_has_no_nodes_is_named_and_the_command_fails(tmp_path, said):
     code, text = said(str(packaged(model, texts, np.arange(60) % 2, tmp_path)))
     assert code == 1
     assert "Refused: HashingVectorizer (the step 'hash') has no nodes" in text
+
+
+def test_a_package_without_tables_says_so_in_place_of_its_steps(tmp_path, said):
+    rows = np.random.default_rng(0).random((60, 3))
+    code, text = said(str(packaged(GaussianProcessClassifier(), rows, np.arange(60) % 2, tmp_path)))
+    assert code == 1
+    first, second = text.splitlines()
+    assert first == "It has no portable form."
+    assert second.startswith("Refused: GaussianProcessClassifier has no portable form")
 
 
 MODEL = """

@@ -56,7 +56,8 @@ def check(context: click.Context, reference: str | None, *, rows: int, as_json: 
         told = [dict(zip(heads, row, strict=True)) for row in found]
         click.echo(json.dumps({"reasons": reasons, f"{heads[0]}s": told}, sort_keys=True))
     else:
-        click.echo(Table(tuple(heads[:_SHOWN]), [row[:_SHOWN] for row in found]).text())
+        table = Table(tuple(heads[:_SHOWN]), [row[:_SHOWN] for row in found])
+        click.echo(table.text() if found else "It has no portable form.")
         todo = {row[_SHOWN]: row[-1] for row in found if len(row) > _SHOWN}
         lines = [f"Refused: {one.rstrip('.')}. {todo.get(one, '')}".rstrip() for one in reasons]
         click.echo("\n".join(lines) or "It has an ONNX form: nothing is refused.")
