@@ -6,8 +6,6 @@ import importlib.util
 import warnings
 from pathlib import Path
 
-from sklearn.linear_model import LinearRegression
-
 from mlopskit.builtin.portable.writing import NoTablesError
 
 HERE = Path(__file__).parent
@@ -43,42 +41,28 @@ def ask_instead(monkeypatch, scorer_of):
     monkeypatch.setattr(TRANSFORMERS, "scorer_of", lambda scorer, _: scorer.row)
 
 
-def compared(name, kind, found):
-    """Return the rows, the largest difference and the ties; None if the estimator has no tables."""
-    features, _ = ZOO.ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if kind == "transformer":
-                return TRANSFORMERS.check(name, found, features)[:3]
-            return ZOO.check(kind, name, found)[:3]
-        except NoTablesError:
-            return None
-
-
 def check_one(name):
     """Ask one predictor of the zoo."""
     kind, _, found = next(one for one in ZOO.ZOO.kinds() if one[1] == name)
-    rows, worst, _ = compared(name, kind, found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rows, worst, *_ = ZOO.check(kind, name, found)
     assert rows == ZOO.ASKED, rows
     assert worst <= NEAR, worst
 
 
 def check_all(bound_of):
     """Ask all of the zoo, and return how many of each kind were exact, the largest difference, and the ties."""
-    transformers = [("transformer", name, found) for name, found in TRANSFORMERS.kinds()]
     exact, wrong, largest, ties = {}, [], 0.0, 0
-    for kind, name, found in [*ZOO.ZOO.kinds(), *transformers]:
-        try:
-            done = compared(name, kind, found)
-        except AssertionError as error:
-            wrong.append((name, str(error)[:300]))
-            continue
-        if done is not None:
+    for kind, name, told in ZOO.survey(ZOO.check, TRANSFORMERS.check, NoTablesError):
+        if isinstance(told, AssertionError):
+            wrong.append((name, str(told)[:300]))
+        elif not isinstance(told, NoTablesError):
+            rows, worst, tied, *_ = told
             exact[kind] = exact.get(kind, 0) + 1
-            largest, ties = max(largest, done[1]), ties + done[2]
-            if not (done[0] >= ZOO.ASKED and done[1] <= bound_of(name, kind)):
-                wrong.append((name, *done))
+            largest, ties = max(largest, worst), ties + tied
+            if not (rows >= ZOO.ASKED and worst <= bound_of(name, kind)):
+                wrong.append((name, rows, worst, tied))
     assert not wrong, wrong
     assert all(exact[kind] >= least for kind, least in ZOO.LEAST.items()), exact
     return ", ".join(f"{count} {kind}s" for kind, count in exact.items()), largest, ties

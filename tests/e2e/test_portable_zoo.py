@@ -164,6 +164,26 @@ def check(kind, name, found):
     return len(rows), worst, ties, len(data), *times, graph
 
 
+def features_of():
+    """Return the rows that transformers are fitted to."""
+    return ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())[0]
+
+
+def survey(check, check_transformer, *refusals):
+    """Yield each estimator with what a check says of it, or the error by which it is refused, or wrong."""
+    features = features_of()
+    transformers = [("transformer", name, found) for name, found in TRANSFORMERS.kinds()]
+    for kind, name, found in [*ZOO.kinds(), *transformers]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                is_transformer = kind == "transformer"
+                told = check_transformer(name, found, features) if is_transformer else check(kind, name, found)
+            except (*refusals, AssertionError) as error:
+                told = error
+        yield kind, name, told
+
+
 def limit_of(name, kind):
     if name in EXACT:
         return 0.0 if kind == "regressor" else 1e-15
@@ -182,8 +202,7 @@ def test_some_answer_from_their_tables_as_they_did(name):
 
 @pytest.mark.parametrize("name", FEW_TRANSFORMERS)
 def test_some_transform_by_their_tables_as_they_did(name):
-    features, _ = ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())
-    asked_rows, worst, *_ = TRANSFORMERS.check(name, dict(TRANSFORMERS.kinds())[name], features)
+    asked_rows, worst, *_ = TRANSFORMERS.check(name, dict(TRANSFORMERS.kinds())[name], features_of())
     assert asked_rows == ASKED
     assert worst <= 1e-12
 
@@ -192,25 +211,19 @@ def test_some_transform_by_their_tables_as_they_did(name):
 @pytest.mark.timeout(3000)
 def test_none_is_silently_wrong(record_property):
     rows, wrong = [], []
-    features, _ = ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())
-    transformers = [("transformer", name, found) for name, found in TRANSFORMERS.kinds()]
-    for kind, name, found in [*ZOO.kinds(), *transformers]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                done = TRANSFORMERS.check(name, found, features) if kind == "transformer" else check(kind, name, found)
-                asked_rows, worst, ties, size, *times = done
-            except NoTablesError as error:
-                rows.append((name, kind, "refused", "", "", "", "", "", "", str(error)))
-                continue
-            except AssertionError as error:
-                wrong.append((name, str(error)[:300]))
-                continue
+    for kind, name, told in survey(check, TRANSFORMERS.check, NoTablesError):
+        if isinstance(told, AssertionError):
+            wrong.append((name, str(told)[:300]))
+            continue
+        if isinstance(told, NoTablesError):
+            rows.append((name, kind, "refused", "", "", "", "", "", "", str(told)))
+            continue
+        asked_rows, worst, ties, size, *times = told
         if worst > limit_of(name, kind):
             wrong.append((name, worst))
         figures = f"{worst:.1g}", f"{asked_rows}", f"{ties}", f"{size / 1000:.1f}"
-        told = ["" if one is None else f"{one:.0f}" for one in times]
-        rows.append((name, kind, *figures, *told, NOTES.get(name, "")))
+        micros_of = ["" if one is None else f"{one:.0f}" for one in times]
+        rows.append((name, kind, *figures, *micros_of, NOTES.get(name, "")))
     assert not wrong, wrong
     covered = {kind: [row[2] != "refused" for row in rows if row[1] == kind] for kind in LEAST}
     for kind, exact in covered.items():

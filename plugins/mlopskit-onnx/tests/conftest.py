@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
 import math
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,21 @@ from mlopskit import estimators
 from mlopskit.builtin.skops.loader.scoring import EstimatorScorer
 
 ASKED = 2000
+
+
+def module_of(path):
+    """Return a module of the core's tests, which are no package."""
+    file = Path(__file__).parents[3] / "tests" / path
+    spec = importlib.util.spec_from_file_location(f"onnx_{file.stem}", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def answering():
+    """Return what asks a scorer for the rows of a vector."""
+    return module_of("vectors/answering.py")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ The long run writes docs/reference/onnx-zoo.md, so that the page says what was s
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import warnings
 from pathlib import Path
@@ -17,11 +16,12 @@ import sklearn
 from mlopskit_onnx.compiled import compiled
 from mlopskit_onnx.graph import NoGraphError
 from mlopskit_onnx.loader import load
-from sklearn.linear_model import LinearRegression
 
 import mlopskit as mk
 from mlopskit.builtin.portable.format import document_of
 from mlopskit.builtin.portable.writing import NoTablesError
+
+from .conftest import module_of
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "reference" / "onnx-zoo.md"
@@ -42,16 +42,8 @@ FEW = ("AdaBoostRegressor", "GaussianNB", "KNeighborsRegressor", "MLPClassifier"
 FEW_TRANSFORMERS = ("FeatureUnion", "KernelPCA", "OneHotEncoder", "QuantileTransformer", "SplineTransformer")
 
 
-def tables():
-    """Return the module of the zoo of tables, which knows how each estimator is made, and what it is asked."""
-    path = ROOT / "tests" / "e2e" / "test_portable_zoo.py"
-    spec = importlib.util.spec_from_file_location("portable_zoo", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-TABLES = tables()
+# The zoo of tables: it knows how each estimator is made, and what it is asked.
+TABLES = module_of("e2e/test_portable_zoo.py")
 ZOO, TRANSFORMERS = TABLES.ZOO, TABLES.TRANSFORMERS
 
 
@@ -134,33 +126,23 @@ def test_some_answer_from_their_graph_as_they_did(name):
 def test_some_transform_by_their_graph_as_they_did(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        asked, worst, *_ = check_transformer(name, dict(TRANSFORMERS.kinds())[name], features_of())
+        asked, worst, *_ = check_transformer(name, dict(TRANSFORMERS.kinds())[name], TABLES.features_of())
     assert asked >= 2000
     assert worst <= LIMIT
-
-
-def features_of():
-    return ZOO.rows_for("regressor", "", LinearRegression().__sklearn_tags__())[0]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_none_is_silently_wrong(record_property):
     rows, wrong = [], []
-    transformers = [("transformer", name, found) for name, found in TRANSFORMERS.kinds()]
-    for kind, name, found in [*ZOO.kinds(), *transformers]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                is_transformer = kind == "transformer"
-                done = check_transformer(name, found, features_of()) if is_transformer else check(kind, name, found)
-            except (NoTablesError, NoGraphError) as error:
-                rows.append((name, kind, "refused", *[""] * 6, str(error)))
-                continue
-            except AssertionError as error:
-                wrong.append((name, str(error)[:300]))
-                continue
-        asked, worst, ties, size, here, there = done
+    for kind, name, told in TABLES.survey(check, check_transformer, NoTablesError, NoGraphError):
+        if isinstance(told, AssertionError):
+            wrong.append((name, str(told)[:300]))
+            continue
+        if isinstance(told, Exception):
+            rows.append((name, kind, "refused", *[""] * 6, str(told)))
+            continue
+        asked, worst, ties, size, here, there = told
         if not worst <= LIMIT:
             wrong.append((name, worst))
         figures = f"{worst:.1g}", f"{asked}", f"{ties}", f"{size / 1000:.1f}", f"{here:.0f}", f"{there / here:.1f}"

@@ -116,6 +116,12 @@ def stranger():
 
 
 @pytest.fixture(scope="session")
+def answering():
+    """Return what asks a scorer for the rows of a vector."""
+    return module_of("answering")
+
+
+@pytest.fixture(scope="session")
 def documents():
     """Return what makes random documents, rows, and documents that are broken."""
     return module_of("documents")
