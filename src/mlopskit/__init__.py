@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
-    from mlopskit.vendoring import runtime_files
+    from mlopskit.vendoring import format_of, runtime_files, write_files
     from mlopskit.verifying import Audit, Damage, verify
-    from mlopskit.wheels import Wheels
+    from mlopskit.wheels import Wheels, cache_folder
 
 _HOME = {
     "AliasRecord": "runtime.alias",
@@ -119,10 +119,12 @@ _HOME = {
     "Watched": "runtime.watching",
     "Wheels": "wheels",
     "approve": "promoting",
+    "cache_folder": "wheels",
     "copy": "copying",
     "deploy": "deploying",
     "eject": "ejecting",
     "fetch": "fetching",
+    "format_of": "vendoring",
     "gc": "collecting",
     "hookimpl": "hookspecs",
     "load": "loading",
@@ -133,6 +135,7 @@ _HOME = {
     "sending": "steps",
     "verify": "verifying",
     "watch": "loading",
+    "write_files": "vendoring",
 }
 
 __all__ = [
@@ -197,10 +200,12 @@ __all__ = [
     "Watched",
     "Wheels",
     "approve",
+    "cache_folder",
     "copy",
     "deploy",
     "eject",
     "fetch",
+    "format_of",
     "gc",
     "hookimpl",
     "load",
@@ -211,6 +216,7 @@ __all__ = [
     "sending",
     "verify",
     "watch",
+    "write_files",
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +12,16 @@ from typing import Any
 
 from mlopskit import isolated, marks, vendoring
 from mlopskit.aliases import Alias
+from mlopskit.commits import sha256_of
 from mlopskit.deployer import Deployer
-from mlopskit.errors import ConflictError, DeployError, IntegrityError, ManifestError, PackageError
+from mlopskit.errors import ConflictError, DeployError, IntegrityError, PackageError
 from mlopskit.marks import Mark
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.runtime import canonical
+from mlopskit.runtime.fetching import listed_files
 from mlopskit.runtime.names import hex_of
-from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, check_listed, read_files, read_listing, walk
+from mlopskit.runtime.package import MANIFEST, MAX_MANIFEST, read_files, read_listing, walk
 from mlopskit.runtime.schema import Row
 from mlopskit.storage import Place, Storage, copy_folder, storage_at
 from mlopskit.trust import trusted
@@ -46,9 +47,7 @@ def seal(folder: Path, deployer: Deployer, package: ModelPackage, model: StoredM
 
 
 def _entry(file: Path) -> dict[str, Any]:
-    with file.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    return {"sha256": sha256, "size": file.stat().st_size}
+    return {"sha256": sha256_of(file), "size": file.stat().st_size}
 
 
 def check_folder(folder: Path, /, *, listing: str, digest: str) -> None:
@@ -73,11 +72,7 @@ def naming(folder: Path, /, *, remedy: str) -> Iterator[None]:
 
 def _check_sealed(folder: Path, listing: str, digest: str) -> None:
     data = read_listing(folder, listing, digest=digest)
-    table = canonical.loads(data, what=listing, limit=MAX_MANIFEST)
-    if not isinstance(table, dict) or not isinstance(table.get("files"), dict):
-        raise ManifestError(f"{listing} in {str(folder)!r} lists no files.", remedy="Deploy the package again.")
-    check_listed(table["files"], what=listing)
-    read_files(folder, table["files"], listing=listing, keep=lambda _: False)
+    read_files(folder, listed_files(data, what=listing), listing=listing, keep=lambda _: False)
 
 
 @contextlib.contextmanager

@@ -181,8 +181,7 @@ class Deploying:
 
     def _check_rows(self) -> None:
         """Refuse to write rows of somebody's data into a bundle that the public gets."""
-        source = (self.package.manifest["golden"] or {}).get("from")
-        if self.deployer.public and source == "test" and not getattr(self.deployer, "publish_rows", False):
+        if self.deployer.public and self.package.shows_data and not getattr(self.deployer, "publish_rows", False):
             raise ConfigError(
                 f"The target {self.deployer.target!r} is public, and the golden rows were taken from the test data.",
                 remedy="Package with golden rows from a file, or set publish_rows = true on the endpoint.",

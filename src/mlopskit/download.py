@@ -23,6 +23,7 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any
 
+from mlopskit.commits import sha256_of
 from mlopskit.errors import DataError
 
 LIMIT = 4 << 30
@@ -106,7 +107,7 @@ class _Download:
         try:
             record = json.loads((self.place / _RECORD).read_bytes())
             file = self._path(record["sha256"])
-            whole = _state(file) == record["state"] or _sha256(file) == record["sha256"]
+            whole = _state(file) == record["state"] or sha256_of(file) == record["sha256"]
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None
         return record if whole else None
@@ -239,11 +240,6 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 def _state(file: Path) -> list[int]:
     info = file.stat()
     return [info.st_size, info.st_mtime_ns, info.st_ino, info.st_ctime_ns]
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _refused(uri: str, what: str, remedy: str) -> DataError:

@@ -90,8 +90,7 @@ def _rank(name: str) -> tuple[int, str]:
 
 def _rows(package: ModelPackage, *, publish_rows: bool) -> list[GoldenRow]:
     """Return the golden rows that may be shown: the rule is that of public targets."""
-    sampled = (package.manifest["golden"] or {}).get("from") == "test"
-    return [] if sampled and not publish_rows else [*package.golden]
+    return [] if package.shows_data and not publish_rows else [*package.golden]
 
 
 def _target(into: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import resolving, wheelindex
+from mlopskit.commits import sha256_of
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import endpoint_of, form_for
 from mlopskit.disk import DISK, aside, commit_folder, private_folder, remove_folder
@@ -19,7 +20,7 @@ from mlopskit.steps import Progress, logged, quiet
 from mlopskit.tables import Table
 from mlopskit.wheelfile import metadata_of
 from mlopskit.wheellock import LOCK, Entry, File, Lock, add
-from mlopskit.wheels import Wheels, cache_folder, is_whole, path_of, sha256_of
+from mlopskit.wheels import Wheels, cache_folder, is_whole, path_of
 
 
 @dataclass(frozen=True, kw_only=True)

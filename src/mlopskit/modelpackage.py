@@ -100,6 +100,11 @@ class ModelPackage:
         data = self.files.get("evaluation.json")
         return None if data is None else Evaluation.from_table(json.loads(data))
 
+    @property
+    def shows_data(self) -> bool:
+        """Whether its golden rows were taken from the test data: they are shown only to whom the data may be."""
+        return (self.manifest["golden"] or {}).get("from") == "test"
+
     def paths(self) -> dict[str, Path]:
         """Return each file of the package, the manifest among them, with its path."""
         return {path: self.folder / path for path in [*self.manifest["files"], "manifest.json"]}

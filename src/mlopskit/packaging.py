@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import behaviour, estimators, golden, isolated, plugins, robustness
+from mlopskit.commits import sha256_of
 from mlopskit.errors import DataError, MlopskitError, StoreError
 from mlopskit.evaluation import Evaluation
 from mlopskit.evaluator import Answered, Evaluator
@@ -315,6 +315,4 @@ def _environment(models: Sequence[StoredModel]) -> dict[str, Any]:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    with path.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-    return {"sha256": sha256, "size": path.stat().st_size}
+    return {"sha256": sha256_of(path), "size": path.stat().st_size}

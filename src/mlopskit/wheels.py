@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlopskit import wheelfile
+from mlopskit.commits import sha256_of
 from mlopskit.errors import ConfigError, DeployError, IntegrityError, unknown
 from mlopskit.runtime.names import hex_of
 from mlopskit.wheellock import LOCK, Entry, Key, Lock
@@ -166,9 +166,3 @@ def _check(entry: Entry, name: str, remedy: str) -> None:
         raise IntegrityError(
             f"The wheel {str(file)!r} was changed: it is not the locked one.", remedy=remedy, file=file
         )
-
-
-def sha256_of(file: Path, /) -> str:
-    """Return the sha256 of a file, 64 hex digits."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -19,10 +19,11 @@ import pytest
 import mlopskit as mk
 from mlopskit import wheelindex
 from mlopskit.bundles import seal
+from mlopskit.commits import sha256_of
 from mlopskit.errors import IntegrityError, StorageError, UnsafePathError
 from mlopskit.fetching import Fetching
 from mlopskit.wheellock import Entry, File, Lock, add
-from mlopskit.wheels import path_of, sha256_of
+from mlopskit.wheels import path_of
 
 
 @dataclass(frozen=True, kw_only=True)

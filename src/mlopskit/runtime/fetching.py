@@ -36,17 +36,17 @@ class Source(Protocol):
         """Give the chunks of a file, at most `size` + 1 bytes; None if there is none."""
 
 
-def listed_files(data: bytes, /) -> Mapping[str, Any]:
-    """Return the table of path → sha256 and size in the bytes of a bundle's listing.
+def listed_files(data: bytes, /, *, what: str = BUNDLE) -> Mapping[str, Any]:
+    """Return the table of path → sha256 and size in the bytes of a folder's listing; `what` is that file's name.
 
     Raises:
         PackageError: it is malformed, or lists what no bundle holds.
     """
-    table = canonical.loads(data, what=BUNDLE, limit=MAX_MANIFEST)
+    table = canonical.loads(data, what=what, limit=MAX_MANIFEST)
     files = table.get("files") if isinstance(table, dict) else None
     if not isinstance(files, dict):
-        raise ManifestError(f"{BUNDLE} lists no files.", remedy=FETCH, field="files")
-    check_listed(files, what=BUNDLE)
+        raise ManifestError(f"{what} lists no files.", remedy=FETCH, field="files")
+    check_listed(files, what=what)
     return files
 
 

@@ -6,7 +6,6 @@ import pprint
 import string
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from mlopskit import ModelPackage, runtime_files
@@ -41,7 +40,7 @@ def python_files(package: ModelPackage, format: str, python: str, /) -> dict[str
 def vectors(package: ModelPackage, /, *, publish_rows: bool) -> dict[str, bytes]:
     """Return the golden rows as test vectors for a program that uses the model, if they may be shown to its authors."""
     about = package.manifest["golden"]
-    if about is None or (about["from"] == "test" and not publish_rows):
+    if about is None or (package.shows_data and not publish_rows):
         return {}
     return {VECTORS: package.files[about["file"]]}
 
@@ -62,11 +61,3 @@ def _cell(spec: Mapping[str, Any]) -> Any:
         return True
     number = max(1, spec.get("minimum", 1))
     return min(number, spec.get("maximum", number))
-
-
-def write_files(files: Mapping[str, bytes], into: Path, /) -> None:
-    """Write files into a folder."""
-    for path, data in files.items():
-        target = into / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)

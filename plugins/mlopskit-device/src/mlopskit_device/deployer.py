@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels
+from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, write_files
 from mlopskit.errors import ConfigError
 from mlopskit_device import bundle, ort, program, running, sysroot
 from mlopskit_device.platforms import PLATFORMS
@@ -64,15 +64,15 @@ class Device(BundleDeployer):
         if model is None:
             raise ConfigError("A device needs a form of the model.", remedy="Package it as portable or onnx.")
         package.write(into / bundle.PACKAGE, format=model.format)
-        bundle.write_files(bundle.vectors(package, publish_rows=self.publish_rows), into)
+        write_files(bundle.vectors(package, publish_rows=self.publish_rows), into)
         if self.python == "none":
             program.write(package, PLATFORMS[self.platform], into)
         else:
-            bundle.write_files(bundle.python_files(package, model.format, self.python), into)
+            write_files(bundle.python_files(package, model.format, self.python), into)
         for wheels in self.needs(package, model):
             wheels.unpack(into / bundle.SITE)
         if model.format == "onnx":
-            bundle.write_files(ort.files_of(package), into)
+            write_files(ort.files_of(package), into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Run the bundle as its users do, with the rows on its standard input."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import tempfile
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mlopskit import ModelPackage
+from mlopskit import ModelPackage, format_of
 from mlopskit.runtime import load, open_package
 from mlopskit_device import bundle
 
@@ -19,8 +18,7 @@ IDENTIFIER = b"ORTM"
 
 def files_of(package: ModelPackage, /) -> dict[str, bytes]:
     """Return a package's ONNX model in ORT format, and how it is asked from Kotlin."""
-    (entry,) = entry_points(group="mlopskit.formats", name=FORMAT)
-    loader = next(one.loader for one in entry.load().mlopskit_formats() if one.name == FORMAT)
+    loader = format_of(FORMAT).loader
     (file,) = next(one.files for one in package.models if one.format == FORMAT)
     opened = open_package(package.folder, digest=package.digest, format=FORMAT, keep=lambda path: path == file)
     # The format's loader says what may come before the engine.

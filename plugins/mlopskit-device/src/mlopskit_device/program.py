@@ -56,7 +56,7 @@ def write(package: ModelPackage, platform: Platform, into: Path, /) -> None:
             words = done.stderr.decode(errors="replace").strip()[-500:]
             raise DeployError(f"{command[0]} ended with {done.returncode}: {words}", remedy="Mend what it names.")
     about = {"name": package.name, "digest": package.digest, "platform": platform.name}
-    bundle.write_files({"README.md": bundle.template("README.c.md", **about), **_snippets(package, folder)}, into)
+    mk.write_files({"README.md": bundle.template("README.c.md", **about), **_snippets(package, folder)}, into)
 
 
 def _snippets(package: ModelPackage, folder: Path) -> dict[str, bytes]:

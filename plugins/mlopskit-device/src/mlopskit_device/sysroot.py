@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from mlopskit import cache_folder
 from mlopskit.errors import ConfigError, DeployError
 from mlopskit_device.platforms import Platform
 
@@ -31,8 +31,7 @@ CPU revision\t: 3
 
 def default_folder(platform: Platform, python: str, /) -> Path:
     """Return where a sysroot stands unless it is said."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "mlopskit", "sysroots", f"{platform.name.replace('/', '-')}-python{python}")
+    return cache_folder() / "sysroots" / f"{platform.name.replace('/', '-')}-python{python}"
 
 
 def interpreter(folder: Path, python: str, /) -> Path:

@@ -7,11 +7,11 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mlopskit import Format, Part, Schema, StoredModel
+from mlopskit import Format, Part, Schema, StoredModel, format_of
 from mlopskit.errors import StoreError
 
 _ENGINE = ("numpy", "onnxruntime")
@@ -81,10 +81,9 @@ def _refused(model: object, *reasons: str) -> StoreError:
     )
 
 
-def _tables() -> Any:
+def _tables() -> Format:
     """Return the portable form: docs/reference/portable-format.md."""
-    (entry,) = entry_points(group="mlopskit.formats", name=_TABLES)
-    return next(kind for kind in entry.load().mlopskit_formats() if kind.name == _TABLES)()
+    return format_of(_TABLES)()
 
 
 def _document(model: object, schema: Schema, frame: str) -> tuple[Any, Mapping[str, Any]]:
