@@ -107,10 +107,12 @@ class TestProcessDeployer(DeployerConformance):
     def test_server_answers_what_is_no_request(self, stage, package):
         at = stage.push(package)
         stage.ask_golden(package, at)
-        for headers, body, status in (({}, b"{", 400), ({}, b'{"rows": []}', 422), ({"Content-Length": "x"}, b"", 411)):
+        kind = {"Content-Type": "application/json"}
+        for headers, body, status in (({}, b"{}", 415), (kind, b"{", 400), (kind, b'{"rows": []}', 422)):
             connection = http.client.HTTPConnection("127.0.0.1", record_of(stage.deployer, at)["port"], timeout=10)
-            connection.request("POST", "/", body, headers)
+            connection.request("POST", "/predict", body, headers)
             reply = connection.getresponse()
-            assert (reply.status, set(json.loads(reply.read()))) == (status, {"error", "remedy"})
+            said = json.loads(reply.read())
+            assert (reply.status, said["status"], bool(said["remedy"])) == (status, status, True)
             connection.close()
-        assert '"POST / HTTP/1.1" 422' in stage.deployer.logs(NAME, at)
+        assert '"POST /predict HTTP/1.1" 422' in stage.deployer.logs(NAME, at)

@@ -16,7 +16,8 @@ import json
 import sys
 from typing import Any, TextIO
 
-from . import canonical, http
+from . import canonical
+from .answers import reply
 from .errors import MlopskitError
 from .package import Package, open_package
 from .scoring import Loaders, Model, load
@@ -90,7 +91,7 @@ def _live(folder: str, name: str) -> Package:
 
 def _answer(model: Model, line: bytes) -> dict[str, Any]:
     try:
-        return http.reply(model, canonical.parse(line, what="The request", limit=_MAX_LINE))
+        return reply(model, canonical.parse(line, what="The request", limit=_MAX_LINE))
     except MlopskitError as error:
         return _failure(error)
 

@@ -1,44 +1,205 @@
-"""Request → answer: what any server around a model says to a body of JSON rows. There is no server in it."""
+"""Request → answer: what a server around models says. Pure functions: there is no server in it, and no I/O.
+
+A server makes a `Request` of what came in, and sends the `Response` of `respond`. What it serves is a `Service`, a
+value: a server whose model changes makes a new one. docs/reference/http.md says which paths there are, and what each
+says.
+"""
 
 from __future__ import annotations
 
-import json
+import importlib
+import os
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import canonical
-from .errors import LimitError, ManifestError, MlopskitError, UsageError
+from .answers import MAX_ROWS, reply
+from .decoding import Decode, Encode, decode, strict
+from .exchange import (
+    CSV,
+    DIGEST,
+    MAX_BODY,
+    Request,
+    Served,
+    Service,
+    answered,
+    find,
+    is_ready,
+    media_type,
+    not_ready,
+    refusal,
+    versions,
+)
+from .names import shown
+from .problems import JSON, Headers, Response, always, of_error, problem
 from .scoring import Model
 
-MAX_BODY = 16 << 20
+__all__ = [
+    "MAX_BODY",
+    "MAX_ROWS",
+    "Decode",
+    "Encode",
+    "Headers",
+    "Request",
+    "Response",
+    "Served",
+    "Service",
+    "decode",
+    "problem",
+    "request_id",
+    "respond",
+    "strict",
+]
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_SEE = "GET /openapi.json says what there is."
 
 
-def answer(model: Model, body: bytes, /, *, limit: int = MAX_BODY) -> tuple[int, bytes]:
-    """Return the HTTP status and the JSON body for a request body `{"rows": [...]}`.
+def request_id(given: str | None, /) -> str:
+    """Return the id that a caller gave, if it is 1 to 64 letters, digits or `-`, else a new one."""
+    return given if given is not None and _ID.fullmatch(given) else os.urandom(12).hex()
 
-    200 with the answer of `reply`; 400 for what is not JSON, 413 for too much of it, 422 for rows that do not fit,
-    500 if the model failed.
-    """
+
+def respond(service: Service, request: Request, /) -> Response:
+    """Return the response to a request. Whatever is wrong with it, or with us, is a response, too."""
     try:
-        return 200, canonical.dumps(reply(model, canonical.parse(body, what="The request", limit=limit)))
-    except LimitError as error:
-        return 413, _problem(error)
-    except ManifestError as error:
-        return 400, _problem(error)
-    except UsageError as error:
-        return 422, _problem(error)
-    except MlopskitError as error:
-        return 500, _problem(error)
+        if request.method != "HEAD":
+            return _routed(service, request)
+        return _routed(service, request._replace(method="GET"))._replace(body=b"")
+    except Exception as error:
+        if request.path.startswith("/v2"):
+            return _v2("of_error")(request.id, error)
+        return of_error(request.id, error)
 
 
-def reply(model: Model, request: Any, /) -> dict[str, Any]:
-    """Return the answer to a parsed request: the rows, the digest that answered, and what ran it."""
-    if not isinstance(request, dict) or request.keys() != {"rows"} or not isinstance(request["rows"], list):
-        raise UsageError(
-            "The request is not of the known form.", remedy='Send {"rows": [{"column": value, ...}, ...]}.'
-        )
-    return {"rows": model.predict(request["rows"]), "digest": model.digest, "runtime": model.runtime()}
+Answer = Callable[[Service, Request], Response]
+OfModel = Callable[[Service, Request, Served, Model | None], Response]
 
 
-def _problem(error: MlopskitError) -> bytes:
-    # ensure_ascii: a message may quote what no UTF-8 text can hold.
-    return json.dumps({"error": error.message, "remedy": error.remedy}).encode()
+def _routed(service: Service, request: Request) -> Response:
+    path = request.path
+    if path in _OF_ALL:
+        method, answer = _OF_ALL[path]
+        return answer(service, request) if request.method == method else _not_allowed(request, method)
+    if path == "/v2" or path.startswith("/v2/"):
+        return _v2("routed")(service, request)
+    return _routed_to_model(service, request, *_parts(service, path))
+
+
+def _routed_to_model(service: Service, request: Request, name: str | None, digest: str, tail: str) -> Response:
+    if tail not in _OF_MODEL:
+        return _not_found(request, f"There is nothing at {shown(request.path)}.")
+    if name is None:
+        known = ", ".join(f"/models/{one}{tail}" for one in sorted(service.models)) or "no model is served"
+        return _not_found(request, f"Several models are served: {tail} is said of one.", remedy=f"Ask one: {known}.")
+    method, of_model = _OF_MODEL[tail]
+    if request.method != method:
+        return _not_allowed(request, method)
+    found = find(service, name, digest)
+    if found is None:
+        return _not_found(request, f"No such model is served: {shown(request.path)}.")
+    return of_model(service, request, *found)
+
+
+def _parts(service: Service, path: str) -> tuple[str | None, str, str]:
+    """Return what a path names: a model, a digest of it (or nothing), and what is asked of it."""
+    if not path.startswith("/models/"):
+        return next(iter(service.models)) if len(service.models) == 1 else None, "", path
+    name, _, tail = path.removeprefix("/models/").partition("/")
+    if not tail.startswith("versions/"):
+        return name, "", f"/{tail}"
+    digest, _, tail = tail.removeprefix("versions/").partition("/")
+    return name, digest or "none", f"/{tail}"
+
+
+def _predict(service: Service, request: Request, served: Served, model: Model | None) -> Response:
+    if model is None:
+        return not_ready(request.id, served)
+    refused = refusal(service, request)
+    if refused:
+        return refused
+    if media_type(request) == CSV:
+        return _csv(service, request, model)
+    said = reply(model, service.decode(request.body), most=service.rows)
+    said["request_id"] = request.id
+    return answered(service, request, said, model.digest)
+
+
+def _csv(service: Service, request: Request, model: Model) -> Response:
+    from .csvrows import columns_of, written  # few ask so
+
+    outputs = columns_of(request.body, model, most=service.rows)
+    headers = (*always(CSV, request.id), (DIGEST, model.digest))
+    return Response(200, headers, written(outputs))
+
+
+def _schema(service: Service, request: Request, served: Served, model: Model | None) -> Response:
+    if model is None:
+        return not_ready(request.id, served)
+    return answered(service, request, model.schema, model.digest)
+
+
+def _metadata(service: Service, request: Request, served: Served, model: Model | None) -> Response:
+    about: dict[str, Any] = {**served.about, "name": served.name, "fault": served.fault or None}
+    about["versions"] = versions(served)
+    if model is not None:
+        about |= {"digest": model.digest, "format": model.format, "runtime": model.runtime()}
+    return answered(service, request, about, model.digest if model else "none")
+
+
+def _models(service: Service, request: Request) -> Response:
+    return _said(service, request, 200, {"models": sorted(service.models)})
+
+
+def _live(service: Service, request: Request) -> Response:
+    return _said(service, request, 200, {"status": "live"})
+
+
+def _ready(service: Service, request: Request) -> Response:
+    models = {
+        name: {"digest": one.model.digest if one.model else None, "fault": one.fault or None}
+        for name, one in service.models.items()
+    }
+    if not is_ready(service):
+        return _said(service, request, 503, {"status": "not ready", "models": models})
+    word = "degraded" if any(one.fault for one in service.models.values()) else "ready"
+    return _said(service, request, 200, {"status": word, "models": models})
+
+
+def _openapi(service: Service, request: Request) -> Response:
+    from .openapi import document
+
+    return _said(service, request, 200, document(service))
+
+
+def _said(service: Service, request: Request, status: int, value: Any) -> Response:
+    return Response(status, (*always(JSON, request.id), ("cache-control", "no-store")), service.encode(value))
+
+
+def _not_found(request: Request, detail: str, *, remedy: str = _SEE) -> Response:
+    return problem(request.id, 404, detail, remedy=remedy)
+
+
+def _not_allowed(request: Request, method: str) -> Response:
+    allowed = "GET, HEAD" if method == "GET" else method
+    detail = f"{shown(request.path)} does not take {shown(request.method)}."
+    return problem(request.id, 405, detail, remedy=f"Send {method}.", headers=(("allow", allowed),))
+
+
+def _v2(name: str) -> Callable[..., Response]:
+    # Its own module, loaded when it is first asked for: most callers never do.
+    found: Callable[..., Response] = getattr(importlib.import_module(f"{__package__}.inference_v2"), name)
+    return found
+
+
+_OF_ALL: Mapping[str, tuple[str, Answer]] = {
+    "/health/live": ("GET", _live),
+    "/health/ready": ("GET", _ready),
+    "/models": ("GET", _models),
+    "/openapi.json": ("GET", _openapi),
+}
+_OF_MODEL: Mapping[str, tuple[str, OfModel]] = {
+    "/predict": ("POST", _predict),
+    "/schema": ("GET", _schema),
+    "/metadata": ("GET", _metadata),
+}

@@ -68,7 +68,7 @@ class Checker:
                     row=number,
                 )
             if row.keys() != names:
-                raise _wrong_names(row.keys(), names, where=f"Row {number}")
+                raise _wrong_names(row.keys(), names, row=number)
         if not rows:
             raise _no_rows()
         return {name: part.check([row[name] for row in rows]) for name, part in self.parts.items()}
@@ -111,7 +111,7 @@ class Checker:
         if not hasattr(columns, "keys"):
             raise RowError(f"The data is a {type(columns).__name__}.", remedy="Give a table of column → values.")
         if set(columns.keys()) != self.parts.keys():
-            raise _wrong_names(columns.keys(), self.parts.keys(), where="The data")
+            raise _wrong_names(columns.keys(), self.parts.keys())
         checked = {name: part.check_any(columns[name]) for name, part in self.parts.items()}
         lengths = {len(cells) for cells in checked.values()}
         if len(lengths) > 1:
@@ -134,10 +134,10 @@ def _no_rows() -> RowError:
     return RowError("There are no rows.", remedy="Give at least one row.")
 
 
-def _wrong_names(given: Iterable[Any], names: Collection[str], *, where: str) -> RowError:
+def _wrong_names(given: Iterable[Any], names: Collection[str], *, row: int | None = None) -> RowError:
     import difflib  # half as large as this module, and for a message alone
 
-    given = list(given)
+    given = dict.fromkeys(given)
     missing = [name for name in names if name not in given]
     extra = [name for name in given if name not in names]
     wrong = [f"lacks the column {shown(name)}" for name in missing[:5]]
@@ -148,10 +148,11 @@ def _wrong_names(given: Iterable[Any], names: Collection[str], *, where: str) ->
     listed = [shown(name) for name in names]
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     return RowError(
-        f"{where} {' and '.join(wrong)}.",
+        f"{'The data' if row is None else f'Row {row}'} {' and '.join(wrong)}.",
         remedy=f"Give exactly these columns: {', '.join(listed[:_LISTED])}{more}.",
         missing=missing,
         extra=extra,
+        **({} if row is None else {"row": row}),
     )
 
 
@@ -258,6 +259,7 @@ class _Column:
                 row=number,
                 column=self.name,
                 value=cell,
+                expected=expected(self.spec),
             )
 
 

@@ -37,6 +37,7 @@ from mlopskit.testing.folderdeployer import write_bundle
 
 SERVER = "server.py"
 _TEMPLATE = Path(__file__).with_name("templates") / SERVER
+_JSON = {"Content-Type": "application/json"}
 _TIMEOUT = 30.0
 _PATIENCE = 5.0
 
@@ -88,7 +89,7 @@ class ProcessDeployer(Deployer):
             raise self._silent(place, found["bundle"])
         status, said = reply
         if status != http.client.OK:
-            raise DeployError(f"The server answered {status}: {said.get('error')}", remedy=str(said.get("remedy")))
+            raise DeployError(f"The server answered {status}: {said.get('detail')}", remedy=str(said.get("remedy")))
         return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"])
 
     def live(self, name: str, /) -> Locator | None:
@@ -257,7 +258,7 @@ def _request(port: int | None, method: str, body: bytes | None = None) -> tuple[
         return None
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     try:
-        connection.request(method, "/", body)
+        connection.request(method, "/" if body is None else "/predict", body, _JSON)
         reply = connection.getresponse()
         return reply.status, json.loads(reply.read())
     except (ConnectionError, http.client.HTTPException, json.JSONDecodeError):

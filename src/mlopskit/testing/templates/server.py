@@ -2,9 +2,10 @@
 
     python -I server.py RECORD LIFETIME OWNER
 
-`POST /` takes `{"rows": [...]}`; `GET /` says which bundle answers. RECORD is the file that tells others the port and
-the process; the process holds RECORD.lock for as long as it lives. It ends after LIFETIME seconds, or when the process
-OWNER has ended (0: nobody's). Standard library alone, and the runtime beside this file; POSIX, for its locks.
+`POST /predict` and all else is answered as by `mlopskit.runtime.http`; `GET /` says which bundle answers. RECORD is the
+file that tells others the port and the process; the process holds RECORD.lock for as long as it lives. It ends after
+LIFETIME seconds, or when the process OWNER has ended (0: nobody's). Standard library alone, and the runtime beside this
+file; POSIX, for its locks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,13 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         # The core has asked whether its code may run before it was built into this bundle.
         model: Any = load(open_package(HERE / "package", digest=digest), trust_code=[digest])
         self.bundle = f"sha256:{hashlib.sha256(data).hexdigest()}"
-        self.answer: Callable[[bytes], tuple[int, bytes]] = lambda body: http.answer(model, body)
-        self.longest = http.MAX_BODY
+        service = http.Service.of(model)
+        self.longest = service.body
+
+        def respond(method: str, path: str, headers: Any, body: bytes) -> Any:
+            return http.respond(service, http.Request(method, path, headers, body, http.request_id(None)))
+
+        self.respond = respond
         self.server_activate()
 
 
@@ -59,22 +65,30 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        """Say which bundle answers here."""
-        self._reply(200, json.dumps({"bundle": self.server.bundle}).encode())
+        """Say which bundle answers here, or what the runtime says."""
+        if self.path == "/":
+            body = json.dumps({"bundle": self.server.bundle}).encode()
+            self._send(200, [("content-type", "application/json")], body)
+        else:
+            self._respond(b"")
 
     def do_POST(self) -> None:
         """Answer rows."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            self._reply(411, b'{"error": "The request has no length.", "remedy": "Send Content-Length."}')
-            return
-        # One byte beyond the limit is enough to be refused.
-        self._reply(*self.server.answer(self.rfile.read(min(int(length), self.server.longest + 1))))
+        if length.isdecimal():
+            # One byte beyond the limit is enough to be refused.
+            self._respond(self.rfile.read(min(int(length), self.server.longest + 1)))
+        else:
+            self._send(411, [], b"")
 
-    def _reply(self, status: int, body: bytes) -> None:
+    def _respond(self, body: bytes) -> None:
+        said = self.server.respond(self.command, self.path, self.headers, body)
+        self._send(said.status, said.headers, said.body)
+
+    def _send(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in (*headers, ("content-length", str(len(body)))):
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
