@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mlopskit.storage import Place, Stat, Storage
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
+    from mlopskit.trial import Trial
     from mlopskit.vendoring import format_of, runtime_files, write_files
     from mlopskit.verifying import Audit, Damage, verify
     from mlopskit.wheels import Wheels, cache_folder
@@ -114,6 +115,7 @@ _HOME = {
     "StoredObject": "commits",
     "Table": "tables",
     "Trainer": "trainer",
+    "Trial": "trial",
     "Verdict": "gates",
     "WatchState": "runtime.following",
     "Watched": "runtime.watching",
@@ -195,6 +197,7 @@ __all__ = [
     "StoredObject",
     "Table",
     "Trainer",
+    "Trial",
     "Verdict",
     "WatchState",
     "Watched",

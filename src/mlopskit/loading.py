@@ -22,6 +22,7 @@ from mlopskit.runtime.scoring import Loader, Loaders, Model
 from mlopskit.runtime.scoring import load as load_model
 from mlopskit.runtime.watching import LARGEST, Watched
 from mlopskit.storage import copy_folder
+from mlopskit.trial import Trial
 from mlopskit.trust import trusted
 
 
@@ -133,6 +134,8 @@ def watch(
     headers: Mapping[str, str] | None = None,
     query: str = "",
     limit: int = LARGEST,
+    trial: Trial | None = None,
+    same_columns: bool = False,
 ) -> Watched:
     """Return a model that follows an alias of a model's folder: at a path, at an http(s) address, or in a bucket.
 
@@ -140,18 +143,25 @@ def watch(
     package was checked and loaded, and stays if that fails, which `state` tells. `folder` is kept between runs: what
     was seen, and what was downloaded (at most `limit` bytes a package). `headers` and `query` are sent with each
     request; what opens a bucket is its plugin's matter. Close it, or use it in a `with` statement. `trust_code` is as
-    of `load`.
+    of `load`. With a `trial` each package is first loaded, and asked its golden rows, in a process of its own.
+    With `same_columns` one that takes or gives other columns than the model that answers is not taken.
 
     Raises:
         UsageError: the place, the alias or an option cannot be meant so.
     """
+
+    def load_tried(package: Package) -> Model:
+        if trial is not None:
+            trial.run(package, trust_code=trusted(package.digest, trust_code))
+        return _model(package, trust_code)
+
     scheme, is_address, _ = str(place).partition("://")
     there: reader_places.Place = (
         _Bucket.at(str(place), limit)
         if is_address and scheme not in ("http", "https")
         else reader_places.place_at(str(place), headers=headers, query=query, limit=limit)
     )
-    return Watched(there, alias=alias, every=every, folder=folder, load=lambda package: _model(package, trust_code))
+    return Watched(there, alias=alias, every=every, folder=folder, load=load_tried, same_columns=same_columns)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .alias import AliasRecord
-from .errors import AliasError
+from .errors import AliasError, PackageError
 from .following import LONGEST, Follower, WatchState, check_pause
 from .golden import check_golden
 from .memory import Memory
-from .names import check_name, hex_of
+from .names import check_name, hex_of, shown
 from .package import Package, open_package
 from .places import Place, of_model, place_at
+from .profile import types_of
 from .schema import Columns, Row
 from .scoring import Loaders, Model
 from .scoring import load as load_model
@@ -48,12 +49,15 @@ def watch(
     headers: Mapping[str, str] | None = None,
     query: str = "",
     limit: int = LARGEST,
+    same_columns: bool = False,
 ) -> Watched:
     """Return a model that follows an alias of a model's folder at a path or an http(s) address.
 
     The place is looked at once now, then `every` so many seconds in a thread of its own. `folder` is kept between
     runs: what was seen, and what was downloaded (at most `limit` bytes a package); without one the reader forgets
-    both. `headers` and `query` are sent with each request, and shown nowhere. All else is as of `load`.
+    both. `headers` and `query` are sent with each request, and shown nowhere. With `same_columns` a package whose
+    inputs or outputs are of other names or types than those of the model that answers is not taken. All else is as of
+    `load`.
 
     Raises:
         UsageError: the place, the alias or an option cannot be meant so. All else is told by `state`.
@@ -63,18 +67,27 @@ def watch(
         return load_model(package, loaders=loaders, format=format, trust_code=trust_code)
 
     there = place_at(str(place), headers=headers, query=query, limit=limit)
-    return Watched(there, alias=alias, every=every, folder=folder, load=load)
+    return Watched(there, alias=alias, every=every, folder=folder, load=load, same_columns=same_columns)
 
 
 class Watched:
     """A model that follows an alias: a scorer, to be used by any number of threads, and to be closed."""
 
     def __init__(
-        self, place: Place, /, *, alias: str, every: float, folder: str | Path | None, load: Callable[[Package], Model]
+        self,
+        place: Place,
+        /,
+        *,
+        alias: str,
+        every: float,
+        folder: str | Path | None,
+        load: Callable[[Package], Model],
+        same_columns: bool = False,
     ) -> None:
         check_pause(every)
         check_name(alias, kind="alias")
         self._load = load
+        self._same_columns = same_columns
         self._place = place
         self._alias = alias
         self._temporary = None if folder else _temporary()
@@ -160,6 +173,8 @@ class Watched:
 
     def _checked(self, digest: str) -> Model:
         package = self._place.package(digest, kept=self._memory.packages)
+        if self._same_columns and self._live:
+            _check_columns(package, self._live)
         model = self._load(package)
         check_golden(package, model)
         return model
@@ -172,6 +187,24 @@ class Watched:
                 folder = self._memory.packages / hex_of(record.digest)
                 self._live = self._load(of_model(open_package(folder, digest=record.digest), self._place.name))
                 self._follower.go_on_with(record, since=time.time())
+
+
+def _check_columns(package: Package, live: Model) -> None:
+    """Check that a package takes and gives columns of the names and types of a model that answers."""
+    for part, schema in package.manifest["schema"].items():
+        before, after = _columns_of(live.schema[part]), _columns_of(schema)
+        if before != after:
+            other = sorted(name for name in before | after if before.get(name) != after.get(name))
+            named = ", ".join(map(shown, other))
+            raise PackageError(
+                f"The package {package.digest} has other {part} than the model that answers: {named}.",
+                remedy="Serve it under another name, or start its callers and the service anew.",
+                columns=other,
+            )
+
+
+def _columns_of(schema: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: sorted(types_of(spec)) for name, spec in schema["properties"].items()}
 
 
 # Imported where it is used: whoever loads a package and watches nothing does without it.

@@ -177,6 +177,24 @@ def test_a_bad_package_changes_nothing_and_is_not_tried_again_at_each_look(place
     assert answer(watched) == 2
 
 
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_other_columns_are_not_taken_by_who_promised_callers_the_same(part, published, columns_schema, start):
+    schema = {name: columns_schema(x={"type": "number"}) for name in ("inputs", "outputs")}
+    schema["outputs"] = columns_schema(prediction={"type": "number"})
+    wider = {"prediction": {"type": "number"}} if part == "outputs" else {"x": {"type": "number"}}
+    other = published.package(3, schema={**schema, part: columns_schema(**wider, more={"type": "number"})})
+    bounded = published.package(4, schema={**schema, "inputs": columns_schema(x={"type": "number", "minimum": 0})})
+    watched = start(published.folder, same_columns=True)
+    published.move(other)
+    failure = watched.look().failure
+    assert isinstance(failure, PackageError)
+    assert f"has other {part} than the model that answers: 'more'" in failure.message
+    assert answer(watched) == 1
+    published.move(bounded)
+    assert watched.look().failure is None
+    assert answer(watched) == 4
+
+
 def test_a_package_that_was_repaired_is_taken_in_the_end(place, published, start):
     watched = start(place, every=0.01)
     digest = published.package(3)

@@ -1,0 +1,80 @@
+"""What `mlopskit serve` is asked to serve: aliases that are followed, packages that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlopskit import Project, Registry, Trial, load, watch
+from mlopskit.errors import UsageError
+from mlopskit_webapi.site import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """How aliases are followed: how often they are looked at, what is kept where, what a new package may need."""
+
+    every: float
+    folder: Path | None
+    trial: Trial | None
+    trust_code: Collection[str]
+
+
+def sources_of(references: Collection[str], project: str, following: Following) -> list[Source]:
+    """Return the models that references mean; each name stands for one.
+
+    `PLACE@ALIAS` is a model's folder (a path with a `/`, or an address) with one of its aliases. All else is a
+    REFERENCE of the project's registry: its aliases are followed, digests stay.
+
+    Raises:
+        UsageError: two are of one name, or one cannot be meant so.
+    """
+    found: list[Source] = []
+    for reference in references:
+        source = _source(reference, project, following)
+        if any(one.name == source.name for one in found):
+            raise UsageError(f"Two models are called {source.name!r}.", remedy="Serve each under a name of its own.")
+        found.append(source)
+    return found
+
+
+def _source(reference: str, project: str, following: Following) -> Source:
+    place, _, alias = reference.rpartition("@")
+    if "/" in reference:
+        if not place or "/" in alias:
+            raise UsageError(
+                f"{reference!r} names no alias.", remedy="Give PLACE@ALIAS, such as shares/tumour@production."
+            )
+        return _followed(place, alias, following)
+    registry, name = _registry(project)
+    model = place or name
+    if model is None:
+        (model,) = registry.names() if len(registry.names()) == 1 else ("",)
+    if model and alias in registry.aliases(model):
+        return _followed(f"{registry.storage.uri}/{model}", alias, following)
+    package = registry.resolve(reference, name=name)
+    loaded = load(package.folder, digest=package.digest, trust_code=following.trust_code)
+    return Source(package.name, loaded.model, {"reference": reference})
+
+
+def _registry(project: str) -> tuple[Registry, str | None]:
+    if Path(project).exists():
+        opened = Project(project)
+        return opened.registry, opened.name
+    return Registry.at(), None
+
+
+def _followed(place: str, alias: str, following: Following) -> Source:
+    name = place.rstrip("/").rpartition("/")[2]
+    folder = following.folder and following.folder / f"{name}@{alias}"
+    watched = watch(
+        place,
+        alias=alias,
+        every=following.every,
+        folder=folder,
+        trial=following.trial,
+        same_columns=True,
+        trust_code=following.trust_code,
+    )
+    return Source(name, watched, {"alias": alias})

@@ -1,0 +1,85 @@
+"""A server process: takes connections of a socket, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import gc
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from mlopskit_webapi.connection import Connection, Hub, Limits
+from mlopskit_webapi.site import Site
+
+_SWEEP = 0.5
+DRAIN = 10.0
+
+
+def serve(
+    listening: socket.socket, site: Site, *, limits: Limits, tls: ssl.SSLContext | None, beat: Callable[[], None]
+) -> None:
+    """Answer until SIGTERM or SIGINT; then let what is asked be answered, for some seconds.
+
+    `beat` is called twice a second, as long as requests are answered.
+    """
+    asyncio.run(_serve(listening, site, limits, tls, beat))
+
+
+async def _serve(
+    listening: socket.socket, site: Site, limits: Limits, tls: ssl.SSLContext | None, beat: Callable[[], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="large") as pool:
+        hub = Hub(answer=site.answer, limits=limits, loop=loop, pool=pool)
+        site.connections = lambda: len(hub.connections)
+        ticking = loop.create_task(_tick(hub, beat))
+        server = await loop.create_server(lambda: Connection(hub), sock=listening, ssl=tls, backlog=1024)
+        gc.freeze()  # what is loaded stays; looking through it again and again costs answers
+        await ended.wait()
+        server.close()
+        await _drained(hub)
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+
+
+async def _tick(hub: Hub, beat: Callable[[], None]) -> None:
+    while True:
+        hub.date = email.utils.formatdate(usegmt=True)
+        hub.sweep()
+        if not hub.is_stuck():
+            beat()
+        await asyncio.sleep(_SWEEP)
+
+
+async def _drained(hub: Hub) -> None:
+    """Wait until nothing is asked any more, or until it took too long."""
+    hub.stopping = True
+    end = hub.loop.time() + DRAIN
+    while hub.connections and hub.loop.time() < end:
+        for connection in [*hub.connections]:
+            connection.stop()
+        await asyncio.sleep(0.02)
+
+
+def beater(pipe: int, /) -> Callable[[], None]:
+    """Return what tells a supervisor at the other end of a pipe that this process works."""
+
+    def beat() -> None:
+        try:
+            os.write(pipe, b".")
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:  # the supervisor was killed: nobody would end this process
+            signal.raise_signal(signal.SIGTERM)
+
+    os.set_blocking(pipe, False)
+    return beat

@@ -1,0 +1,186 @@
+"""What a server says: the runtime's answers around models that may change, and what it adds to them."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from mlopskit import Watched
+from mlopskit.errors import PackageError
+from mlopskit.runtime import Model, WatchState, errors, http, openapi
+from mlopskit_webapi.connection import Asked
+from mlopskit_webapi.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+_decode = http.strict(msgspec.json.decode)
+_encode = msgspec.json.Encoder().encode
+_OPEN = ("/health/live", "/health/ready")
+_METRICS = "/metrics"
+_PREDICT, _INFER, _OTHER = range(3)
+_ADDED: Mapping[str, Any] = {
+    _METRICS: {
+        "get": {
+            "summary": "Return counts and times, as Prometheus reads them.",
+            "responses": {"200": {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+        }
+    }
+}
+
+
+@dataclass
+class Source:
+    """A model that is served under its name: one that follows an alias, or one that stays."""
+
+    name: str
+    model: Model | Watched
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> object:
+        """What changes whenever something has changed."""
+        return self.model.state if isinstance(self.model, Watched) else self.model
+
+    def served(self) -> http.Served:
+        """Return what is served now."""
+        if isinstance(self.model, Model):
+            return http.Served(self.name, self.model, about=self.about)
+        state = self.model.state
+        try:
+            model: Model | None = self.model.model
+        except Exception:  # nothing answers; the state says why
+            model = None
+        fault = errors.printable(state.failure.message) if state.failure else "" if model else "Nothing is live."
+        return http.Served(self.name, model, fault, {**self.about, **_told(state)})
+
+    def close(self) -> None:
+        """Follow the alias no more."""
+        if isinstance(self.model, Watched):
+            self.model.close()
+
+
+def _told(state: WatchState) -> dict[str, Any]:
+    """Return what a state says, for /metadata."""
+    return {
+        "record": state.record.seq if state.record else None,
+        "live_since": _time(state.since),
+        "checked": _time(state.checked),
+        "failed": _time(state.failed),
+    }
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+class Site:
+    """The answers of a server process.
+
+    `hosts` are the names by which it may be called (all, if none is given), `token` what callers have to show.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        metrics: Metrics,
+        body: int,
+        rows: int,
+        hosts: frozenset[str] = frozenset(),
+        token: str | None = None,
+    ) -> None:
+        self.sources = sources
+        self._metrics, self._body, self._rows = metrics, body, rows
+        self._hosts = hosts
+        self._token = None if token is None else token.encode()
+        self.connections: Callable[[], int] = lambda: 0
+        self._seen: list[object] = []
+        self._service = http.Service({})
+
+    def service(self) -> http.Service:
+        """Return what is served now: the same value as long as nothing has changed."""
+        states = [one.state for one in self.sources]
+        if len(states) != len(self._seen) or any(map(_is_not, states, self._seen)):
+            models = {one.name: one.served() for one in self.sources}
+            self._service = http.Service(models, self._body, self._rows, _decode, _encode)
+            self._seen = states
+        return self._service
+
+    def answer(self, asked: Asked, /) -> http.Response:
+        """Return the answer to a request; count it, and log what went wrong in it."""
+        start = time.perf_counter()
+        path = asked.target.partition("?")[0]
+        request = http.Request(
+            asked.method, path, asked.headers, asked.body, http.request_id(asked.headers.get("x-request-id"))
+        )
+        response = self._stranger(request) or self._own(request) or http.respond(self.service(), request)
+        route = _PREDICT if path.endswith("/predict") else _INFER if path.endswith("/infer") else _OTHER
+        self._metrics.note(route, response.status, time.perf_counter() - start)
+        if response.error is not None:
+            _tell(request, response)
+        return response
+
+    def _stranger(self, request: http.Request) -> http.Response | None:
+        """Return why this caller is not answered at all, None if it is."""
+        if self._hosts and _host(request.headers.get("host")) not in self._hosts:
+            remedy = "Call it by its name, or let it be started with --allow-host."
+            return http.problem(request.id, 400, "The server is not called so.", remedy=remedy)
+        if self._token is None or request.path in _OPEN or self._shows_token(request):
+            return None
+        challenge = (("www-authenticate", "Bearer"),)
+        remedy = "Send 'authorization: Bearer TOKEN', or 'x-api-key: TOKEN'."
+        return http.problem(request.id, 401, "The request shows no valid token.", remedy=remedy, headers=challenge)
+
+    def _shows_token(self, request: http.Request) -> bool:
+        kind, _, given = (request.headers.get("authorization") or "").partition(" ")
+        shown = given if kind.lower() == "bearer" else request.headers.get("x-api-key") or ""
+        return hmac.compare_digest(shown.strip().encode("latin-1", "replace"), self._token or b"")
+
+    def _own(self, request: http.Request) -> http.Response | None:
+        """Return what this server adds to the runtime's answers."""
+        if request.path not in (_METRICS, "/openapi.json"):
+            return None
+        if request.method not in ("GET", "HEAD"):
+            return http.problem(
+                request.id,
+                405,
+                f"{request.path} does not take this method.",
+                remedy="Send GET.",
+                headers=(("allow", "GET, HEAD"),),
+            )
+        service = self.service()
+        if request.path == _METRICS:
+            models = [(name, _digest(one), bool(one.fault)) for name, one in service.models.items()]
+            body, media = self._metrics.text(models, connections=self.connections()).encode(), "text/plain"
+        else:
+            body, media = _encode(openapi.document(service, paths=_ADDED)), "application/json"
+        headers = (("content-type", media), ("x-request-id", request.id), ("cache-control", "no-store"))
+        return http.Response(200, headers, b"" if request.method == "HEAD" else body)
+
+
+def _digest(served: http.Served) -> str:
+    return served.model.digest if served.model else "none"
+
+
+def _is_not(one: object, other: object) -> bool:
+    return one is not other
+
+
+def _host(given: str | None) -> str:
+    """Return the name in a header Host, without its port."""
+    name, _, port = (given or "").rpartition(":")
+    return (name if name and port.isdigit() else given or "").lower()
+
+
+def _tell(request: http.Request, response: http.Response) -> None:
+    """Log why there is no answer: in full if it is our fault, the engine's words if the model has none."""
+    if response.status >= 500:  # noqa: PLR2004  # faults of a server
+        _log.error("%s %s", request.id, response.status, exc_info=response.error)
+    elif type(response.error) is PackageError:
+        _log.warning("%s %s %s", request.id, response.status, response.error)

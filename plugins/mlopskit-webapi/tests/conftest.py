@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlopskit.runtime import AliasRecord, canonical
+
+NAME, ALIAS = "shop", "production"
+ROW = {"text": "a", "number": 1.5, "whole": 3}
+READY_SECONDS = 120
+
+
+def schema_of(**columns):
+    return {"additionalProperties": False, "properties": columns, "required": [*columns], "type": "object"}
+
+
+class Shop:
+    """A model's folder as servers find it: packages written by hand, an alias that is moved by hand.
+
+    A package answers `factor * number`, and is expected to answer its golden row so.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / NAME
+        self._records: list[AliasRecord] = []
+
+    def package(self, factor: float, *, golden: float | None = None, document=None, **columns) -> str:
+        """Write a package; return its digest. `golden` is what its golden row falsely says, `document` its model."""
+        inputs = columns or {"text": {"type": "string"}, "number": {"type": "number"}, "whole": {"type": "integer"}}
+        kinds = {name: "text" if spec["type"] == "string" else "number" for name, spec in inputs.items()}
+        model = {
+            "format_version": 1,
+            "inputs": [{"name": name, "type": kind} for name, kind in kinds.items()],
+            "outputs": [{"at": 0, "from": 2, "labels": None, "name": "prediction"}],
+            "steps": [
+                {"op": "take", "from": [0], "indexes": [[*kinds].index("number")]},
+                {"op": "linear", "from": [1], "bias": [0.0], "weights": [[factor]]},
+            ],
+        }
+        row = {name: {"string": "a", "number": 2.0, "integer": 3}[spec["type"]] for name, spec in inputs.items()}
+        expected = {"prediction": 2.0 * factor if golden is None else golden}
+        files = {
+            "golden.jsonl": canonical.dumps({"expected": expected, "row": row}),
+            "model.json": canonical.dumps(document or model),
+        }
+        manifest = {
+            "environment": {},
+            "evaluation": None,
+            "files": {
+                path: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for path, data in files.items()
+            },
+            "format_version": 1,
+            "golden": {"file": "golden.jsonl", "from": "synthetic", "rows": 1, "scale": 1.0, "tolerance": 1e-6},
+            "models": [
+                {"files": ["model.json"], "format": "portable", "frame": "arrays", "preprocess": [], "requires": []}
+            ],
+            "name": NAME,
+            "provenance": {},
+            "schema": {"inputs": schema_of(**inputs), "outputs": schema_of(prediction={"type": "number"})},
+            "task": "regression",
+        }
+        data = canonical.dumps(manifest)
+        digest = canonical.digest_of(data)
+        self.path(digest).mkdir(parents=True, exist_ok=True)
+        for path, content in {**files, "manifest.json": data}.items():
+            (self.path(digest) / path).write_bytes(content)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        """Return a package's folder."""
+        return self.folder / "packages" / digest.removeprefix("sha256:")
+
+    def move(self, digest: str | None) -> None:
+        """Append a record that names a package."""
+        last = self._records[-1] if self._records else None
+        about = {"name": NAME, "alias": ALIAS, "operation": "1", "who": "me", "why": "", "when": "now"}
+        seq, previous = len(self._records) + 1, canonical.digest_of(last.data()) if last else None
+        record = AliasRecord(seq=seq, digest=digest, previous=previous, **about)
+        beside = self.folder / "aliases" / ALIAS / f".{seq}"
+        beside.mkdir(parents=True)
+        (beside / "record.json").write_bytes(record.data())
+        beside.rename(beside.with_name(str(seq)))
+        self._records.append(record)
+
+
+class Served:
+    """A running `mlopskit serve`."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
+        self.process, self.address = process, address
+        self.port = int(address.rpartition(":")[2])
+
+    def ask(self, path: str, body=None, **headers) -> tuple[int, dict, dict]:
+        """Return status, headers and the JSON of an answer."""
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"content-type": "application/json", **{name.replace("_", "-"): one for name, one in headers.items()}}
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.address + path, data, given), timeout=30) as reply:
+                return reply.status, dict(reply.headers), json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), json.loads(error.read())
+
+    def digest(self) -> str:
+        """Return the digest that answers."""
+        return self.ask("/predict", {"row": ROW})[2]["digest"]
+
+    def until(self, holds, seconds: float = READY_SECONDS):
+        """Wait until something holds; return what it said."""
+        end = time.monotonic() + seconds
+        while not (said := holds()):
+            assert time.monotonic() < end
+            assert self.process.poll() is None
+            time.sleep(0.02)
+        return said
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, log: Path) -> Iterator[Served]:
+    """Start `mlopskit serve` on a spare port; end it in the end."""
+    command = [str(Path(sys.executable).with_name("mlopskit")), "serve", *arguments, "--port", "0", "--every", "0.1"]
+    with log.open("w") as opened:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=opened, text=True, cwd=log.parent)
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("Serving "), log.read_text()
+        yield Served(process, line.split()[-1])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.stdout.close()
+        assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
+@pytest.fixture
+def shop(tmp_path) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Served]:
+    """A server of one package, with short patience, for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("served")
+    shop = Shop(folder)
+    shop.move(shop.package(2.0))
+    reference = f"{shop.folder}@{ALIAS}"
+    with serving(reference, "--receive", "1.5", "--max-body", "1", "--connections", "60", log=folder / "log") as one:
+        yield one
+
+
+@pytest.fixture
+def start():
+    """Start `mlopskit serve`, as `serving` does."""
+    return serving
