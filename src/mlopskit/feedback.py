@@ -15,7 +15,7 @@ from mlopskit.errors import DataError
 from mlopskit.fingerprint import find_files, read_bytes
 from mlopskit.reading import Places
 
-_KEYS = ("row", "prediction", "label", "digest", "when")
+_KEYS = ("row", "prediction", "label", "digest", "when", "request", "number")
 _SUFFIXES = (".jsonl", ".ndjson")
 _TYPES = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 
@@ -37,8 +37,12 @@ def with_feedback(data: Dataset, uri: str, root: Path, /, *, file_column: str | 
     files = feedback_files(uri, root)
     rows: list[dict[str, Any]] = []
     places = data.places or Places([], array("q", [-1] * len(data)), array("q", [0] * len(data)))
+    labels = {
+        key: table["label"] for path, file in files.items() for _, table in _lines(file, path) if (key := _key(table))
+    }
     for number, (path, file) in enumerate(files.items(), len(places.files)):
-        found = [(line, row) for line, table in _lines(file, path) if (row := form.row(table, f"{path}:{line}", file))]
+        tables = ((line, _labelled(table, labels)) for line, table in _lines(file, path) if not _key(table))
+        found = [(line, row) for line, table in tables if (row := form.row(table, f"{path}:{line}", file))]
         rows += [row for _, row in found]
         places = _behind(places, number, [line for line, _ in found])
     if not rows:
@@ -70,6 +74,19 @@ def asked(file: Path, path: str, /) -> dict[str, list[Any]] | None:
     return columns
 
 
+def _key(table: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Return which answered row a line is the label of; None if it is a row itself."""
+    request, number = table.get("request"), table.get("number")
+    is_label = table.keys() == {"request", "number", "label"} and type(request) is str and type(number) is int
+    return (request, number) if is_label else None  # type: ignore[return-value]  # of these types, as was just seen
+
+
+def _labelled(table: dict[str, Any], labels: Mapping[tuple[str, int], Any]) -> dict[str, Any]:
+    """Return a row with the label that was told for it by its request, if there is one."""
+    told = labels.get((table.get("request", ""), table.get("number", 0))) if labels else None
+    return table if told is None else {**table, "label": told}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Form:
     """What a feedback row must look like to stand among the data."""
@@ -84,7 +101,7 @@ class _Form:
         for key in table:
             if key not in _KEYS:
                 _refuse(place, f"has the unknown key {key!a:.100}", f"Known keys: {', '.join(_KEYS)}.")
-        for key in ("digest", "when"):
+        for key in ("digest", "when", "request"):
             if not isinstance(table.get(key), str | None):
                 _refuse(
                     place, f"has {table[key]!r:.100} as {key!r}, which is no text", "Write it as text, or leave it out."

@@ -134,3 +134,26 @@ def test_feedback_counts_as_data_and_moves_no_row_that_is_there(fresh_project: P
     assert train.places is not None
     assert train.places[len(train) - 1].startswith("feedback/april.jsonl:")
     assert train.places[0].startswith("data/")
+
+
+def test_a_label_that_is_told_later_finds_its_row_in_any_file(tmp_path: Path) -> None:
+    asked_for = {"request": "an-id", "prediction": "Up", "digest": "sha256:1", "when": "2026-01-31"}
+    lines = [{**asked_for, "number": number, "row": {**ROW, "text": text}} for number, text in enumerate("cde")]
+    told(tmp_path, *lines)
+    labels = [("an-id", 2, "Up"), ("an-id", 0, "Up"), ("an-id", 0, "Down"), ("another", 1, "Up"), ("an-id", 9, "Up")]
+    keys = ("request", "number", "label")
+    text = "\n".join(json.dumps(dict(zip(keys, one, strict=True))) for one in labels)
+    for name in ("a-labels.jsonl", "z-labels.jsonl"):
+        (tmp_path / name).write_text(text)
+        found = with_feedback(DATA, "*.jsonl", tmp_path).rows()[2:]
+        assert found == [{"text": "c", "length": 3.0, "label": "Down"}, {"text": "e", "length": 3.0, "label": "Up"}]
+        (tmp_path / name).unlink()
+    assert with_feedback(DATA, "*.jsonl", tmp_path) is DATA
+
+
+@pytest.mark.parametrize(
+    "line", [{"request": "a", "label": "Up"}, {"request": 1, "number": 0, "label": "Up"}, {"number": 0, "label": "Up"}]
+)
+def test_a_label_of_no_request_is_no_row(tmp_path: Path, line: Any) -> None:
+    with pytest.raises(DataError, match=r"as 'request'|has no table as 'row'"):
+        with_feedback(DATA, told(tmp_path, line), tmp_path)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from mlopskit_webapi.journal import Journal
     from mlopskit_webapi.metrics import Metrics
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -42,6 +43,11 @@ def _options() -> list[Callable[[Any], Any]]:
         option("--token-file", type=click.Path(exists=True, path_type=Path), help="Callers must show this token."),
         option("--allow-host", multiple=True, metavar="NAME", help="A name by which it may be called; all, if none."),
         option("--tls", nargs=2, type=click.Path(exists=True), metavar="CERT KEY", help="Speak HTTPS."),
+        option("--log", type=click.Path(path_type=Path), help="Write rows and answers into this folder."),
+        option("--log-share", default=1.0, type=click.FloatRange(0, 1), help="The share of requests written down."),
+        option("--log-size", default=64, type=click.IntRange(1), help="MiB that each process may fill there."),
+        option("--log-omit", multiple=True, metavar="COLUMN", help="Leave this column out."),
+        option("--log-hash", multiple=True, metavar="COLUMN", help="Write a keyed hash of this column."),
         option("--trust-code", multiple=True, metavar="DIGEST", help="Let this package run its code."),
         click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
     ]
@@ -68,6 +74,11 @@ class Options:
     token_file: Path | None
     allow_host: Sequence[str]
     tls: tuple[str, str] | None
+    log: Path | None
+    log_share: float
+    log_size: int
+    log_omit: Sequence[str]
+    log_hash: Sequence[str]
     trust_code: Sequence[str]
 
 
@@ -124,14 +135,30 @@ def _work(
     following = Following(every=options.every, folder=folder, trial=trial, trust_code=options.trust_code)
     sources = sources_of(options.references, options.project, following)
     body, hosts = options.max_body * _MIB, frozenset(name.lower() for name in _hosts(options))
-    site = Site(sources, metrics=metrics, body=body, rows=options.max_rows, hosts=hosts, token=token)
+    journal = None if options.log is None else _journal(options, options.log, metrics, number)
+    site = Site(sources, metrics=metrics, body=body, rows=options.max_rows, hosts=hosts, token=token, journal=journal)
     limits = Limits(body=body, connections=options.connections, receive=options.receive, answer=options.answer)
     try:
         server.serve(listening, site, limits=limits, tls=tls, beat=server.beater(pipe))
     finally:
         for source in sources:
             source.close()
+        if journal is not None:
+            journal.close()
     return 0
+
+
+def _journal(options: Options, folder: Path, metrics: Metrics, number: int) -> Journal:
+    from mlopskit_webapi.journal import Journal, Logging
+
+    how = Logging(
+        folder=folder,
+        share=options.log_share,
+        size=options.log_size * _MIB,
+        omit=frozenset(options.log_omit),
+        hash=frozenset(options.log_hash),
+    )
+    return Journal(how, process=number, dropped=metrics.drop)
 
 
 def _hosts(options: Options) -> Sequence[str]:

@@ -17,7 +17,7 @@ from mlopskit.runtime import http, problems
 _SMALL = 16 << 10  # a body up to this many bytes is answered at once, where it came in
 _PIPELINED = 64
 _LINGER = 1.0
-_REASONS = {200: "OK", **problems.TITLES}
+_REASONS = {200: "OK", 202: "Accepted", **problems.TITLES}
 _CLOSE = "Close the connection, and send the request again as RFC 9112 has it."
 
 

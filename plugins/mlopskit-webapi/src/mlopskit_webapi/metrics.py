@@ -7,12 +7,13 @@ import mmap
 from collections.abc import Iterable, Iterator, Sequence
 
 ROUTES = ("predict", "infer", "other")
-STATUSES = (200, 400, 401, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503)
+STATUSES = (200, 202, 400, 401, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503)
 BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 # Of each route: a count for each status, a count for each bucket and one for what is slower, and the seconds.
 _ROUTE = len(STATUSES) + len(BUCKETS) + 2
-_SLOTS = _ROUTE * len(ROUTES)
+_DROPPED = _ROUTE * len(ROUTES)
+_SLOTS = _DROPPED + 1
 _SIZE = 8
 
 
@@ -36,10 +37,16 @@ class Metrics:
         own[at + bisect.bisect_left(BUCKETS, seconds)] += 1
         own[at + len(BUCKETS) + 1] += seconds
 
+    def drop(self, rows: int, /) -> None:
+        """Count rows that the prediction log had no room for."""
+        self._own[_DROPPED] += rows
+
     def text(self, models: Iterable[tuple[str, str, bool]], /, *, connections: int) -> str:
         """Return all as text; `models` are names, the digests that answer, and whether something is wrong."""
         sums = [sum(self._all[slot::_SLOTS]) for slot in range(_SLOTS)]
-        return "\n".join([*_requests(sums), *_models(models), *_gauge("connections", connections), ""])
+        dropped = f"mlopskit_log_dropped_total {sums[_DROPPED]:.0f}"
+        lines = [*_requests(sums), *_models(models), *_gauge("connections", connections)]
+        return "\n".join([*lines, "# TYPE mlopskit_log_dropped_total counter", dropped, ""])
 
 
 _PLACES = {status: place for place, status in enumerate(STATUSES)}

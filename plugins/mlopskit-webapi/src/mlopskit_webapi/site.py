@@ -15,7 +15,9 @@ import msgspec
 from mlopskit import Watched
 from mlopskit.errors import PackageError
 from mlopskit.runtime import Model, WatchState, errors, http, openapi
+from mlopskit_webapi import feedback
 from mlopskit_webapi.connection import Asked
+from mlopskit_webapi.journal import Journal, NotedModel
 from mlopskit_webapi.metrics import Metrics
 
 _log = logging.getLogger(__name__)
@@ -47,8 +49,14 @@ class Source:
         """What changes whenever something has changed."""
         return self.model.state if isinstance(self.model, Watched) else self.model
 
-    def served(self) -> http.Served:
-        """Return what is served now."""
+    def served(self, journal: Journal | None) -> http.Served:
+        """Return what is served now, and written down if there is a journal."""
+        served = self._served()
+        if journal is None or served.model is None:
+            return served
+        return served._replace(model=NotedModel(served.model, journal))
+
+    def _served(self) -> http.Served:
         if isinstance(self.model, Model):
             return http.Served(self.name, self.model, about=self.about)
         state = self.model.state
@@ -94,10 +102,12 @@ class Site:
         rows: int,
         hosts: frozenset[str] = frozenset(),
         token: str | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.sources = sources
         self._metrics, self._body, self._rows = metrics, body, rows
         self._hosts = hosts
+        self._journal = journal
         self._token = None if token is None else token.encode()
         self.connections: Callable[[], int] = lambda: 0
         self._seen: list[object] = []
@@ -107,7 +117,7 @@ class Site:
         """Return what is served now: the same value as long as nothing has changed."""
         states = [one.state for one in self.sources]
         if len(states) != len(self._seen) or any(map(_is_not, states, self._seen)):
-            models = {one.name: one.served() for one in self.sources}
+            models = {one.name: one.served(self._journal) for one in self.sources}
             self._service = http.Service(models, self._body, self._rows, _decode, _encode)
             self._seen = states
         return self._service
@@ -119,6 +129,8 @@ class Site:
         request = http.Request(
             asked.method, path, asked.headers, asked.body, http.request_id(asked.headers.get("x-request-id"))
         )
+        if self._journal is not None:
+            self._journal.request.id = request.id
         response = self._stranger(request) or self._own(request) or http.respond(self.service(), request)
         route = _PREDICT if path.endswith("/predict") else _INFER if path.endswith("/infer") else _OTHER
         self._metrics.note(route, response.status, time.perf_counter() - start)
@@ -144,6 +156,8 @@ class Site:
 
     def _own(self, request: http.Request) -> http.Response | None:
         """Return what this server adds to the runtime's answers."""
+        if request.path == "/feedback" and self._journal is not None:
+            return feedback.told(request, self._journal, self._body)
         if request.path not in (_METRICS, "/openapi.json"):
             return None
         if request.method not in ("GET", "HEAD"):
@@ -159,7 +173,12 @@ class Site:
             models = [(name, _digest(one), bool(one.fault)) for name, one in service.models.items()]
             body, media = self._metrics.text(models, connections=self.connections()).encode(), "text/plain"
         else:
-            body, media = _encode(openapi.document(service, paths=_ADDED)), "application/json"
+            body, media = (
+                _encode(
+                    openapi.document(service, paths=_ADDED if self._journal is None else {**_ADDED, **feedback.PATHS})
+                ),
+                "application/json",
+            )
         headers = (("content-type", media), ("x-request-id", request.id), ("cache-control", "no-store"))
         return http.Response(200, headers, b"" if request.method == "HEAD" else body)
 

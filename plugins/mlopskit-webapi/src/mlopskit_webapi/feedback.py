@@ -1,0 +1,68 @@
+"""`POST /feedback`: what would have been right for a request that was answered before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from mlopskit.errors import UsageError
+from mlopskit.runtime import exchange, http, problems
+from mlopskit_webapi.journal import Journal
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_MOST, _LONGEST = 10_000, 1000
+_decode = http.strict(msgspec.json.decode)
+_REMEDY = 'Send {"request_id": "...", "label": ...}, or "labels": [...] with one for each row of the request.'
+_JSON = {"application/json": {"schema": {"type": "object"}}}
+PATHS: Mapping[str, Any] = {
+    "/feedback": {
+        "post": {
+            "summary": "Tell what would have been right.",
+            "requestBody": {"required": True, "content": _JSON},
+            "responses": {
+                str(status): {"description": problems.TITLES.get(status, "Accepted")}
+                for status in (202, 400, 405, 413, 415, 422, 503)
+            },
+        }
+    }
+}
+
+
+def told(request: http.Request, journal: Journal, most: int, /) -> http.Response:
+    """Return the response to labels for the rows of an earlier request: 202, and they are kept."""
+    if request.method != "POST":
+        allow = (("allow", "POST"),)
+        return http.problem(request.id, 405, "/feedback takes POST.", remedy="Send POST.", headers=allow)
+    service = http.Service({}, most, decode=_decode)
+    refused = exchange.refusal(service, request, media=("application/json",))
+    if refused:
+        return refused
+    try:
+        id, labels = _read(service.decode(request.body))
+    except Exception as error:
+        return problems.of_error(request.id, error)
+    if not journal.label(id, labels):
+        return http.problem(request.id, 503, "There is no room for more labels.", remedy="Tell the server's operator.")
+    return http.Response(202, problems.always("application/json", request.id), b"{}")
+
+
+def _read(body: Any) -> tuple[str, list[Any]]:
+    """Return the request and its labels."""
+    if not isinstance(body, dict) or body.keys() not in ({"request_id", "label"}, {"request_id", "labels"}):
+        raise UsageError("The feedback is not of the known form.", remedy=_REMEDY)
+    id, labels = body["request_id"], body.get("labels", [body.get("label")])
+    if not isinstance(id, str) or not _ID.fullmatch(id):
+        raise UsageError("The request_id is none.", remedy=_REMEDY)
+    if not isinstance(labels, list) or not 0 < len(labels) <= _MOST or not all(map(_is_label, labels)):
+        raise UsageError("The labels are none.", remedy=_REMEDY)
+    return id, labels
+
+
+def _is_label(label: Any) -> bool:
+    """Say whether this is a cell, or a table of cells for several targets."""
+    if isinstance(label, dict):
+        return bool(label) and all(not isinstance(one, dict) and _is_label(one) for one in label.values())
+    return isinstance(label, int | float | bool) or (isinstance(label, str) and len(label) <= _LONGEST)
