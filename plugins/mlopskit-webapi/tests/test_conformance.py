@@ -3,6 +3,7 @@
 import pytest
 
 DOCUMENTED = {
+    *("/", "/form.css", "/form.mjs"),
     *("/health/live", "/health/ready", "/metrics", "/models", "/openapi.json", "/predict", "/schema", "/metadata"),
     *("/models/shop/predict", "/models/shop/schema", "/models/shop/metadata"),
     *(
@@ -20,7 +21,10 @@ def test_the_document_names_these_paths_and_no_other(served):
     assert served.ask("/openapi.json")[2]["paths"].keys() == DOCUMENTED
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/admin", "/reload", "/shutdown", "/v2/repository/index", "/.env"])
+@pytest.mark.parametrize(
+    "path",
+    ["/docs", "/form.html", "/templates/form.html", "/admin", "/reload", "/shutdown", "/v2/repository/index", "/.env"],
+)
 def test_nothing_else_is_there(served, path):
     assert served.ask(path)[0] == 404
     assert served.ask(path, {})[0] == 404

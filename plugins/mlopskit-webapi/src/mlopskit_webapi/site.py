@@ -14,8 +14,8 @@ import msgspec
 
 from mlopskit import Watched
 from mlopskit.errors import PackageError
-from mlopskit.runtime import Model, WatchState, errors, http, openapi
-from mlopskit_webapi import feedback
+from mlopskit.runtime import Model, WatchState, errors, http, openapi, problems
+from mlopskit_webapi import feedback, form
 from mlopskit_webapi.connection import Asked
 from mlopskit_webapi.journal import Journal, NotedModel
 from mlopskit_webapi.metrics import Metrics
@@ -23,8 +23,9 @@ from mlopskit_webapi.metrics import Metrics
 _log = logging.getLogger(__name__)
 _decode = http.strict(msgspec.json.decode)
 _encode = msgspec.json.Encoder().encode
-_OPEN = ("/health/live", "/health/ready")
+_OPEN = {"/health/live", "/health/ready", *form.PATHS}
 _METRICS = "/metrics"
+_SAID = {_METRICS, "/openapi.json", *form.PATHS}
 _PREDICT, _INFER, _OTHER = range(3)
 _ADDED: Mapping[str, Any] = {
     _METRICS: {
@@ -158,29 +159,24 @@ class Site:
         """Return what this server adds to the runtime's answers."""
         if request.path == "/feedback" and self._journal is not None:
             return feedback.told(request, self._journal, self._body)
-        if request.path not in (_METRICS, "/openapi.json"):
+        if request.path not in _SAID:
             return None
         if request.method not in ("GET", "HEAD"):
-            return http.problem(
-                request.id,
-                405,
-                f"{request.path} does not take this method.",
-                remedy="Send GET.",
-                headers=(("allow", "GET, HEAD"),),
-            )
+            detail = f"{request.path} does not take this method."
+            allow = (("allow", "GET, HEAD"),)
+            return http.problem(request.id, 405, detail, remedy="Send GET.", headers=allow)
+        said = form.page(request) if request.path in form.PATHS else self._said(request)
+        return said if request.method == "GET" else said._replace(body=b"")
+
+    def _said(self, request: http.Request) -> http.Response:
         service = self.service()
         if request.path == _METRICS:
             models = [(name, _digest(one), bool(one.fault)) for name, one in service.models.items()]
             body, media = self._metrics.text(models, connections=self.connections()).encode(), "text/plain"
         else:
-            body, media = (
-                _encode(
-                    openapi.document(service, paths=_ADDED if self._journal is None else {**_ADDED, **feedback.PATHS})
-                ),
-                "application/json",
-            )
-        headers = (("content-type", media), ("x-request-id", request.id), ("cache-control", "no-store"))
-        return http.Response(200, headers, b"" if request.method == "HEAD" else body)
+            added = {**_ADDED, **form.PATHS, **({} if self._journal is None else feedback.PATHS)}
+            body, media = _encode(openapi.document(service, paths=added)), "application/json"
+        return http.Response(200, (*problems.always(media, request.id), ("cache-control", "no-store")), body)
 
 
 def _digest(served: http.Served) -> str:
