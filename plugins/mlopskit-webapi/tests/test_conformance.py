@@ -1,6 +1,22 @@
-"""The server keeps to what it says of itself: no path or method beyond those of its own document."""
+"""The target keeps the contract of deployers; the server has no path or method beyond those of its own document."""
+
+import asyncio
+import contextlib
+import socket
+import threading
 
 import pytest
+from mlopskit_webapi.connection import Limits
+from mlopskit_webapi.deployer import WebApi
+from mlopskit_webapi.metrics import Metrics
+from mlopskit_webapi.references import Following, sources_of
+from mlopskit_webapi.server import answer
+from mlopskit_webapi.site import Site
+
+from mlopskit.loading import installed_loaders
+from mlopskit.runtime import load, open_package
+from mlopskit.testing import DeployerConformance
+from mlopskit.testing.packages import NAME
 
 DOCUMENTED = {
     *("/", "/form.css", "/form.mjs"),
@@ -35,3 +51,37 @@ def test_nothing_can_be_changed(served, path):
     posted = path.endswith(("/predict", "/infer"))
     status = served.ask(path)[0] if posted else served.ask(path, {})[0]
     assert status == 405
+
+
+@contextlib.contextmanager
+def running(place, trust_code=()):
+    """A server in a thread, which follows a place of the conformance suite's model."""
+    following = Following(every=0.05, folder=None, trial=None, trust_code=trust_code, beside="candidate")
+    place.mkdir(parents=True)
+    (source,) = sources_of([f"{place}/{NAME}@production"], "", following)
+    site = Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)
+    listening = socket.create_server(("127.0.0.1", 0))
+    loop, ended = asyncio.new_event_loop(), asyncio.Event()
+    work = answer(listening, site, limits=Limits(), tls=None, beat=lambda: None, ended=ended)
+    thread = threading.Thread(target=loop.run_until_complete, args=(work,))
+    thread.start()
+    yield source, f"http://127.0.0.1:{listening.getsockname()[1]}"
+    loop.call_soon_threadsafe(ended.set)
+    thread.join()
+    loop.close()
+    listening.close()
+    source.close()
+
+
+class TestWebApi(DeployerConformance):
+    @pytest.fixture
+    def deployer(self, tmp_path, package_with_code):
+        with running(tmp_path / "place", trust_code=[package_with_code.digest]) as (self.source, address):
+            yield WebApi(to=str(tmp_path / "place"), servers=(address,))
+
+    def tamper(self, deployer, at, other):
+        """Let the server answer with the other package by this one's digest."""
+        model = load(open_package(other.folder, digest=other.digest), loaders=installed_loaders())
+        real = self.source.served
+        self.source.states = lambda: [object()]
+        self.source.served = lambda journal: real(journal)._replace(beside={at["bundle"]: model})

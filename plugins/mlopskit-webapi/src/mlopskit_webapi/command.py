@@ -33,6 +33,7 @@ def _options() -> list[Callable[[Any], Any]]:
         option("--processes", default=1, type=click.IntRange(1, 256), help="So many, sharing nothing but the port."),
         option("--every", default=5.0, type=click.FloatRange(0.01), help="Seconds between two looks at an alias."),
         option("--folder", type=click.Path(path_type=Path), help="Remember here what was seen and downloaded."),
+        option("--beside", metavar="ALIAS", help="Answer for what this alias names, too, by its digest."),
         option("--trial-seconds", default=60.0, type=click.FloatRange(0.1), help="A new package's time to answer in."),
         option("--trial-memory", default=4096, type=click.IntRange(64), help="MiB that a new package may need."),
         option("--max-body", default=16, type=click.IntRange(1, 1024), help="MiB that a request may have."),
@@ -64,6 +65,7 @@ class Options:
     processes: int
     every: float
     folder: Path | None
+    beside: str | None
     trial_seconds: float
     trial_memory: int
     max_body: int
@@ -132,7 +134,9 @@ def _work(
     metrics.take(number)
     trial = Trial(seconds=options.trial_seconds, memory=options.trial_memory * _MIB)
     folder = options.folder and options.folder / str(number)
-    following = Following(every=options.every, folder=folder, trial=trial, trust_code=options.trust_code)
+    following = Following(
+        every=options.every, folder=folder, trial=trial, trust_code=options.trust_code, beside=options.beside
+    )
     sources = sources_of(options.references, options.project, following)
     body, hosts = options.max_body * _MIB, frozenset(name.lower() for name in _hosts(options))
     journal = None if options.log is None else _journal(options, options.log, metrics, number)

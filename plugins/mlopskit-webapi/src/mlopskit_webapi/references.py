@@ -6,19 +6,23 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlopskit import Project, Registry, Trial, load, watch
+from mlopskit import Project, Registry, Trial, Watched, load, watch
 from mlopskit.errors import UsageError
 from mlopskit_webapi.site import Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class Following:
-    """How aliases are followed: how often they are looked at, what is kept where, what a new package may need."""
+    """How aliases are followed: how often they are looked at, what is kept where, what a new package may need.
+
+    `beside` is a second alias, whose package answers by its digest alone.
+    """
 
     every: float
     folder: Path | None
     trial: Trial | None
     trust_code: Collection[str]
+    beside: str | None = None
 
 
 def sources_of(references: Collection[str], project: str, following: Following) -> list[Source]:
@@ -67,14 +71,17 @@ def _registry(project: str) -> tuple[Registry, str | None]:
 
 def _followed(place: str, alias: str, following: Following) -> Source:
     name = place.rstrip("/").rpartition("/")[2]
-    folder = following.folder and following.folder / f"{name}@{alias}"
-    watched = watch(
-        place,
-        alias=alias,
-        every=following.every,
-        folder=folder,
-        trial=following.trial,
-        same_columns=True,
-        trust_code=following.trust_code,
-    )
-    return Source(name, watched, {"alias": alias})
+
+    def follow(one: str, *, same_columns: bool) -> Watched:
+        return watch(
+            place,
+            alias=one,
+            every=following.every,
+            folder=following.folder and following.folder / f"{name}@{one}",
+            trial=following.trial,
+            same_columns=same_columns,
+            trust_code=following.trust_code,
+        )
+
+    beside = None if following.beside is None else follow(following.beside, same_columns=False)
+    return Source(name, follow(alias, same_columns=True), {"alias": alias}, beside)

@@ -27,22 +27,33 @@ def serve(
 
     `beat` is called twice a second, as long as requests are answered.
     """
-    asyncio.run(_serve(listening, site, limits, tls, beat))
+
+    async def until_told() -> None:
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await answer(listening, site, limits=limits, tls=tls, beat=beat, ended=ended)
+
+    gc.freeze()  # what is loaded stays; looking through it again and again costs answers
+    asyncio.run(until_told())
 
 
-async def _serve(
-    listening: socket.socket, site: Site, limits: Limits, tls: ssl.SSLContext | None, beat: Callable[[], None]
+async def answer(
+    listening: socket.socket,
+    site: Site,
+    *,
+    limits: Limits,
+    tls: ssl.SSLContext | None,
+    beat: Callable[[], None],
+    ended: asyncio.Event,
 ) -> None:
+    """Answer until an event; then let what is asked be answered."""
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="large") as pool:
         hub = Hub(answer=site.answer, limits=limits, loop=loop, pool=pool)
         site.connections = lambda: len(hub.connections)
         ticking = loop.create_task(_tick(hub, beat))
         server = await loop.create_server(lambda: Connection(hub), sock=listening, ssl=tls, backlog=1024)
-        gc.freeze()  # what is loaded stays; looking through it again and again costs answers
         await ended.wait()
         server.close()
         await _drained(hub)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from mlopskit import Watched
-from mlopskit.errors import PackageError
+from mlopskit.errors import AliasError, PackageError
 from mlopskit.runtime import Model, WatchState, errors, http, openapi, problems
 from mlopskit_webapi import feedback, form
 from mlopskit_webapi.connection import Asked
@@ -39,20 +39,25 @@ _ADDED: Mapping[str, Any] = {
 
 @dataclass
 class Source:
-    """A model that is served under its name: one that follows an alias, or one that stays."""
+    """A model that is served under its name: one that follows an alias, or one that stays.
+
+    What `beside` follows answers by its digest alone.
+    """
 
     name: str
     model: Model | Watched
     about: Mapping[str, Any] = field(default_factory=dict)
+    beside: Watched | None = None
 
-    @property
-    def state(self) -> object:
-        """What changes whenever something has changed."""
-        return self.model.state if isinstance(self.model, Watched) else self.model
+    def states(self) -> list[object]:
+        """Return what changes whenever something has changed."""
+        own = self.model.state if isinstance(self.model, Watched) else self.model
+        return [own] if self.beside is None else [own, self.beside.state]
 
     def served(self, journal: Journal | None) -> http.Served:
         """Return what is served now, and written down if there is a journal."""
-        served = self._served()
+        beside = None if self.beside is None else _answering(self.beside)
+        served = self._served()._replace(beside={} if beside is None else {beside.digest: beside})
         if journal is None or served.model is None:
             return served
         return served._replace(model=NotedModel(served.model, journal))
@@ -61,17 +66,22 @@ class Source:
         if isinstance(self.model, Model):
             return http.Served(self.name, self.model, about=self.about)
         state = self.model.state
-        try:
-            model: Model | None = self.model.model
-        except Exception:  # nothing answers; the state says why
-            model = None
+        model = _answering(self.model)
         fault = errors.printable(state.failure.message) if state.failure else "" if model else "Nothing is live."
         return http.Served(self.name, model, fault, {**self.about, **_told(state)})
 
     def close(self) -> None:
         """Follow the alias no more."""
-        if isinstance(self.model, Watched):
-            self.model.close()
+        for one in (self.model, self.beside):
+            if isinstance(one, Watched):
+                one.close()
+
+
+def _answering(watched: Watched) -> Model | None:
+    try:
+        return watched.model
+    except AliasError:  # nothing answers; the state says why
+        return None
 
 
 def _told(state: WatchState) -> dict[str, Any]:
@@ -116,7 +126,7 @@ class Site:
 
     def service(self) -> http.Service:
         """Return what is served now: the same value as long as nothing has changed."""
-        states = [one.state for one in self.sources]
+        states = [state for one in self.sources for state in one.states()]
         if len(states) != len(self._seen) or any(map(_is_not, states, self._seen)):
             models = {one.name: one.served(self._journal) for one in self.sources}
             self._service = http.Service(models, self._body, self._rows, _decode, _encode)
