@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
 
 from mlopskit import plugins
-from mlopskit.errors import RowError
-from mlopskit.isolated import IsolatedModel, started
-from mlopskit.runtime.golden import check_golden
-from mlopskit.runtime.names import hex_of
+from mlopskit.isolated import started
 from mlopskit.runtime.package import Package
-from mlopskit.runtime.schema import Row
-from mlopskit.runtime.scoring import FORMATS, Model
-from mlopskit.vendoring import write_files
+from mlopskit.runtime.scoring import FORMATS
+from mlopskit.runtime.trial import try_apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +34,5 @@ class Trial:
         known = [name for name in FORMATS if name in held]
         # What loads by itself needs no engine to be imported for another form.
         formats = known[:1] if known[:1] == ["portable"] else known
-        with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
-            folder = Path(temporary, hex_of(package.digest))
-            write_files(package.files, folder)
-            with started(formats, deadline=self.seconds, memory=self.memory) as process:
-                process.open(folder, digest=package.digest, trust_code=trust_code)
-                with contextlib.suppress(RowError):  # without a row it says whether it was loaded
-                    process.ask([])
-                check_golden(package, cast("Model", _Asked(package, process)))
-
-
-class _Asked:
-    """A model in another process, to be asked as one in this."""
-
-    def __init__(self, package: Package, process: IsolatedModel) -> None:
-        self.name, self.digest = package.manifest["name"], package.digest
-        self._process = process
-
-    def predict(self, rows: Sequence[Row], /) -> list[dict[str, Any]]:
-        answered: list[dict[str, Any]] = self._process.ask(rows)["rows"]
-        return answered
+        with started(formats, deadline=self.seconds, memory=self.memory) as process:
+            try_apart(package, process, trust_code=trust_code)

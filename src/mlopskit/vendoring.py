@@ -32,15 +32,18 @@ sys.exit(main())
 '''
 
 
-def runtime_files(formats: Iterable[str], /) -> dict[str, bytes]:
+def runtime_files(formats: Iterable[str], /, *, serving: bool = False) -> dict[str, bytes]:
     """Return the files of a runtime that reads these formats: `python FOLDER ...` runs it.
+
+    With `serving` the server is among them, which needs the wheels that `mlopskit.runtime.serving.WHEELS` names.
 
     Raises:
         UnknownNameError: no plugin has this format.
     """
     source = Path(runtime.__path__[0])
     files = {MAIN: _MAIN_TEXT.encode(), _NO_FOLDER: b"So that Python writes no bytecode here.\n"}
-    for path in sorted([*source.glob("*.py"), source / "loaders" / "__init__.py"]):
+    server = [file for file in (source / "serving").rglob("*.*") if file.suffix != ".pyc"] if serving else []
+    for path in sorted([*source.glob("*.py"), source / "loaders" / "__init__.py", *server]):
         files[f"{PACKAGE}/{path.relative_to(source).as_posix()}"] = path.read_bytes()
     for name in sorted(formats):
         files |= {f"{PACKAGE}/loaders/{path}": data for path, data in _loader_files(name).items()}

@@ -24,6 +24,7 @@ from mlopskit.errors import (
     UnsafePathError,
 )
 from mlopskit.isolated import MEMORY, IsolatedModel, isolated_model, started
+from mlopskit.runtime import isolated as running
 
 Start = Callable[..., IsolatedModel]
 
@@ -110,7 +111,7 @@ def test_the_process_gets_nothing_of_our_surroundings_but_what_it_needs(
     seen = start(answering("{'rows': [dict(os.environ)]}")).ask([])["rows"][0]
     assert "canary" not in seen.values()
     # Python itself sets LC_CTYPE where the locale is C.
-    assert seen.keys() <= {*isolated._KEPT, *isolated._ONE_THREAD, "LC_CTYPE"}
+    assert seen.keys() <= {*running._KEPT, *running._ONE_THREAD, "LC_CTYPE"}
     assert seen["OMP_NUM_THREADS"] == "1"
 
 
@@ -223,7 +224,7 @@ def test_a_process_that_is_given_no_package_ends_by_itself() -> None:
     assert not model._log.parent.exists()
 
 
-CHILD = Path(isolated.__file__).with_name("isolated_child.py")
+CHILD = Path(isolated.__file__).parent / "runtime" / "isolated_child.py"
 
 
 def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
 
     for most, expected in ((1 << 40, hard), (1 << 30, 1 << 30)):
         said = subprocess.run(
-            [sys.executable, "-I", str(CHILD), str(most), str(tmp_path)],
+            [sys.executable, "-I", str(CHILD), str(most), str(tmp_path), ""],
             input='["x"]\n',
             capture_output=True,
             text=True,
@@ -248,7 +249,7 @@ def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
 
 
 def test_without_limits_of_the_system_the_child_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    import mlopskit.isolated_child as child
+    import mlopskit.runtime.isolated_child as child
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows

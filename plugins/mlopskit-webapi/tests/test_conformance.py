@@ -6,15 +6,12 @@ import socket
 import threading
 
 import pytest
-from mlopskit_webapi.connection import Limits
 from mlopskit_webapi.deployer import WebApi
-from mlopskit_webapi.metrics import Metrics
 from mlopskit_webapi.references import Following, sources_of
-from mlopskit_webapi.server import answer
-from mlopskit_webapi.site import Site
 
 from mlopskit.loading import installed_loaders
 from mlopskit.runtime import load, open_package
+from mlopskit.runtime.serving import Limits, Metrics, Site, answer
 from mlopskit.testing import DeployerConformance
 from mlopskit.testing.packages import NAME
 

@@ -8,9 +8,8 @@ import types
 from pathlib import Path
 
 import pytest
-from mlopskit_webapi.connection import Asked
-from mlopskit_webapi.metrics import Metrics
-from mlopskit_webapi.site import Site
+
+from mlopskit.runtime.serving import Asked, Metrics, Site
 
 BROWSER = Path(__file__).parents[3] / "tests" / "browser"
 

@@ -3,14 +3,11 @@ import time
 import types
 
 import pytest
-from mlopskit_webapi.connection import Asked
-from mlopskit_webapi.journal import Journal, Logging
-from mlopskit_webapi.metrics import Metrics
-from mlopskit_webapi.site import Site, Source
 
 import mlopskit as mk
 from mlopskit.feedback import asked, with_feedback
 from mlopskit.runtime import Model
+from mlopskit.runtime.serving import Asked, Journal, Logging, Metrics, Site, Source
 
 DIGEST = "sha256:" + "0" * 64
 ROW = {"text": "a good one", "number": 1.5}

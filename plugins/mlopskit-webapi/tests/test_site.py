@@ -2,11 +2,9 @@ import json
 import types
 
 import pytest
-from mlopskit_webapi.connection import Asked
-from mlopskit_webapi.metrics import Metrics
-from mlopskit_webapi.site import Site, Source
 
 from mlopskit.runtime import Model
+from mlopskit.runtime.serving import Asked, Metrics, Site, Source
 
 ROW = {"number": 1.5}
 

@@ -71,7 +71,10 @@ def watch(
 
 
 class Watched:
-    """A model that follows an alias: a scorer, to be used by any number of threads, and to be closed."""
+    """A model that follows an alias: a scorer, to be used by any number of threads, and to be closed.
+
+    `first` answers until the alias could be read.
+    """
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class Watched:
         folder: str | Path | None,
         load: Callable[[Package], Model],
         same_columns: bool = False,
+        first: Model | None = None,
     ) -> None:
         check_pause(every)
         check_name(alias, kind="alias")
@@ -94,7 +98,7 @@ class Watched:
         kept = self._temporary.name if self._temporary else folder
         self._memory = Memory(Path(kept or ""), place.name, alias)
         self._follower = Follower(place, alias=alias, every=every, memory=self._memory, take=self._take)
-        self._live: Model | None = None
+        self._live = self._first = first
         self._one = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {place.name}@{alias}", daemon=True)
@@ -183,7 +187,7 @@ class Watched:
         """Answer with what answered when the reader ended, if that is kept here, until the place is there again."""
         with contextlib.suppress(Exception):  # the failure that the state tells is the one to be mended
             record = self._memory.read("live")
-            if self._live is None and record and record.digest:
+            if self._live is self._first and record and record.digest:
                 folder = self._memory.packages / hex_of(record.digest)
                 self._live = self._load(of_model(open_package(folder, digest=record.digest), self._place.name))
                 self._follower.go_on_with(record, since=time.time())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlopskit import Project, Registry, Trial, Watched, load, watch
 from mlopskit.errors import UsageError
-from mlopskit_webapi.site import Source
+from mlopskit.runtime.serving import Source
 
 
 @dataclass(frozen=True, kw_only=True)

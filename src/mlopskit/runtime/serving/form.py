@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from mlopskit.runtime import http, problems
+from .. import http, problems
 
 _FILES = {
     "/": ("form.html", "text/html; charset=utf-8"),

@@ -12,13 +12,15 @@ from typing import Any
 
 import msgspec
 
-from mlopskit import Watched
-from mlopskit.errors import AliasError, PackageError
-from mlopskit.runtime import Model, WatchState, errors, http, openapi, problems
-from mlopskit_webapi import feedback, form
-from mlopskit_webapi.connection import Asked
-from mlopskit_webapi.journal import Journal, NotedModel
-from mlopskit_webapi.metrics import Metrics
+from .. import errors, http, openapi, problems
+from ..errors import AliasError, PackageError
+from ..following import WatchState
+from ..scoring import Model
+from ..watching import Watched
+from . import feedback, form
+from .connection import Asked
+from .journal import Journal, NotedModel
+from .metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _decode = http.strict(msgspec.json.decode)

@@ -1,6 +1,6 @@
 """Run a folder of the runtime in this process, with a limit of memory and without mlopskit.
 
-python -I isolated_child.py MEMORY_IN_BYTES RUNTIME_FOLDER [modules of the engine]
+python -I isolated_child.py MEMORY_IN_BYTES RUNTIME_FOLDER FOLDERS_OF_THE_ENGINE [modules of the engine]
 
 The runtime's own arguments come as the first line of standard input, a JSON list: until it is there, the process
 imports the engine, which takes longer than most models take to load.
@@ -30,7 +30,8 @@ if __name__ == "__main__":
     limit_memory(int(sys.argv[1]))
     # With None there, `import mlopskit` fails, installed or not: what works here works at a target.
     sys.modules["mlopskit"] = None  # type: ignore[assignment]
-    for name in sys.argv[3:]:
+    sys.path[:0] = [folder for folder in sys.argv[3].split(os.pathsep) if folder]
+    for name in sys.argv[4:]:
         # What is missing is told by the loader, which knows what it is missing for.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 import httptools
 
-from mlopskit.runtime import http, problems
+from .. import http, problems
 
 _SMALL = 16 << 10  # a body up to this many bytes is answered at once, where it came in
 _PIPELINED = 64

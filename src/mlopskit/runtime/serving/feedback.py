@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from mlopskit.errors import UsageError
-from mlopskit.runtime import exchange, http, problems
-from mlopskit_webapi.journal import Journal
+from .. import exchange, http, problems
+from ..errors import UsageError
+from .journal import Journal
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _MOST, _LONGEST = 10_000, 1000

@@ -13,8 +13,8 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mlopskit_webapi.connection import Connection, Hub, Limits
-from mlopskit_webapi.site import Site
+from .connection import Connection, Hub, Limits
+from .site import Site
 
 _SWEEP = 0.5
 DRAIN = 10.0

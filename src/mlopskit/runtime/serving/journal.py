@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mlopskit import Columns, Row
-from mlopskit.runtime import Model
+from ..schema import Columns, Row
+from ..scoring import Model
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
