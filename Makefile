@@ -17,7 +17,7 @@ setup: .venv/ready  ## make .venv with everything the project and its tests need
 
 .venv/ready: .uv/bin/uv requirements.lock pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . $(addprefix --editable ,$(wildcard plugins/*))
 	@touch $@
 
@@ -42,7 +42,7 @@ engines: .engines/ready  ## make .engines, with the engines of other pipelines, 
 
 .engines/ready: .uv/bin/uv requirements.engines.lock pyproject.toml
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines
-	@$(UV) pip sync --quiet --require-hashes --python .engines requirements.engines.lock
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .engines requirements.engines.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python .engines --editable .
 	@touch $@
 
