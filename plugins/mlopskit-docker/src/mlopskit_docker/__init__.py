@@ -1,0 +1,1 @@
+"""Images of models for mlopskit: the target `docker`, and the command of that name."""

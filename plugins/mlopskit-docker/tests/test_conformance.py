@@ -1,0 +1,1 @@
+"""The target `docker` keeps the contract of deployers."""
