@@ -14,6 +14,7 @@ _HOST = r"[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?(?::[0-9]{1,5})?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
 _BASE = re.compile(rf"(?:{_REPOSITORY}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?@)?sha256:[0-9a-f]{{64}}", re.ASCII)
+_TAG = re.compile(rf"{_REPOSITORY}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?", re.ASCII)
 _REGISTRY = re.compile(rf"{_HOST}(?:/{_PART})*", re.ASCII)
 _PYTHON = re.compile(r"3\.(?:1[1-9]|[2-9][0-9])", re.ASCII)
 _INTERPRETER = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9._+-]*)+|[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
@@ -60,6 +61,15 @@ def check_options(options: ImageOptions, /) -> None:
     _address(options.host)
     _number("port", options.port, _PORTS)
     _number("memory", options.memory, _MEMORY)
+
+
+def check_tag(tag: str, /) -> None:
+    """Refuse a name of an image that is none.
+
+    Raises:
+        ConfigError: it is not, in lower case, what engines take.
+    """
+    _match("tag", tag, _TAG, "the name of an image", "Give one like models/tumour:1.")
 
 
 def _match(name: str, value: object, pattern: re.Pattern[str], expected: str, remedy: str) -> None:
