@@ -38,7 +38,7 @@ prove: setup  ## measure every figure that the documentation names (hours); PART
 	@$(RUN)/python benchmarks/prove.py $(PART)
 	@$(if $(PART),,$(RUN)/python benchmarks/honesty.py)
 
-engines: .engines/ready  ## make .engines, with the engines of other pipelines, for the examples and their tests
+engines: .engines/ready  ## make .engines, with the engines of other pipelines and what asks services, for tests
 
 .engines/ready: .uv/bin/uv requirements.engines.lock pyproject.toml
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines
