@@ -145,14 +145,22 @@ def serving(*arguments: str, log: Path) -> Iterator[Served]:
         assert "Traceback" not in log.read_text()
 
 
-@pytest.fixture(autouse=True)
-def _home(tmp_path_factory, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+@pytest.fixture(autouse=True, scope="session")
+def _home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+        yield
 
 
 @pytest.fixture
 def shop(tmp_path) -> Shop:
     return Shop(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def open_shop():
+    """Return what begins a model's folder in a folder."""
+    return Shop
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +174,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield one
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start():
     """Start `mlopskit serve`, as `serving` does."""
     return serving

@@ -120,6 +120,13 @@ def test_what_is_no_request_or_too_much_of_one_is_refused(served, data, status):
     assert sent(served.port, data).startswith(b"HTTP/1.1 " + status)
 
 
+def test_a_body_that_is_too_long_is_refused_in_the_words_of_the_protocol(served):
+    said = sent(
+        served.port, b"POST /v2/models/shop/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n"
+    )
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["error"].startswith("The body has more than")
+
+
 def test_a_body_in_chunks_and_requests_one_behind_the_other_are_answered_in_order(served):
     body = json.dumps({"row": ROW}).encode()
     head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n"

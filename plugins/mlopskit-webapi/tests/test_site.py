@@ -69,6 +69,13 @@ def test_a_token_is_shown_or_nothing_but_health_is_told():
         assert ask(site, "/predict", {"row": ROW}, **headers).status == 401
 
 
+def test_who_asks_by_a_protocol_is_refused_in_its_words():
+    site = site_of(token="a-token", hosts=frozenset({"localhost"}))
+    assert json.loads(ask(site, "/v2/models/shop").body)["error"].startswith("The request shows no valid token.")
+    assert json.loads(ask(site, "/v2", host="evil.example").body)["error"].startswith("The server is not called so.")
+    assert "error" not in json.loads(ask(site, "/metadata").body)
+
+
 def test_answers_of_all_processes_are_counted():
     metrics = Metrics(2)
     site = site_of(metrics=metrics)

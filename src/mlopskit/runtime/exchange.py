@@ -124,6 +124,13 @@ def _unsupported(id: str, detail: str, remedy: str) -> Response:
     return problem(id, 415, detail, remedy=remedy)
 
 
+def not_allowed(request: Request, method: str, /) -> Response:
+    """Return the response to another method than the one that a path takes."""
+    allowed = "GET, HEAD" if method == "GET" else method
+    detail = f"{shown(request.path)} does not take {shown(request.method)}."
+    return problem(request.id, 405, detail, remedy=f"Send {method}.", headers=(("allow", allowed),))
+
+
 def not_ready(id: str, served: Served, /) -> Response:
     """Return the response of a model that does not answer yet, or no more."""
     detail = f"No model answers for {served.name!r}: {served.fault or 'it is not there yet.'}"

@@ -26,6 +26,7 @@ from .exchange import (
     find,
     is_ready,
     media_type,
+    not_allowed,
     not_ready,
     refusal,
     versions,
@@ -49,6 +50,7 @@ __all__ = [
     "request_id",
     "respond",
     "strict",
+    "worded",
 ]
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -67,9 +69,12 @@ def respond(service: Service, request: Request, /) -> Response:
             return _routed(service, request)
         return _routed(service, request._replace(method="GET"))._replace(body=b"")
     except Exception as error:
-        if request.path.startswith("/v2"):
-            return _v2("of_error")(request.id, error)
-        return of_error(request.id, error)
+        return worded(request.path, of_error(request.id, error))
+
+
+def worded(path: str, response: Response, /) -> Response:
+    """Return a problem as callers of this path expect it: below `/v2` with `error` beside."""
+    return _v2("as_error")(response) if path == "/v2" or path.startswith("/v2/") else response
 
 
 Answer = Callable[[Service, Request], Response]
@@ -80,7 +85,7 @@ def _routed(service: Service, request: Request) -> Response:
     path = request.path
     if path in _OF_ALL:
         method, answer = _OF_ALL[path]
-        return answer(service, request) if request.method == method else _not_allowed(request, method)
+        return answer(service, request) if request.method == method else not_allowed(request, method)
     if path == "/v2" or path.startswith("/v2/"):
         return _v2("routed")(service, request)
     return _routed_to_model(service, request, *_parts(service, path))
@@ -94,7 +99,7 @@ def _routed_to_model(service: Service, request: Request, name: str | None, diges
         return _not_found(request, f"Several models are served: {tail} is said of one.", remedy=f"Ask one: {known}.")
     method, of_model = _OF_MODEL[tail]
     if request.method != method:
-        return _not_allowed(request, method)
+        return not_allowed(request, method)
     found = find(service, name, digest)
     if found is None:
         return _not_found(request, f"No such model is served: {shown(request.path)}.")
@@ -178,12 +183,6 @@ def _said(service: Service, request: Request, status: int, value: Any) -> Respon
 
 def _not_found(request: Request, detail: str, *, remedy: str = _SEE) -> Response:
     return problem(request.id, 404, detail, remedy=remedy)
-
-
-def _not_allowed(request: Request, method: str) -> Response:
-    allowed = "GET, HEAD" if method == "GET" else method
-    detail = f"{shown(request.path)} does not take {shown(request.method)}."
-    return problem(request.id, 405, detail, remedy=f"Send {method}.", headers=(("allow", allowed),))
 
 
 def _v2(name: str) -> Callable[..., Response]:

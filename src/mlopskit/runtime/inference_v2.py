@@ -11,10 +11,9 @@ from typing import Any
 
 from .answers import by_column, check_count
 from .errors import ManifestError, UsageError
-from .exchange import DIGEST, Request, Served, Service, find, is_ready, not_ready, refusal, versions
+from .exchange import DIGEST, Request, Served, Service, find, is_ready, not_allowed, not_ready, refusal, versions
 from .names import shown
 from .problems import JSON, Response, always, problem
-from .problems import of_error as _of_error
 from .profile import types_of
 from .scoring import Model
 from .tensors import DATATYPES, packed, unpacked
@@ -26,15 +25,11 @@ _OCTETS = "application/octet-stream"
 def routed(service: Service, request: Request, /) -> Response:
     """Return the response to a request below `/v2`."""
     response = _routed(service, request)
-    return response if response.status < 400 else _as_error(response)  # noqa: PLR2004  # an error of HTTP
+    return response if response.status < 400 else as_error(response)  # noqa: PLR2004  # an error of HTTP
 
 
-def of_error(id: str, error: BaseException, /) -> Response:
-    """Return the response for an error: problem details which hold, as this protocol has it, `error` as well."""
-    return _as_error(_of_error(id, error))
-
-
-def _as_error(response: Response) -> Response:
+def as_error(response: Response, /) -> Response:
+    """Return problem details which hold, as this protocol has it, `error` as well."""
     told = json.loads(response.body)
     if "detail" not in told:
         return response
@@ -80,7 +75,7 @@ def _of_model(service: Service, request: Request, name: str, rest: Sequence[str]
 
 def _get(service: Service, request: Request, value: Mapping[str, Any], *, status: int = 200) -> Response:
     if request.method != "GET":
-        return _not_allowed(request, "GET")
+        return not_allowed(request, "GET")
     return Response(status, always(JSON, request.id), service.encode(value))
 
 
@@ -109,7 +104,7 @@ def _datatype(spec: Mapping[str, Any]) -> str:
 
 def _infer(service: Service, request: Request, served: Served, model: Model | None) -> Response:
     if request.method != "POST":
-        return _not_allowed(request, "POST")
+        return not_allowed(request, "POST")
     if model is None:
         return not_ready(request.id, served)
     refused = refusal(service, request, media=(JSON, _OCTETS, ""))  # Triton's client names none
@@ -261,8 +256,3 @@ def _answered(
 
 def _nothing(request: Request) -> Response:
     return problem(request.id, 404, f"There is nothing at {shown(request.path)}.", remedy="See GET /openapi.json.")
-
-
-def _not_allowed(request: Request, method: str) -> Response:
-    detail = f"{shown(request.path)} does not take {shown(request.method)}."
-    return problem(request.id, 405, detail, remedy=f"Send {method}.", headers=(("allow", method),))

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .exchange import CSV, Served, Service
+from .exchange import CSV, DIGEST, Served, Service
 from .problems import JSON, PROBLEM, TITLES
 from .profile import INT64, types_of
 
 VERSION = "3.1.0"
-_TEXT = {"type": "string"}
+TEXT: Mapping[str, Any] = {"type": "string"}
+_OR_NONE = {"type": ["string", "null"]}
+_TEXTS = {"type": "array", "items": TEXT}
 _BAD = (400, 404, 405, 413, 415, 422, 429, 500, 503)
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
 
 
 def document(service: Service, /, *, paths: Mapping[str, Any] = {}) -> dict[str, Any]:
     """Return the document of a service; `paths` are those that its server adds."""
+    from .openapi_v2 import OF_SERVER, paths_of
+
     single = next(iter(service.models.values())) if len(service.models) == 1 else None
+    ready = table(status=TEXT, models=_tables(table(digest=_OR_NONE, fault=_OR_NONE)))
     found: dict[str, Any] = {
-        "/health/live": _get("Say that the server runs."),
-        "/health/ready": _get("Say whether each model answers.", also=(503,)),
-        "/models": _get("List the models."),
-        "/openapi.json": _get("Return this document."),
+        "/health/live": get("Say that the server runs.", table(status=TEXT)),
+        "/health/ready": get("Say whether each model answers.", ready, also=(503,)),
+        "/models": get("List the models.", table(models=_TEXTS)),
+        "/openapi.json": get("Return this document.", table(openapi=TEXT, info={}, paths={}, components={})),
     }
     if single is not None:
         found |= _paths("", single)
     for name, served in service.models.items():
         found |= _paths(f"/models/{name}", served)
-    found |= _v2(service)
+        found |= paths_of(served)
     return {
         "openapi": VERSION,
         "info": {"title": " and ".join(sorted(service.models)) or "models", "version": _digests(service)},
-        "paths": {**found, **paths},
+        "paths": {**found, **OF_SERVER, **paths},
         "components": {"schemas": {"Problem": _problem()}},
     }
+
+
+def secured(told: Mapping[str, Any], open: Collection[str], /) -> dict[str, Any]:
+    """Return a document which says that callers show a token, but for the paths that are open."""
+    paths: dict[str, Any] = {}
+    for path, operations in told["paths"].items():
+        for method, one in operations.items():
+            refused = {} if path in open else problems((401,))
+            needed: dict[str, Any] = {"security": []} if path in open else {}
+            paths[path] = {method: {**one, **needed, "responses": {**one["responses"], **refused}}}
+    components = {**told["components"], "securitySchemes": _SCHEMES}
+    return {**told, "paths": paths, "components": components, "security": [{name: []} for name in _SCHEMES]}
+
+
+def table(**columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object that has these members."""
+    return {"type": "object", "properties": columns, "required": [*columns]}
+
+
+def _tables(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": one}
 
 
 def _digests(service: Service) -> str:
@@ -41,46 +71,48 @@ def _digests(service: Service) -> str:
 
 
 def _paths(prefix: str, served: Served) -> dict[str, Any]:
+    about = table(name=TEXT, fault=_OR_NONE, versions=_TEXTS)
+    schemas = table(inputs=_tables({}), outputs=_tables({}))
     return {
         f"{prefix}/predict": {"post": _predict(served)},
-        f"{prefix}/schema": _get("Return the schemas of inputs and outputs.", also=(503,)),
-        f"{prefix}/metadata": _get("Say which package answers."),
+        f"{prefix}/schema": get("Return the schemas of inputs and outputs.", schemas, bad=(400, 404, 405, 503)),
+        f"{prefix}/metadata": get("Say which package answers.", about),
     }
 
 
 def _predict(served: Served) -> dict[str, Any]:
     model = served.model
-    inputs = _bounded(model.schema["inputs"]) if model else {"type": "object"}
+    inputs = bounded(model.schema["inputs"]) if model else {"type": "object"}
     outputs = model.schema["outputs"] if model else {"type": "object"}
     body: dict[str, Any] = {"schema": {"oneOf": [_form(inputs, form) for form in ("row", "rows", "columns")]}}
     if served.examples:
         body["example"] = {"rows": [dict(row) for row in served.examples]}
     answer = {"schema": {"oneOf": [_answer(outputs, form) for form in ("row", "rows", "columns")]}}
-    return {
-        "summary": f"Answer rows with the model {served.name}.",
-        "requestBody": {"required": True, "content": {JSON: body, CSV: {"schema": _TEXT}}},
-        "responses": {"200": _response("The answer.", {JSON: answer, CSV: {"schema": _TEXT}}), **_problems()},
-    }
+    return post(
+        f"Answer rows with the model {served.name}.",
+        {JSON: body, CSV: {"schema": _rows(inputs)}},
+        {JSON: answer, CSV: {"schema": _rows(outputs)}},
+    )
+
+
+def _rows(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema, "minItems": 1}
 
 
 def _form(schema: Mapping[str, Any], form: str) -> dict[str, Any]:
-    columns = {name: {"type": "array", "items": spec} for name, spec in schema.get("properties", {}).items()}
-    forms: dict[str, Any] = {
-        "row": schema,
-        "rows": {"type": "array", "items": schema, "minItems": 1},
-        "columns": {**schema, "properties": columns},
+    columns = {
+        name: {"type": "array", "items": spec, "minItems": 1} for name, spec in schema.get("properties", {}).items()
     }
-    return {"type": "object", "properties": {form: forms[form]}, "required": [form], "additionalProperties": False}
+    forms: dict[str, Any] = {"row": schema, "rows": _rows(schema), "columns": {**schema, "properties": columns}}
+    return {**table(**{form: forms[form]}), "additionalProperties": False}
 
 
 def _answer(schema: Mapping[str, Any], form: str) -> dict[str, Any]:
-    one = _form(schema, form)
-    texts = {"digest": _TEXT, "request_id": _TEXT}
-    properties = {**one["properties"], **texts, "runtime": {"type": "object"}}
-    return {**one, "properties": properties, "required": [*properties]}
+    (said,) = _form(schema, form)["properties"].values()
+    return {**table(**{form: said}, digest=TEXT, request_id=TEXT, runtime=_tables({})), "additionalProperties": False}
 
 
-def _bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
+def bounded(schema: Mapping[str, Any], /) -> dict[str, Any]:
     """Return a schema that says of integers what JSON Schema does not: that they are of 64 bits."""
     bounds = {"minimum": -INT64, "maximum": INT64 - 1}
     properties = {
@@ -90,49 +122,35 @@ def _bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": properties}
 
 
-def _v2(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "/v2": _get("Name the server."),
-        "/v2/health/live": _get("Say that the server runs."),
-        "/v2/health/ready": _get("Say whether each model answers.", also=(503,)),
-    }
-    for name in service.models:
-        path = f"/v2/models/{name}"
-        tensors = {"type": "object", "properties": {"inputs": {"type": "array"}}, "required": ["inputs"]}
-        found |= {
-            path: _get("Describe the model's tensors.", also=(503,)),
-            f"{path}/ready": _get("Say whether the model answers.", also=(503,)),
-            f"{path}/infer": {
-                "post": {
-                    "summary": "Answer tensors.",
-                    "requestBody": {"required": True, "content": {JSON: {"schema": tensors}}},
-                    "responses": {
-                        "200": _response("The answer.", {JSON: {"schema": {"type": "object"}}}),
-                        **_problems(),
-                    },
-                }
-            },
-        }
-    return found
-
-
-def _get(summary: str, *, also: tuple[int, ...] = ()) -> dict[str, Any]:
-    content = {JSON: {"schema": {"type": "object"}}}
+def get(
+    summary: str, schema: Mapping[str, Any], /, *, also: Sequence[int] = (), bad: Sequence[int] = (400, 404, 405)
+) -> dict[str, Any]:
+    """Return a path that is read: what it answers with 200 and the statuses in `also`, and with which problems."""
+    content = {JSON: {"schema": schema}}
     responses = {str(status): _response(TITLES.get(status, "OK"), content) for status in (200, *also)}
-    return {"get": {"summary": summary, "responses": {**responses, **_problems((404, 405))}}}
+    return {"get": {"summary": summary, "responses": {**responses, **problems(bad)}}}
 
 
-def _problems(statuses: tuple[int, ...] = _BAD) -> dict[str, Any]:
+def post(summary: str, asked: Mapping[str, Any], answered: Mapping[str, Any], /) -> dict[str, Any]:
+    """Return what is sent to a model and what it answers, both by media type."""
+    return {
+        "summary": summary,
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": _response("The answer.", answered, DIGEST), **problems(_BAD)},
+    }
+
+
+def problems(statuses: Sequence[int], /) -> dict[str, Any]:
+    """Return responses of problem details."""
     content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {str(status): _response(TITLES[status], content) for status in statuses}
 
 
-def _response(description: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    headers = {"x-request-id": {"schema": _TEXT}}
-    return {"description": description, "headers": headers, "content": content}
+def _response(description: str, content: Mapping[str, Any], *headers: str) -> dict[str, Any]:
+    names = ("x-request-id", *headers)
+    return {"description": description, "headers": {name: {"schema": TEXT} for name in names}, "content": content}
 
 
 def _problem() -> dict[str, Any]:
     texts = ("type", "title", "detail", "remedy", "kind", "request_id")
-    properties = {**dict.fromkeys(texts, _TEXT), "status": {"type": "integer"}}
-    return {"type": "object", "properties": properties, "required": [*properties]}
+    return table(**dict.fromkeys(texts, TEXT), status={"type": "integer"})

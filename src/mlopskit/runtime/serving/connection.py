@@ -282,6 +282,7 @@ class Connection(asyncio.Protocol):
         """Send a last answer and close the connection."""
         self._receiving, self._ended = False, True
         self._waiting.clear()
+        response = http.worded(b"".join(self._target).decode("latin-1"), response)
         self._transport.write(self._bytes(response, keep=False, head=False))
         # Who is told while still sending would lose what is told, were the connection closed at once.
         if self._transport.can_write_eof():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from .. import exchange, http, problems
+from .. import exchange, http, openapi, problems
 from ..errors import UsageError
 from .journal import Journal
 
@@ -16,15 +16,24 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _MOST, _LONGEST = 10_000, 1000
 _decode = http.strict(msgspec.json.decode)
 _REMEDY = 'Send {"request_id": "...", "label": ...}, or "labels": [...] with one for each row of the request.'
-_JSON = {"application/json": {"schema": {"type": "object"}}}
+_CELL: Mapping[str, Any] = {"type": ["string", "number", "boolean"], "maxLength": _LONGEST}
+_LABEL: Mapping[str, Any] = {"oneOf": [_CELL, {"type": "object", "additionalProperties": _CELL, "minProperties": 1}]}
+_REQUEST: Mapping[str, Any] = {"request_id": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"}}
+_FORMS: Sequence[Any] = [
+    {**openapi.table(**_REQUEST, **{name: spec}), "additionalProperties": False}
+    for name, spec in {
+        "label": _LABEL,
+        "labels": {"type": "array", "items": _LABEL, "minItems": 1, "maxItems": _MOST},
+    }.items()
+]
 PATHS: Mapping[str, Any] = {
     "/feedback": {
         "post": {
             "summary": "Tell what would have been right.",
-            "requestBody": {"required": True, "content": _JSON},
+            "requestBody": {"required": True, "content": {problems.JSON: {"schema": {"oneOf": _FORMS}}}},
             "responses": {
-                str(status): {"description": problems.TITLES.get(status, "Accepted")}
-                for status in (202, 400, 405, 413, 415, 422, 503)
+                "202": {"description": "Kept.", "content": {problems.JSON: {"schema": {"type": "object"}}}},
+                **openapi.problems((400, 405, 413, 415, 422, 503)),
             },
         }
     }
@@ -34,8 +43,7 @@ PATHS: Mapping[str, Any] = {
 def told(request: http.Request, journal: Journal, most: int, /) -> http.Response:
     """Return the response to labels for the rows of an earlier request: 202, and they are kept."""
     if request.method != "POST":
-        allow = (("allow", "POST"),)
-        return http.problem(request.id, 405, "/feedback takes POST.", remedy="Send POST.", headers=allow)
+        return exchange.not_allowed(request, "POST")
     service = http.Service({}, most, decode=_decode)
     refused = exchange.refusal(service, request, media=("application/json",))
     if refused:

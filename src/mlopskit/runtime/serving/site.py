@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .. import errors, http, openapi, problems
+from .. import errors, exchange, http, openapi, problems
 from ..errors import AliasError, PackageError
 from ..following import WatchState
 from ..scoring import Model
@@ -155,12 +155,15 @@ class Site:
         """Return why this caller is not answered at all, None if it is."""
         if self._hosts and _host(request.headers.get("host")) not in self._hosts:
             remedy = "Call it by its name, or let it be started with --allow-host."
-            return http.problem(request.id, 400, "The server is not called so.", remedy=remedy)
+            return http.worded(
+                request.path, http.problem(request.id, 400, "The server is not called so.", remedy=remedy)
+            )
         if self._token is None or request.path in _OPEN or self._shows_token(request):
             return None
         challenge = (("www-authenticate", "Bearer"),)
         remedy = "Send 'authorization: Bearer TOKEN', or 'x-api-key: TOKEN'."
-        return http.problem(request.id, 401, "The request shows no valid token.", remedy=remedy, headers=challenge)
+        said = http.problem(request.id, 401, "The request shows no valid token.", remedy=remedy, headers=challenge)
+        return http.worded(request.path, said)
 
     def _shows_token(self, request: http.Request) -> bool:
         kind, _, given = (request.headers.get("authorization") or "").partition(" ")
@@ -174,9 +177,7 @@ class Site:
         if request.path not in _SAID:
             return None
         if request.method not in ("GET", "HEAD"):
-            detail = f"{request.path} does not take this method."
-            allow = (("allow", "GET, HEAD"),)
-            return http.problem(request.id, 405, detail, remedy="Send GET.", headers=allow)
+            return exchange.not_allowed(request, "GET")
         said = form.page(request) if request.path in form.PATHS else self._said(request)
         return said if request.method == "GET" else said._replace(body=b"")
 
@@ -187,7 +188,8 @@ class Site:
             body, media = self._metrics.text(models, connections=self.connections()).encode(), "text/plain"
         else:
             added = {**_ADDED, **form.PATHS, **({} if self._journal is None else feedback.PATHS)}
-            body, media = _encode(openapi.document(service, paths=added)), "application/json"
+            told = openapi.document(service, paths=added)
+            body, media = _encode(told if self._token is None else openapi.secured(told, _OPEN)), "application/json"
         return http.Response(200, (*problems.always(media, request.id), ("cache-control", "no-store")), body)
 
 
