@@ -29,14 +29,25 @@ def promote(registry: mk.Registry, digest: str | None, alias: str = "production"
     at.append(digest, after=at.head(), why="")
 
 
-def judged(
-    package: mk.ModelPackage, registry: mk.Registry, text: str, data: Dataset = DATA, evaluator: Evaluator | None = None
-) -> Finding:
-    gate = Gate.parse(text)
+def every(
+    package: mk.ModelPackage,
+    registry: mk.Registry,
+    *gates: Gate,
+    data: Dataset = DATA,
+    evaluator: Evaluator | None = None,
+) -> list[tuple[Finding, ...]]:
+    """Return what is found of each gate; both packages are asked once, in a process each."""
     comparing = Comparing(
         package=package, registry=registry, evaluator=evaluator or ClassificationEvaluator(), data=data
     )
-    (finding,) = comparing.findings([gate, Gate.parse("accuracy >= 0.5")])[gate]
+    found = comparing.findings([*gates, Gate.parse("accuracy >= 0.5")])
+    return [found[gate] for gate in gates]
+
+
+def judged(
+    package: mk.ModelPackage, registry: mk.Registry, text: str, data: Dataset = DATA, evaluator: Evaluator | None = None
+) -> Finding:
+    ((finding,),) = every(package, registry, Gate.parse(text), data=data, evaluator=evaluator)
     return finding
 
 
@@ -102,16 +113,17 @@ def test_a_package_is_compared_with_what_is_live_on_the_same_rows(
     package: mk.ModelPackage, other: mk.ModelPackage, registry: mk.Registry
 ) -> None:
     promote(registry, package.digest)
-    finding = judged(other, registry, "accuracy >= production - 0.01")
+    texts = ("accuracy >= production - 0.01", "accuracy >= production - 0.001", "acuracy >= production")
+    gates = map(Gate.parse, (*texts, "accuracy[s=1] >= production"))
+    (finding,), (few,), (mistyped,), (sliced,) = every(other, registry, *gates)
     assert finding.passed
     assert finding.n == 400
     assert f"beyond production ({package.digest[:19]}…) on 400 rows" in finding.reason
-    few = judged(other, registry, "accuracy >= production - 0.001")
     assert not few.passed
     assert few.needed is not None
     assert "rows would do at the same rates" in few.reason
-    assert "compares no acuracy of two models" in judged(other, registry, "acuracy >= production").reason
-    assert "compares no accuracy[s=1] of two" in judged(other, registry, "accuracy[s=1] >= production").reason
+    assert "compares no acuracy of two models" in mistyped.reason
+    assert "compares no accuracy[s=1] of two" in sliced.reason
 
 
 def test_answers_that_packaging_has_are_not_asked_for_again(
@@ -239,11 +251,12 @@ def test_rows_that_what_is_live_was_trained_on_are_left_out(package: mk.ModelPac
 def test_a_slice_counts_its_own_rows(package: mk.ModelPackage, registry: mk.Registry) -> None:
     parts = ["a"] * 5 + ["b"] * 200 + ["c"] * 195
     sliced = Dataset(columns={**DATA.columns, "part": parts}, target=DATA.target, slices=("part",))
-    none = judged(package, registry, "accuracy[part=a] >= production", sliced)
+    gates = [Gate.parse(f"accuracy[part={part}] >= production") for part in "abc"]
+    (none,), (some,), (all_,) = every(package, registry, *gates, data=sliced)
     assert not none.passed
     assert none.reason == "no row is left to compare on: production was trained on all 5"
-    assert "compared on 193 of 200 rows" in judged(package, registry, "accuracy[part=b] >= production", sliced).reason
-    assert judged(package, registry, "accuracy[part=c] >= production", sliced).reason.endswith("on 195 rows")
+    assert "compared on 193 of 200 rows" in some.reason
+    assert all_.reason.endswith("on 195 rows")
 
 
 def test_where_its_training_rows_are_not_known_the_finding_says_so(
@@ -258,28 +271,22 @@ def test_where_its_training_rows_are_not_known_the_finding_says_so(
     assert finding.reason.endswith(unknown)
 
 
-def every(package: mk.ModelPackage, registry: mk.Registry, text: str, data: Dataset, **policy: Any) -> list[Finding]:
-    gate = Gate.parse(text, **policy)
-    comparing = Comparing(package=package, registry=registry, evaluator=ClassificationEvaluator(), data=data)
-    return [*comparing.findings([gate])[gate]]
-
-
 @pytest.mark.usefixtures("live")
 def test_every_slice_is_compared_that_has_enough_rows_left(package: mk.ModelPackage, registry: mk.Registry) -> None:
     parts = ["a"] * 55 + ["b"] * 170 + ["c"] * 170 + ["d"] * 5
     sliced = Dataset(columns={**DATA.columns, "part": parts}, target=DATA.target, slices=("part",))
     text = "accuracy[part=*] >= production - 0.02"
-    b, c, rest = every(package, registry, text, sliced)
+    policies = [{}, {"smallest_slice": 40}, {"smallest_slice": 400}]
+    wrong = ("acuracy[part=*] >= production", "accuracy[pat=*] >= production")
+    gates = [*(Gate.parse(text, **policy) for policy in policies), *map(Gate.parse, wrong)]
+    (b, c, rest), (a, *_), (none,), *mistyped = every(package, registry, *gates, data=sliced)
     assert (b.gate, b.passed, b.n) == ("accuracy[part=b] >= production - 0.02", True, 170)
     assert c == replace(b, gate="accuracy[part=c] >= production - 0.02")
     assert rest.reason == "not judged: 2 slices have fewer than 50 rows for it: part=a (43), part=d (5)"
     assert (rest.passed, rest.judged) == (True, False)
-    a, *_ = every(package, registry, text, sliced, smallest_slice=40)
     assert a.reason.endswith("compared on 43 of 55 rows: production was trained on 12")
-    (none,) = every(package, registry, text, sliced, smallest_slice=400)
     assert not none.passed
-    for wrong in ("acuracy[part=*] >= production", "accuracy[pat=*] >= production"):
-        (only,) = every(package, registry, wrong, sliced)
+    for (only,) in mistyped:
         assert not only.passed
         assert only.reason.startswith("the evaluator compares no ")
 
