@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,11 +40,40 @@ def pack(registry: Path, *, C: float) -> mk.ModelPackage:  # noqa: N803  # sciki
     return mk.package(model, TEXTS, LABELS, name=NAME, gates=["accuracy >= 0.75"], registry=registry)
 
 
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Return what has a folder filled once for all workers of a test run; it is copied then, never changed."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def filled(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # another worker's, which failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def made(once: Once) -> tuple[Path, str, str]:
     """Return a registry that is never changed, and the digests of its two packages with passing verdicts."""
-    registry = tmp_path_factory.mktemp("made") / "registry"
-    return registry, pack(registry, C=1.0).digest, pack(registry, C=10.0).digest
+
+    def fill(folder: Path) -> None:
+        digests = [pack(folder / "registry", C=C).digest for C in (1.0, 10.0)]
+        (folder / "digests").write_text("\n".join(digests))
+
+    folder = once("made-registry", fill)
+    first, second = (folder / "digests").read_text().split()
+    return folder / "registry", first, second
 
 
 @pytest.fixture
@@ -178,20 +209,23 @@ def fresh_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "project"
 
 
-@pytest.fixture(scope="session")
-def project_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a project with two runs, both deployed to production, the second promoted too."""
-    folder = tmp_path_factory.mktemp("made") / "project"
-    begin(folder)
+def run_twice(folder: Path) -> None:
+    begin(folder / "project")
+    settings = folder / "project" / "mlopskit.toml"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
         for C in ("1.0", "10.0"):  # noqa: N806  # scikit-learn's name for it
-            (folder / "mlopskit.toml").write_text(SETTINGS.replace("C = 1.0", f"C = {C}"))
-            project = mk.Project(folder / "mlopskit.toml")
+            settings.write_text(SETTINGS.replace("C = 1.0", f"C = {C}"))
+            project = mk.Project(settings)
             project.run()
             project.deploy("production", why=f"C = {C}")
         project.promote(project.package().digest, to="candidate")
-    return folder
+
+
+@pytest.fixture(scope="session")
+def project_made(once: Once) -> Path:
+    """Return the folder of a project with two runs, both deployed to production, the second promoted too."""
+    return once("made-project", run_twice) / "project"
 
 
 @pytest.fixture

@@ -178,10 +178,7 @@ def write_data() -> Callable[[Path], None]:
     return _write_data
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a project whose model was deployed twice; it is copied, never changed."""
-    folder = tmp_path_factory.mktemp("project")
+def _deployed_twice(folder: Path) -> None:
     _write_data(folder)
     (folder / "model.py").write_text(_MODEL, "utf-8")
     for parameter in ("C = 0.1", "C = 0.05"):
@@ -189,7 +186,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = mk.Project(folder / "mlopskit.toml")
         assert made.run().outcome == "passed"
         made.deploy("production")
-    return folder
+
+
+@pytest.fixture(scope="session")
+def project(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Return the folder of a project whose model was deployed twice; it is copied, never changed."""
+    return once("project-of-pages", _deployed_twice)
 
 
 @pytest.fixture
