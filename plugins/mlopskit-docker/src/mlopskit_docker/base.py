@@ -49,7 +49,7 @@ class Base:
         source = Folder(path) if path.is_dir() else Tar(path)
         try:
             found = _from_layout(source, platform) if source.holds(_OCI_LAYOUT) else _from_archive(source)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ConfigError(f"{str(path)!r} cannot be read as an image: {error!r}.", remedy=SAVE) from error
         return found
 

@@ -148,7 +148,7 @@ def _listed(bundle: Path) -> dict[str, tuple[Path, str]]:
     try:
         listed = json.loads((bundle / _LISTING).read_bytes())["files"]
         return {check_path(path): (bundle / path, f"sha256:{entry['sha256']}") for path, entry in listed.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _no_bundle(bundle, error) from error
 
 
@@ -157,7 +157,7 @@ def _said(bundle: Path, files: Mapping[str, tuple[Path, str]]) -> Mapping[str, A
     try:
         said = json.loads(_sound(*files[IMAGE]).read_bytes())
         return {name: said[name] for name in ("base", "config", "platform")}
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise _no_bundle(bundle, error) from error
 
 
