@@ -46,21 +46,26 @@ def write_context(options: ImageOptions, package: ModelPackage, model: StoredMod
     if model is None:
         raise ConfigError("An image needs a form of the model.", remedy="Package it as portable, onnx or skops.")
     package.write(into / PACKAGE, format=model.format)
-    image = settings(options, package, model.format)
+    write_files(texts(options, package, model.format), into)
+    for wheels in needs(options, model):
+        wheels.unpack(into / APP / "site")
+
+
+def texts(options: ImageOptions, package: ModelPackage, format: str, /) -> dict[str, bytes]:
+    """Return the files that are neither the package's nor of wheels, by their paths in the folder."""
+    image = settings(options, package, format)
     program = {
-        **{f"runtime/{path}": data for path, data in runtime_files([model.format], serving=True).items()},
-        "__main__.py": template("main.py", digest=package.digest, format=model.format),
+        **{f"runtime/{path}": data for path, data in runtime_files([format], serving=True).items()},
+        "__main__.py": template("main.py", digest=package.digest, format=format),
         "health.py": template("health.py.txt", port=str(PORT), timeout=str(_HEALTH["timeout"])),
     }
-    beside = {
+    return {
+        **{f"{APP}/{path}": data for path, data in program.items()},
         IMAGE: json.dumps(image, indent=1, sort_keys=True).encode() + b"\n",
         "Dockerfile": template("Dockerfile", **_dockerfile(options, image["config"])),
         "compose.yaml": template("compose.yaml", **_manifest(options, package)),
         "kubernetes.yaml": template("kubernetes.yaml", **_manifest(options, package)),
     }
-    write_files({**{f"{APP}/{path}": data for path, data in program.items()}, **beside}, into)
-    for wheels in needs(options, model):
-        wheels.unpack(into / APP / "site")
 
 
 def template(name: str, /, **words: str) -> bytes:
