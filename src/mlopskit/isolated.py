@@ -14,13 +14,15 @@ __all__ = ["DEADLINE", "MEMORY", "IsolatedModel", "isolated_model", "started"]
 
 
 @contextlib.contextmanager
-def started(formats: Sequence[str], /, *, deadline: float = DEADLINE, memory: int = MEMORY) -> Iterator[IsolatedModel]:
+def started(
+    formats: Sequence[str], /, *, deadline: float = DEADLINE, memory: int = MEMORY, nice: int = 0
+) -> Iterator[IsolatedModel]:
     """Start a fresh process that can read these formats, for as long as the context lasts; it imports their engines."""
     engine = [name for format in formats for name in vendoring.format_of(format).engine]
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         runtime = Path(temporary, "runtime")
         vendoring.write_files(vendoring.runtime_files(formats), runtime)
-        with running(runtime, engine=engine, deadline=deadline, memory=memory) as model:
+        with running(runtime, engine=engine, deadline=deadline, memory=memory, nice=nice) as model:
             yield model
 
 

@@ -9,7 +9,7 @@ from mlopskit import plugins
 from mlopskit.isolated import started
 from mlopskit.runtime.package import Package
 from mlopskit.runtime.scoring import FORMATS
-from mlopskit.runtime.trial import try_apart
+from mlopskit.runtime.trial import NICE, try_apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,5 +34,5 @@ class Trial:
         known = [name for name in FORMATS if name in held]
         # What loads by itself needs no engine to be imported for another form.
         formats = known[:1] if known[:1] == ["portable"] else known
-        with started(formats, deadline=self.seconds, memory=self.memory) as process:
+        with started(formats, deadline=self.seconds, memory=self.memory, nice=NICE) as process:
             try_apart(package, process, trust_code=trust_code)

@@ -1,4 +1,5 @@
 // Fill the form of a server in Chromium, ask, and say as JSON what it did: node fill.mjs CHROMIUM ADDRESS TOKEN CELL...
+// Without cells it is filled with the first example.
 import { chromium } from "playwright-core";
 
 const [executablePath, address, token, ...cells] = process.argv.slice(2);
@@ -16,6 +17,7 @@ try {
   }
   await tab.waitForSelector("#inputs input");
   const fields = await tab.$$("#inputs input");
+  if (cells.length === 0) await tab.click("#examples button");
   for (const [place, cell] of cells.entries()) await fields[place].fill(cell);
   await tab.click("#form button");
   await tab.waitForFunction(() => document.getElementById("answer").textContent !== "");

@@ -229,7 +229,7 @@ CHILD = Path(isolated.__file__).parent / "runtime" / "isolated_child.py"
 
 def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(
-        "import resource, sys\nprint(resource.getrlimit(resource.RLIMIT_AS)[0], sys.argv)\n"
+        "import os, resource, sys\nprint(resource.getrlimit(resource.RLIMIT_AS)[0], os.nice(0), sys.argv)\n"
     )
     hard = 1 << 31
 
@@ -238,14 +238,14 @@ def test_the_child_limits_itself_as_far_as_it_may(tmp_path: Path) -> None:
 
     for most, expected in ((1 << 40, hard), (1 << 30, 1 << 30)):
         said = subprocess.run(
-            [sys.executable, "-I", str(CHILD), str(most), str(tmp_path), ""],
+            [sys.executable, "-I", str(CHILD), str(most), "7", str(tmp_path), ""],
             input='["x"]\n',
             capture_output=True,
             text=True,
             check=True,
             preexec_fn=limited,
         )
-        assert said.stdout == f"{expected} {[str(tmp_path), 'x']}\n"
+        assert said.stdout == f"{expected} {os.nice(0) + 7} {[str(tmp_path), 'x']}\n"
 
 
 def test_without_limits_of_the_system_the_child_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

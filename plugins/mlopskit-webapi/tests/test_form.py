@@ -63,7 +63,14 @@ def test_a_person_fills_the_form_and_is_answered(chromium, served):
     assert said.labels == ["text", "number", "whole"]
     assert said.answer == "prediction: 5"
     asked = {request for request in said.requests if not request.endswith("favicon.ico")}
-    assert asked == {"", "form.css", "form.mjs", "models", "models/shop/schema", "models/shop/predict"}
+    assert asked == {"", "form.css", "form.mjs", "models", "models/shop/schema", "models/shop/predict", "openapi.json"}
+
+
+@pytest.mark.live
+def test_an_example_of_the_package_fills_the_form(chromium, served):
+    said = filled(chromium, f"{served.address}/")
+    assert said.errors == []
+    assert said.answer == "prediction: 4"
 
 
 @pytest.mark.live

@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from mlopskit.runtime import Model
+from mlopskit.runtime import Model, WatchState
 from mlopskit.runtime.serving import Asked, Metrics, Site, Source
 
 ROW = {"number": 1.5}
@@ -105,3 +105,40 @@ def test_what_an_engine_says_is_logged_and_not_told(caplog):
 def test_the_service_is_one_value_until_something_changes():
     site = site_of()
     assert site.service() is site.service()
+
+
+class Place:
+    """A watched alias, as far as a site looks at it."""
+
+
+def followed(monkeypatch, checked, **options):
+    monkeypatch.setattr("mlopskit.runtime.serving.site.Watched", Place)
+    place = Place()
+    place.model, place.verdict, place.state = MODEL, None, WatchState(checked=checked)
+    return Site([Source("shop", place, **options)], metrics=Metrics(1), body=1 << 20, rows=100)
+
+
+def test_an_alias_that_was_not_read_for_too_long_is_a_fault_and_is_answered(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("mlopskit.runtime.serving.site.time.time", lambda: now[0])
+    site = followed(monkeypatch, 1000.0, max_age=60)
+    assert json.loads(ask(site, "/health/ready").body)["status"] == "ready"
+    now[0] = 1061.0
+    said = json.loads(ask(site, "/health/ready").body)
+    assert said["status"] == "degraded"
+    assert said["models"]["shop"]["fault"] == "The alias was not read for more than 60 s."
+    assert ask(site, "/predict", {"row": ROW}).status == 200
+    assert json.loads(ask(site, "/metadata").body)["checked"] == "1970-01-01T00:16:40+00:00"
+
+
+def test_what_was_judged_and_tried_is_told_and_examples_are_shown(monkeypatch):
+    site = followed(monkeypatch, 1000.0)
+    place = site.sources[0].model
+    place.verdict = {"passed": True, "override": None, "dataset": ""}
+    place.state = WatchState(checked=1000.0, tries=3)
+    monkeypatch.setattr(MODEL, "examples", [ROW])
+    said = json.loads(ask(site, "/metadata").body)
+    assert (said["verdict"]["passed"], said["tries"]) == (True, 3)
+    document = json.loads(ask(site, "/openapi.json").body)
+    body = document["paths"]["/models/shop/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["example"] == {"rows": [ROW]}

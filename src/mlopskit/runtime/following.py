@@ -6,6 +6,7 @@ place that is away is asked less and less often.
 
 from __future__ import annotations
 
+import errno
 import functools
 import math
 import time
@@ -22,6 +23,7 @@ from .places import Place
 if TYPE_CHECKING:
     from logging import Logger
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST = 300.0  # seconds between two looks, or two tries with one package, while something is wrong
 
 T = TypeVar("T")
@@ -33,7 +35,8 @@ class WatchState:
 
     `record` is that of the model that answers, `since` when; with a `digest` of None nothing is live, and nothing
     answers. `checked` is when the newest record was last read, `failure` why it is not the one that answers (None: it
-    is), `next` when the place is looked at again.
+    is), `tries` how often the package that it names was tried, and not taken; `next` is when the place is looked at
+    again.
     """
 
     record: AliasRecord | None = None
@@ -41,6 +44,7 @@ class WatchState:
     checked: float | None = None
     failure: MlopskitError | None = None
     failed: float | None = None
+    tries: int = 0
     next: float | None = None
 
     @property
@@ -87,6 +91,7 @@ class Follower:
         self._aliases = aliases
         self._spoilt: _Spoilt | None = None
         self._failures = 0
+        self._said = ""
 
     def look(self) -> WatchState:
         """Look at the place now, and take the newest record; return the state."""
@@ -102,18 +107,18 @@ class Follower:
     def trying(self, digest: str, act: Callable[[], T], /) -> T:
         """Return what `act` makes of a package; one that has failed is left alone until it is tried again.
 
-        A place that is away is no failure of the package.
+        A place that is away, or a full disk here, is no failure of the package.
         """
         spoilt = self._spoilt if self._spoilt and self._spoilt.digest == digest else None
         if spoilt and time.monotonic() < spoilt.until:
-            raise spoilt.failure
+            raise _bare(spoilt.failure)  # raised again and again, one error would gather frames
         try:
             made = act()
-        except StorageError:
-            raise
         except (Exception, SystemExit) as error:
-            tries = spoilt.tries + 1 if spoilt else 1
-            self._spoilt = _Spoilt(digest, _bare(error), tries, time.monotonic() + self._backoff(tries))
+            failure = _bare(error)
+            if not isinstance(failure, StorageError):
+                tries = spoilt.tries + 1 if spoilt else 1
+                self._spoilt = _Spoilt(digest, failure, tries, time.monotonic() + self._backoff(tries))
             raise
         self._spoilt = None
         return made
@@ -136,7 +141,7 @@ class Follower:
         self.state = replace(self.state, checked=time.time())
         if record != self.state.record:
             self._change(record)
-        self.state = replace(self.state, failure=None, failed=None)
+        self.state = replace(self.state, failure=None, failed=None, tries=0)
         self._failures = 0
 
     def _change(self, record: AliasRecord) -> None:
@@ -148,10 +153,13 @@ class Follower:
 
     def _fail(self, failure: MlopskitError) -> None:
         self._failures = self._failures + 1 if isinstance(failure, StorageError) else 0
-        if self.state.failure is None or self.state.failure.message != failure.message:
-            text = printable(str(failure)).replace("\n", " ")
+        spoilt = self._spoilt if self._spoilt and self._spoilt.failure.message == failure.message else None
+        what = f"{spoilt.digest} was not taken: " if spoilt else ""
+        text = what + printable(str(failure)).replace("\n", " ")
+        if self._said != text or self.state.failure is None:
+            self._said = text
             _log().warning("%s@%s: %s", self._place.name, self._alias, text)
-        self.state = replace(self.state, failure=failure, failed=time.time())
+        self.state = replace(self.state, failure=failure, failed=time.time(), tries=spoilt.tries if spoilt else 0)
 
     def _pause(self) -> float:
         # Many readers that were started at once, or that lost the place at once, must not ask it at once.
@@ -184,4 +192,6 @@ def _bare(error: BaseException) -> MlopskitError:
     """Return an error that holds no frames, and with them no packages, in memory."""
     if isinstance(error, MlopskitError):
         return type(error)(error.message, remedy=error.remedy, **error.culprits)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return StorageError(f"There is no space left here: {error}.", remedy="Make room on the disk of this machine.")
     return PackageError(f"{type(error).__name__}: {error}", remedy="Correct what the message names.")

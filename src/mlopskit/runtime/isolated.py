@@ -42,7 +42,8 @@ class IsolatedModel:
     """A model answering from a process of its own, once it is told which to open; a scorer.
 
     `runtime` is a folder of the runtime. `engine` names the modules to import while it waits to be told, `path` the
-    folders in which they are besides; `deadline` is in seconds for each answer, `memory` in bytes of address space.
+    folders in which they are besides; `deadline` is in seconds for each answer, `memory` in bytes of address space,
+    `nice` how much it lets others go first.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class IsolatedModel:
         path: Sequence[Path] = (),
         deadline: float = DEADLINE,
         memory: int = MEMORY,
+        nice: int = 0,
     ) -> None:
         self._deadline = deadline
         self._log = log
@@ -66,6 +68,7 @@ class IsolatedModel:
                     "-B",
                     str(_CHILD),
                     str(memory),
+                    str(nice),
                     str(runtime),
                     os.pathsep.join(map(str, path)),
                     *engine,

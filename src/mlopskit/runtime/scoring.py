@@ -48,7 +48,12 @@ Loaders = Mapping[str, Callable[[], Loader]]
 
 
 class Model:
-    """A loaded model: rows in, rows out, both checked against its schema."""
+    """A loaded model: rows in, rows out, both checked against its schema.
+
+    `examples` are rows of its package that anybody may see, once somebody has put them there.
+    """
+
+    examples: Sequence[Row] = ()
 
     def __init__(self, *, name: str, digest: str, format: str, schema: Mapping[str, Any], scorer: Scorer) -> None:
         self.name, self.digest, self.format = name, digest, format

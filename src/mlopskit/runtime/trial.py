@@ -16,6 +16,8 @@ from .package import Package
 from .schema import Row
 from .scoring import Model
 
+NICE = 10  # whoever waits for an answer goes before a package that is only tried
+
 
 def try_apart(package: Package, process: IsolatedModel, /, *, trust_code: Collection[str] = ()) -> None:
     """Let a process load a package and answer its golden rows.

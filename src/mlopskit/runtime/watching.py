@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .alias import AliasRecord
 from .errors import AliasError, PackageError
 from .following import LONGEST, Follower, WatchState, check_pause
-from .golden import check_golden
+from .golden import proven
 from .memory import Memory
 from .names import check_name, hex_of, shown
 from .package import Package, open_package
@@ -26,6 +26,7 @@ from .profile import types_of
 from .schema import Columns, Row
 from .scoring import Loaders, Model
 from .scoring import load as load_model
+from .verdicts import verdict_on
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -73,7 +74,8 @@ def watch(
 class Watched:
     """A model that follows an alias: a scorer, to be used by any number of threads, and to be closed.
 
-    `first` answers until the alias could be read.
+    `first` answers until the alias could be read. `verdict` is that on what answers, where the place has one: whether
+    it `passed`, on which `dataset`, and the reason of an `override`.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Watched:
         self._memory = Memory(Path(kept or ""), place.name, alias)
         self._follower = Follower(place, alias=alias, every=every, memory=self._memory, take=self._take)
         self._live = self._first = first
+        self.verdict: Mapping[str, Any] | None = None
         self._one = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {place.name}@{alias}", daemon=True)
@@ -164,8 +167,13 @@ class Watched:
     def _take(self, record: AliasRecord) -> None:
         model = self._model_of(record)
         self._memory.write("live", record)
-        self._live = model
+        self._live, self.verdict = model, self._verdict(record.digest)
         self._memory.tidy({record.digest, self.state.digest})
+
+    def _verdict(self, digest: str | None) -> Mapping[str, Any] | None:
+        with contextlib.suppress(Exception):  # a package answers as well without what was judged of it
+            return verdict_on(self._place.get, digest) if digest else None
+        return None
 
     def _model_of(self, record: AliasRecord) -> Model | None:
         digest = record.digest
@@ -179,9 +187,7 @@ class Watched:
         package = self._place.package(digest, kept=self._memory.packages)
         if self._same_columns and self._live:
             _check_columns(package, self._live)
-        model = self._load(package)
-        check_golden(package, model)
-        return model
+        return proven(package, self._load(package))
 
     def _go_on_from_last_time(self) -> None:
         """Answer with what answered when the reader ended, if that is kept here, until the place is there again."""
@@ -189,7 +195,8 @@ class Watched:
             record = self._memory.read("live")
             if self._live is self._first and record and record.digest:
                 folder = self._memory.packages / hex_of(record.digest)
-                self._live = self._load(of_model(open_package(folder, digest=record.digest), self._place.name))
+                package = of_model(open_package(folder, digest=record.digest), self._place.name)
+                self._live = proven(package, self._load(package))
                 self._follower.go_on_with(record, since=time.time())
 
 

@@ -1,4 +1,7 @@
+import errno
+import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -88,3 +91,44 @@ def test_what_answers_already_is_not_taken_again(published, follow):
 def test_what_is_no_pause_is_refused(every):
     with pytest.raises(UsageError, match="seconds is not possible"):
         check_pause(every)
+
+
+def test_what_was_tried_is_counted_and_said_once_for_each_package(published, follow, caplog):
+    follower = follow(lambda record: follower.trying(record.digest, fail))
+
+    def fail():
+        raise PackageError("It is bad.", remedy="Take another.")
+
+    assert [follower.look().tries for _ in range(3)] == [1, 1, 1]
+    follower._spoilt = replace(follower._spoilt, until=0.0)
+    assert follower.look().tries == 2
+    published.move(published.two)
+    follower.look()
+    said = [record.getMessage() for record in caplog.records if "It is bad" in record.getMessage()]
+    assert [published.one in text for text in said] == [True, False]
+    assert [published.two in text for text in said] == [False, True]
+
+
+def test_a_full_disk_is_no_fault_of_the_package(published, follow):
+    room = []
+
+    def fail():
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    follower = follow(lambda record: follower.trying(record.digest, fail))
+    follower.every = 1.0
+    pauses = [(follower.look(), follower.pause)[1] for _ in range(3)]
+    assert isinstance(follower.state.failure, StorageError)
+    assert "There is no space left here" in follower.state.failure.message
+    assert pauses[0] < pauses[-1]
+    room.append(1)
+    assert follower.look().failure is None
+
+
+def test_an_error_that_is_raised_again_and_again_gathers_nothing(published, follow):
+    follower = follow(lambda record: follower.trying(record.digest, lambda: 1 / 0))
+    for _ in range(3):
+        follower.look()
+    assert follower._spoilt.failure.__traceback__ is None
+    assert follower.state.failure.__traceback__ is None

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlopskit.errors import ManifestError, PackageError
 from mlopskit.runtime import canonical, open_package
-from mlopskit.runtime.golden import Comparison, GoldenRow, check_golden, compare_rows
+from mlopskit.runtime.golden import Comparison, GoldenRow, check_golden, compare_rows, examples_of
 from mlopskit.runtime.scoring import Model
 
 LABELS = {"prediction": "b", "probability.a": 0.25, "probability.b": 0.75}
@@ -153,3 +153,18 @@ def test_a_line_that_is_no_golden_row_is_refused(write_package, line: bytes) -> 
     package, model = opened(write_package, [], **{"golden.jsonl": line + b"\n"})
     with pytest.raises(ManifestError, match=r"golden\.jsonl"):
         check_golden(package, model)
+
+
+def test_examples_are_short_rows_that_anybody_may_see(write_package) -> None:
+    rows = [{"x": number} for number in range(5)]
+    texts = [{"x": "a" * 5000}, *rows]
+    lines = b"\n".join(canonical.dumps({"expected": {"prediction": 1}, "row": row}) for row in texts)
+    about = {"file": "golden.jsonl", "rows": 6, "scale": 1.0, "tolerance": 0.0}
+    files = {"model.json": b"{}", "golden.jsonl": lines}
+    shown = {}
+    for source in ("file", "synthetic", "test"):
+        folder, digest = write_package(files, golden={**about, "from": source})
+        shown[source] = examples_of(open_package(folder, digest=digest))
+    assert shown == {"file": rows[:3], "synthetic": rows[:3], "test": []}
+    folder, digest = write_package()
+    assert examples_of(open_package(folder, digest=digest)) == []

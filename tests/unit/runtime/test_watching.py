@@ -465,3 +465,32 @@ def test_a_package_larger_than_the_limit_is_not_downloaded(published, shop, star
     watched = start(f"{shop.address}/sentiment", limit=10)
     assert isinstance(watched.state.failure, LimitError)
     assert not [path for path, _ in shop.asked if path.endswith("model.json")]
+
+
+def test_what_was_judged_of_what_answers_is_told(published, start):
+    record = published.folder / "verdicts" / published.one.removeprefix("sha256:") / "1" / "record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"dataset":"sha256:2","findings":[{"passed":true}],"override":null}')
+    watched = start(published.folder)
+    assert watched.verdict == {"passed": True, "override": None, "dataset": "sha256:2"}
+    published.move(published.two)
+    watched.look()
+    assert watched.verdict is None
+    record.write_text("{")
+    published.move(published.one)
+    assert watched.look().failure is None
+    assert watched.verdict is None
+
+
+def test_what_is_kept_is_asked_its_golden_rows_before_it_answers_again(published, shop, start, tmp_path):
+    place = f"{shop.address}/sentiment"
+    assert answer(start(place, folder=tmp_path / "own")) == 1
+    shop.instead = lambda request: request.send_error(503) is None
+
+    def load(files, spec):  # the engine was changed while nobody answered
+        return type("Scorer", (), {"score": lambda _, rows: {"prediction": [7.0 for _ in rows["x"]]}})()
+
+    changed = type("Loader", (), {"load": staticmethod(load)})
+    watched = watch(place, alias="production", every=SELDOM, folder=tmp_path / "own", loaders={"portable": changed})
+    with watched, pytest.raises(AliasError):
+        watched.predict([{"x": 1}])

@@ -26,6 +26,7 @@ def _options() -> list[Callable[[Any], Any]]:
         option("--every", default=5.0, type=click.FloatRange(0.01), help="Seconds between two looks at an alias."),
         option("--folder", type=click.Path(path_type=Path), help="Remember here what was seen and downloaded."),
         option("--beside", metavar="ALIAS", help="Answer for what this alias names, too, by its digest."),
+        option("--max-age", type=click.FloatRange(0), help="Seconds for which an alias may go unread."),
         option("--trial-seconds", default=60.0, type=click.FloatRange(0.1), help="A new package's time to answer in."),
         option("--trial-memory", default=4096, type=click.IntRange(64), help="MiB that a new package may need."),
         option("--max-body", default=16, type=click.IntRange(1, 1024), help="MiB that a request may have."),
@@ -56,6 +57,7 @@ def serve(
     every: float,
     folder: Path | None,
     beside: str | None,
+    max_age: float | None,
     trial_seconds: float,
     trial_memory: int,
     trust_code: Sequence[str],
@@ -76,6 +78,7 @@ def serve(
             trial=Trial(seconds=trial_seconds, memory=trial_memory * _MIB),
             trust_code=trust_code,
             beside=beside,
+            max_age=max_age,
         )
         return sources_of(references, project, following)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlopskit import Project, Registry, Trial, Watched, load, watch
 from mlopskit.errors import UsageError
+from mlopskit.runtime import open_package
 from mlopskit.runtime.serving import Source
 
 
@@ -15,7 +16,8 @@ from mlopskit.runtime.serving import Source
 class Following:
     """How aliases are followed: how often they are looked at, what is kept where, what a new package may need.
 
-    `beside` is a second alias, whose package answers by its digest alone.
+    `beside` is a second alias, whose package answers by its digest alone. An alias that was not read for more than
+    `max_age` seconds is a fault.
     """
 
     every: float
@@ -23,6 +25,7 @@ class Following:
     trial: Trial | None
     trust_code: Collection[str]
     beside: str | None = None
+    max_age: float | None = None
 
 
 def sources_of(references: Collection[str], project: str, following: Following) -> list[Source]:
@@ -59,7 +62,11 @@ def _source(reference: str, project: str, following: Following) -> Source:
         return _followed(f"{registry.storage.uri}/{model}", alias, following)
     package = registry.resolve(reference, name=name)
     loaded = load(package.folder, digest=package.digest, trust_code=following.trust_code)
-    return Source(package.name, loaded.model, {"reference": reference})
+    verdict = registry.verdict(package.name, package.digest)
+    judged = verdict and {"passed": verdict.passed, "override": verdict.override, "dataset": verdict.dataset}
+    about = {"reference": reference, "verdict": judged}
+    opened = open_package(package.folder, digest=package.digest, keep=lambda _: False)
+    return Source.of(opened, loaded.model, about)
 
 
 def _registry(project: str) -> tuple[Registry, str | None]:
@@ -84,4 +91,4 @@ def _followed(place: str, alias: str, following: Following) -> Source:
         )
 
     beside = None if following.beside is None else follow(following.beside, same_columns=False)
-    return Source(name, follow(alias, same_columns=True), {"alias": alias}, beside)
+    return Source(name, follow(alias, same_columns=True), {"alias": alias}, beside, following.max_age)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ..errors import MlopskitError, UsageError, printable
+from ..golden import proven
 from ..isolated import running
 from ..package import Package, open_package
 from ..places import place_at
 from ..scoring import Model, load
-from ..trial import try_apart
+from ..trial import NICE, try_apart
 from ..watching import LARGEST, Watched
 from .running import Settings, run
 from .site import Source
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None, /, *, runtime: Path, site: Path
             follow=given.pop("follow"),
             every=given.pop("every"),
             folder=given.pop("folder_kept"),
+            max_age=given.pop("max_age"),
             trial=_trial(runtime, site, given.pop("trial_seconds"), given.pop("trial_memory") * _MIB),
         )
         return run(Settings(**given), sources, what=name)
@@ -51,9 +53,16 @@ def main(arguments: Sequence[str] | None = None, /, *, runtime: Path, site: Path
 
 
 def _sources(
-    number: int, *, package: Package, follow: str | None, every: float, folder: Path | None, trial: _Try
+    number: int,
+    *,
+    package: Package,
+    follow: str | None,
+    every: float,
+    folder: Path | None,
+    max_age: float | None,
+    trial: _Try,
 ) -> list[Source]:
-    model = load(package, format=package.format)
+    model = proven(package, load(package, format=package.format))
     name = package.manifest["name"]
     if follow is None:
         return [Source(name, model)]
@@ -74,7 +83,7 @@ def _sources(
         same_columns=True,
         first=model,
     )
-    return [Source(name, watched, {"alias": alias})]
+    return [Source(name, watched, {"alias": alias}, max_age=max_age)]
 
 
 _Try = Callable[[Package], None]
@@ -83,7 +92,7 @@ _Try = Callable[[Package], None]
 def _trial(runtime: Path, site: Path | None, seconds: float, memory: int) -> _Try:
     def trial(package: Package) -> None:
         path: Collection[Path] = () if site is None else (site,)
-        with running(runtime, path=[*path], deadline=seconds, memory=memory) as process:
+        with running(runtime, path=[*path], deadline=seconds, memory=memory, nice=NICE) as process:
             try_apart(package, process)
 
     return trial
@@ -99,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--follow", metavar="PLACE@ALIAS", help="answer with what this alias names")
     add("--every", type=float, default=5.0, help="seconds between two looks at the alias")
     add("--folder", dest="folder_kept", type=Path, help="remember here what was seen and downloaded")
+    add("--max-age", type=float, metavar="SECONDS", help="say so if the alias was not read for so long")
     add("--trial-seconds", type=float, default=60.0, help="a new package's time to answer in")
     add("--trial-memory", type=int, default=4096, help="MiB that a new package may need")
     add("--host", default="127.0.0.1")

@@ -15,6 +15,8 @@ import msgspec
 from .. import errors, exchange, http, openapi, problems
 from ..errors import AliasError, PackageError
 from ..following import WatchState
+from ..golden import proven
+from ..package import Package
 from ..scoring import Model
 from ..watching import Watched
 from . import feedback, form
@@ -43,18 +45,35 @@ _ADDED: Mapping[str, Any] = {
 class Source:
     """A model that is served under its name: one that follows an alias, or one that stays.
 
-    What `beside` follows answers by its digest alone.
+    What `beside` follows answers by its digest alone. An alias that was not read for more than `max_age` seconds is a
+    fault.
     """
 
     name: str
     model: Model | Watched
     about: Mapping[str, Any] = field(default_factory=dict)
     beside: Watched | None = None
+    max_age: float | None = None
+    _begun: float = field(default_factory=time.time)
+
+    @classmethod
+    def of(cls, package: Package, model: Model, about: Mapping[str, Any], /) -> Source:
+        """Return what serves a package that stays, once its model has answered the golden rows.
+
+        Raises:
+            PackageError: it answers one otherwise, or not at all.
+        """
+        return cls(str(package.manifest["name"]), proven(package, model), about)
 
     def states(self) -> list[object]:
         """Return what changes whenever something has changed."""
-        own = self.model.state if isinstance(self.model, Watched) else self.model
-        return [own] if self.beside is None else [own, self.beside.state]
+        followed = [one for one in (self.model, self.beside) if isinstance(one, Watched)]
+        return [self.model, *[one.state for one in followed], self._is_old()]
+
+    def _is_old(self) -> bool:
+        if self.max_age is None or not isinstance(self.model, Watched):
+            return False
+        return time.time() - (self.model.state.checked or self._begun) > self.max_age
 
     def served(self, journal: Journal | None) -> http.Served:
         """Return what is served now, and written down if there is a journal."""
@@ -66,11 +85,14 @@ class Source:
 
     def _served(self) -> http.Served:
         if isinstance(self.model, Model):
-            return http.Served(self.name, self.model, about=self.about)
+            return http.Served(self.name, self.model, about=self.about, examples=self.model.examples)
         state = self.model.state
         model = _answering(self.model)
         fault = errors.printable(state.failure.message) if state.failure else "" if model else "Nothing is live."
-        return http.Served(self.name, model, fault, {**self.about, **_told(state)})
+        if not fault and self._is_old():
+            fault = f"The alias was not read for more than {self.max_age:g} s."
+        about = {**self.about, "verdict": self.model.verdict, **_told(state)}
+        return http.Served(self.name, model, fault, about, examples=model.examples if model else ())
 
     def close(self) -> None:
         """Follow the alias no more."""
@@ -90,9 +112,11 @@ def _told(state: WatchState) -> dict[str, Any]:
     """Return what a state says, for /metadata."""
     return {
         "record": state.record.seq if state.record else None,
+        "moved": state.record.when if state.record else None,
         "live_since": _time(state.since),
         "checked": _time(state.checked),
         "failed": _time(state.failed),
+        "tries": state.tries,
     }
 
 

@@ -36,6 +36,27 @@ function cell(field, spec) {
   return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
+function fill(row) {
+  for (const [name, [field]] of fields) {
+    const value = row[name] ?? null;
+    if (field.tagName === "SELECT") field.value = JSON.stringify(value);
+    else field.value = value === null ? "" : String(value);
+  }
+}
+
+async function offer() {
+  const { paths } = await ask("openapi.json");
+  const rows = paths[`/${base}predict`].post.requestBody.content["application/json"].example?.rows ?? [];
+  at("examples").hidden = rows.length === 0;
+  at("examples").replaceChildren(...rows.map((row, number) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Example ${number + 1}`;
+    button.addEventListener("click", () => fill(row));
+    return button;
+  }));
+}
+
 function show(text, about = "") {
   at("answer").textContent = text;
   at("about").textContent = about;
@@ -59,6 +80,7 @@ async function begin() {
       label.append(name, field);
       return label;
     }));
+    await offer();
   } catch (error) {
     show(error.message);
   }
