@@ -3,14 +3,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+import types
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -31,9 +36,18 @@ class Shop:
     A package answers `factor * number`, and is expected to answer its golden row so.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.folder = root / NAME
-        self._records: list[AliasRecord] = []
+    def __init__(self, root: Path, name: str = NAME) -> None:
+        self.folder = root / name
+        self.records: list[AliasRecord] = []
+
+    def changed(self, package: Path, files: dict[str, bytes] | None = None, **manifest) -> str:
+        """Write a copy of a package with other files, listed as its own, and other parts of the manifest."""
+        about = json.loads((package / "manifest.json").read_bytes()) | manifest
+        found = {path: (package / path).read_bytes() for path in about["files"]} | (files or {})
+        about["files"] = {
+            path: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for path, data in found.items()
+        }
+        return self._written(found, about)
 
     def package(self, factor: float, *, golden: float | None = None, document=None, **columns) -> str:
         """Write a package; return its digest. `golden` is what its golden row falsely says, `document` its model."""
@@ -70,10 +84,14 @@ class Shop:
             "schema": {"inputs": schema_of(**inputs), "outputs": schema_of(prediction={"type": "number"})},
             "task": "regression",
         }
+        return self._written(files, manifest)
+
+    def _written(self, files: dict[str, bytes], manifest: dict) -> str:
         data = canonical.dumps(manifest)
         digest = canonical.digest_of(data)
         self.path(digest).mkdir(parents=True, exist_ok=True)
         for path, content in {**files, "manifest.json": data}.items():
+            (self.path(digest) / path).parent.mkdir(parents=True, exist_ok=True)
             (self.path(digest) / path).write_bytes(content)
         return digest
 
@@ -83,15 +101,150 @@ class Shop:
 
     def move(self, digest: str | None) -> None:
         """Append a record that names a package."""
-        last = self._records[-1] if self._records else None
-        about = {"name": NAME, "alias": ALIAS, "operation": "1", "who": "me", "why": "", "when": "now"}
-        seq, previous = len(self._records) + 1, canonical.digest_of(last.data()) if last else None
+        last = self.records[-1] if self.records else None
+        about = {"name": self.folder.name, "alias": ALIAS, "operation": "1", "who": "me", "why": "", "when": "now"}
+        seq, previous = len(self.records) + 1, canonical.digest_of(last.data()) if last else None
         record = AliasRecord(seq=seq, digest=digest, previous=previous, **about)
         beside = self.folder / "aliases" / ALIAS / f".{seq}"
         beside.mkdir(parents=True)
         (beside / "record.json").write_bytes(record.data())
         beside.rename(beside.with_name(str(seq)))
-        self._records.append(record)
+        self.records.append(record)
+
+
+class Client:
+    """A caller that keeps its connection, and opens another when that was closed."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._socket = port, None
+
+    def ask(self, body: bytes, path: str = "/predict") -> tuple[int, bytes]:
+        """Return status and body of an answer; a ConnectionError means that there was none."""
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        try:
+            self._socket.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            return self._answer()
+        except OSError as error:
+            self.close()
+            raise ConnectionError(str(error)) from error
+
+    def _answer(self) -> tuple[int, bytes]:
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += self._more()
+        head, _, body = said.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+        while len(body) < length:
+            body += self._more()
+        if b"connection: close" in head:
+            self.close()
+        return int(head[9:12]), body
+
+    def _more(self) -> bytes:
+        part = self._socket.recv(1 << 16)
+        if not part:
+            raise ConnectionResetError("closed")
+        return part
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class Load:
+    """Callers that ask without a pause, and compare each answer with that of the digest which it names.
+
+    `asked` are bodies, `good` the answers to them by digest. `wrong` gathers whatever else was said, `lost` counts the
+    connections that ended without an answer, `times` are seconds an answer, `seen` the digests that answered.
+    """
+
+    def __init__(self, port: int, asked: list[bytes], good: dict[str, list], clients: int = 8) -> None:
+        self.asked, self.good = asked, good
+        self.times: list[float] = []
+        self.wrong: list[object] = []
+        self.seen: dict[str, int] = {}
+        self.last = ""
+        self.lost = 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(Client(port), one)) for one in range(clients)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, client: Client, at: int) -> None:
+        while not self._stop.is_set():
+            at = (at + 1) % len(self.asked)
+            begun = time.perf_counter()
+            try:
+                status, body = client.ask(self.asked[at])
+            except ConnectionError:
+                self.lost += 1
+                time.sleep(0.01)
+                continue
+            self.times.append(time.perf_counter() - begun)
+            said = json.loads(body)
+            digest = said.get("digest", "")
+            if status != 200 or digest not in self.good or said["row"] != self.good[digest][at]:
+                self.wrong.append((status, said))
+            self.seen[digest] = self.seen.get(digest, 0) + 1
+            self.last = digest
+        client.close()
+
+
+class Trials:
+    """Counts the processes in which a server's processes try packages."""
+
+    def __init__(self, *workers: int) -> None:
+        self.seen: set[int] = set()
+        self._workers = workers
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.03):
+            for worker in self._workers:
+                self.seen |= {pid for pid in children(worker) if b"isolated_child" in command_of(pid)}
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, task.read_text().split())
+    return [one for one in found if one != os.getpid()]
+
+
+def command_of(pid: int) -> bytes:
+    """Return a process's command line."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def percentile(times: list[float], share: float) -> float:
+    """Return the time that this share of answers did not exceed."""
+    return sorted(times)[min(int(share * len(times)), len(times) - 1)]
 
 
 class Served:
@@ -172,6 +325,14 @@ def served(tmp_path_factory) -> Iterator[Served]:
     reference = f"{shop.folder}@{ALIAS}"
     with serving(reference, "--receive", "1.5", "--max-body", "1", "--connections", "60", log=folder / "log") as one:
         yield one
+
+
+@pytest.fixture
+def tools():
+    """What tests that need load ask servers with."""
+    return types.SimpleNamespace(
+        Client=Client, Load=Load, Trials=Trials, children=children, percentile=percentile, Shop=Shop
+    )
 
 
 @pytest.fixture(scope="session")

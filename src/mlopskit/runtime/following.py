@@ -35,8 +35,8 @@ class WatchState:
 
     `record` is that of the model that answers, `since` when; with a `digest` of None nothing is live, and nothing
     answers. `checked` is when the newest record was last read, `failure` why it is not the one that answers (None: it
-    is), `tries` how often the package that it names was tried, and not taken; `next` is when the place is looked at
-    again.
+    is), `newest` the newest record, `tries` how often the package that it names was tried, and not taken; `next` is
+    when the place is looked at again.
     """
 
     record: AliasRecord | None = None
@@ -44,6 +44,7 @@ class WatchState:
     checked: float | None = None
     failure: MlopskitError | None = None
     failed: float | None = None
+    newest: AliasRecord | None = None
     tries: int = 0
     next: float | None = None
 
@@ -138,7 +139,7 @@ class Follower:
         if record != seen:
             self._memory.write("seen", record)
             self.seen = record
-        self.state = replace(self.state, checked=time.time())
+        self.state = replace(self.state, checked=time.time(), newest=record)
         if record != self.state.record:
             self._change(record)
         self.state = replace(self.state, failure=None, failed=None, tries=0)

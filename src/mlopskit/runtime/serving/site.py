@@ -116,6 +116,7 @@ def _told(state: WatchState) -> dict[str, Any]:
         "live_since": _time(state.since),
         "checked": _time(state.checked),
         "failed": _time(state.failed),
+        "newest": state.newest.digest if state.newest else None,
         "tries": state.tries,
     }
 
