@@ -28,6 +28,7 @@ from budgets import Figure, all_figures
 from graphs import graph_figures
 from portable import portable_figures
 from scoring import million_rows
+from serving.figures import serving_figures
 
 from mlopskit.tables import Table
 
@@ -41,10 +42,13 @@ Row = tuple[str, str, str, bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some figures and tests that are about one thing: a section of the page. `tests` are paths from the root."""
+    """Some figures and tests that are about one thing: a section of the page. `tests` are paths from the root.
+
+    What `figures` yields as tables stands below those that have a budget.
+    """
 
     title: str
-    figures: Callable[[], Iterable[Figure]] = tuple
+    figures: Callable[[], Iterable[Figure | Table]] = tuple
     tests: Sequence[str] = ()
 
 
@@ -61,6 +65,7 @@ PARTS = {
     "buckets": Part(
         title="Buckets", figures=uploading, tests=("plugins/mlopskit-blob", "plugins/mlopskit-objectstore")
     ),
+    "serving": Part(title="Serving", figures=serving_figures),
     "faults": Part(title="Faults", tests=("tests/faults",)),
     "zoo": Part(title="The zoo of estimators", tests=("tests/e2e/test_zoo.py",)),
 }
@@ -77,19 +82,24 @@ def main(names: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         environment = {"MLOPSKIT_CHAOS_SECONDS": "300", **os.environ, "COVERAGE_FILE": str(Path(temporary, "coverage"))}
         for name in chosen:
-            rows = [*measured(known[name].figures), *tested(name, known[name].tests, environment)]
+            more: list[Table] = []
+            rows = [*measured(known[name].figures, more), *tested(name, known[name].tests, environment)]
             if name == chosen[-1] and len(chosen) == len(known):
                 rows.append(coverage(environment))
             table = Table(("what", "measured", "budget", "kept"), rows)
             print(f"{known[name].title}\n{table.text()}", flush=True)
-            write(known[name].title, table)
+            write(known[name].title, table, *more)
             kept = kept and all(row[-1] for row in rows)
     return 0 if kept else 1
 
 
-def measured(figures: Callable[[], Iterable[Figure]]) -> Iterator[Row]:
-    """Measure, print and yield figures."""
+def measured(figures: Callable[[], Iterable[Figure | Table]], more: list[Table]) -> Iterator[Row]:
+    """Measure, print and yield figures; tables among them are added to `more`."""
     for one in figures():
+        if isinstance(one, Table):
+            print(one.text(), flush=True)
+            more.append(one)
+            continue
         print(f"{one.what}: {one.measured:.3g} {one.unit}", flush=True)
         budget = f"{'at least' if one.at_least else 'at most'} {one.budget:g} {one.unit}"
         yield one.what, f"{one.measured:.3g} {one.unit}", budget, one.kept
@@ -132,12 +142,12 @@ def coverage(environment: dict[str, str]) -> Row:
     return "branch coverage of src/mlopskit", f"{total} %", f"at least {COVERED} %", float(total) >= COVERED
 
 
-def write(title: str, table: Table) -> None:
+def write(title: str, *tables: Table) -> None:
     """Put a section of the page in its place, and leave the others."""
     sections = dict(_sections(PAGE.read_text("utf-8") if PAGE.exists() else ""))
     when = dt.datetime.now(dt.UTC).date().isoformat()
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    sections[title] = f"Measured on {when}, on {machine}.\n\n{table.markdown()}"
+    sections[title] = "\n\n".join([f"Measured on {when}, on {machine}.", *(table.markdown() for table in tables)])
     titles = [part.title for part in (*PARTS.values(), REST)]
     text = [f"## {one}\n\n{sections[one]}\n" for one in titles if one in sections]
     head = "# Figures\n\nWritten by `make prove`; `x` is a ratio to what the line names, measured in the same run.\n"

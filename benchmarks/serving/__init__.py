@@ -1,0 +1,1 @@
+"""`mlopskit serve` beside other servers of the same models: what `make prove PART=serving` measures."""

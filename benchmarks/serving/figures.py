@@ -1,0 +1,144 @@
+"""Measure all servers in one run, the rounds interleaved; compare `mlopskit serve` with them.
+
+    python benchmarks/serving/figures.py [SECONDS] [MODEL...]
+
+Each server has one core, wrk the other. SECONDS are those of a round, 3 if not given.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from budgets import Figure
+
+from mlopskit.tables import Table
+from serving.load import Round, Running
+from serving.models import Served, models
+from serving.peers import LIMIT, OURS, PLAIN, PRODUCTS, Peer, absent, peers
+
+SECONDS = 3.0
+ROUNDS = 3
+CONNECTIONS = (1, 16)
+TEXTS = "sentiment"
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """What was measured of one server with one model."""
+
+    started: float
+    rounds: dict[int, list[Round]] = field(default_factory=lambda: {count: [] for count in CONNECTIONS})
+    rss: float = 0.0
+    pss: float = 0.0
+
+    def median(self, connections: int, what: str) -> float:
+        """Return the median over the rounds: of "rate", "p50", "p99" or "cpu"."""
+        return statistics.median(getattr(one, what) for one in self.rounds[connections])
+
+
+Results = Mapping[str, Measured]
+
+
+def serving_figures(seconds: float = SECONDS, only: Sequence[str] = ()) -> Iterator[Figure | Table]:
+    """Yield for each model what the ratios are, and then a table of all servers."""
+    if (os.cpu_count() or 1) < 2 or shutil.which("wrk") is None:  # noqa: PLR2004  # the server's and wrk's
+        raise SystemExit("This needs two cores, and wrk: apt-get install wrk")
+    missing = {one.name: why for one in peers() if (why := absent(one))}
+    os.sched_setaffinity(0, {1})  # what asks for the first answer takes no time of the server's
+    with tempfile.TemporaryDirectory() as temporary:
+        for served in models(Path(temporary)):
+            if not only or served.name in only:
+                results = measured(served, seconds, missing, Path(temporary))
+                yield from ratios(served, results)
+                yield table(served, results, missing)
+
+
+def measured(served: Served, seconds: float, missing: dict[str, str], temporary: Path) -> Results:
+    """Start all servers of a model, one after the other, and let each be asked in turn."""
+    results: dict[str, Measured] = {}
+    with ExitStack() as stack:
+        running: list[Running] = []
+        for peer in peers():
+            if peer.name in missing or not peer.serves(served):
+                continue
+            try:
+                running.append(stack.enter_context(Running(peer, served, temporary)))
+            except RuntimeError as error:
+                if peer.name == OURS:
+                    raise
+                missing[peer.name] = str(error)
+                continue
+            results[peer.name] = Measured(started=running[-1].started)
+        for _, count in ((number, count) for number in range(ROUNDS) for count in CONNECTIONS):
+            for one in running:
+                results[one.peer.name].rounds[count].append(one.round(count, seconds))
+        for one in running:
+            results[one.peer.name].rss, results[one.peer.name].pss = one.memory()
+    return results
+
+
+def ratios(served: Served, results: Results) -> Iterator[Figure]:
+    """Yield what is asked of `mlopskit serve` with a model."""
+    ours, texts = results[OURS], served.name == TEXTS
+    rate = ours.median(16, "rate")
+    best = max((name for name in PRODUCTS if name in results), key=lambda name: results[name].median(16, "rate"))
+    of = f"mlopskit serve, {served.what}"
+    yield Figure(
+        what=f"{of}: requests/s of 16 connections ({rate:,.0f}), times {best}, the best product",
+        measured=rate / results[best].median(16, "rate"), budget=10 if texts else 8, unit="x", at_least=True,
+    )  # fmt: skip
+    yield Figure(
+        what=f"{of}: requests/s of 16 connections, times the limit by hand",
+        measured=rate / results[LIMIT].median(16, "rate"), budget=0.7, unit="x", at_least=True,
+    )  # fmt: skip
+    if texts:
+        p50 = ours.median(1, "p50")
+        what = f"{of}: p50 of one connection ({p50 * 1e3:.3g} ms), times plain FastAPI"
+        yield Figure(what=what, measured=p50 / results[PLAIN].median(1, "p50"), budget=0.3, unit="x")
+        yield Figure(what=f"{of}: from start to the first answer", measured=ours.started, budget=1.0, unit="s")
+        what = f"{of}: resident memory of all its processes, after the load"
+        yield Figure(what=what, measured=ours.rss / 1e6, budget=80, unit="MB")
+
+
+def table(served: Served, results: Results, missing: Mapping[str, str]) -> Table:
+    """Return a line for each server."""
+    head = ("server", "1 conn.: p50 ms", "1 conn.: requests/s", "16 conn.: requests/s", "16 conn.: p99 ms",
+            "16 conn.: processor us a request", "first answer s", "memory MB (shared once)")  # fmt: skip
+    lines = [_line(peer, results, missing) for peer in peers() if peer.serves(served)]
+    return Table((f"{head[0]}: {served.what}", *head[1:]), lines)
+
+
+def _line(peer: Peer, results: Results, missing: Mapping[str, str]) -> tuple[str, ...]:
+    if peer.name not in results:
+        return peer.name, f"not measured: {missing[peer.name][:200]}", *[""] * 6
+    one = results[peer.name]
+    return (
+        peer.name,
+        f"{one.median(1, 'p50') * 1e3:.3g}",
+        f"{one.median(1, 'rate'):,.0f}",
+        f"{one.median(16, 'rate'):,.0f}",
+        f"{one.median(16, 'p99') * 1e3:.3g}",
+        f"{one.median(16, 'cpu') * 1e6:,.0f}",
+        f"{one.started:.2f}",
+        f"{one.rss / 1e6:.0f} ({one.pss / 1e6:.0f})",
+    )
+
+
+if __name__ == "__main__":
+    for found in serving_figures(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS, sys.argv[2:]):
+        if isinstance(found, Table):
+            print(found.text(), flush=True)
+        else:
+            kept = "kept" if found.kept else "NOT KEPT"
+            print(f"{found.what}: {found.measured:.3g} {found.unit} ({kept})", flush=True)
