@@ -20,15 +20,20 @@ from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Row
 from mlopskit.testing.packages import NAME, PackageFixtures
+from mlopskit.wheels import HERE, Home
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What checks do with a deployer. `deadline` is in seconds, for the target to answer."""
+    """What checks do with a deployer.
+
+    `deadline` is in seconds, for the target to answer; `home` says where the lock of the wheels stands that it needs.
+    """
 
     deployer: Deployer
     folder: Path
     deadline: float
+    home: Home = HERE
 
     def twin(self) -> Deployer:
         """Return an equal deployer that is another object."""
@@ -41,7 +46,9 @@ class Stage:
     def build(self, package: ModelPackage, into: Path | None = None, /) -> Bundle:
         """Return the bundle of a package, as the deploy loop builds it."""
         registry = Registry.at(self.folder / "registry")
-        deploying = Deploying(package=package, deployer=self.deployer, registry=registry, endpoint="stage")
+        deploying = Deploying(
+            package=package, deployer=self.deployer, registry=registry, endpoint="stage", home=self.home
+        )
         return deploying.build(into or self.new_folder())
 
     def push(self, package: ModelPackage, /) -> Locator:
@@ -101,4 +108,5 @@ class DeployerFixtures(PackageFixtures):
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         folder = tmp_path / "stage"
         folder.mkdir()
-        return Stage(deployer=deployer, folder=folder, deadline=self.deadline)
+        home = Home(lock=HERE.lock.absolute())  # a check may build in another folder
+        return Stage(deployer=deployer, folder=folder, deadline=self.deadline, home=home)
