@@ -18,7 +18,6 @@ from mlopskit_docker import context
 from mlopskit_docker.options import ImageOptions
 
 import mlopskit as mk
-from mlopskit.testing.packages import shared_packages
 
 # Debian's Python with nothing but what it is linked to.
 PACKAGES = ["python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libgcc-s1", "libstdc++6"]
@@ -69,19 +68,6 @@ def archive(path: Path, root: bytes | Path, architecture: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def needs() -> Callable[..., None]:
-    """Return what skips a test where programs are not installed, and fails it where they must be."""
-
-    def check(*programs: str) -> None:
-        lacking = [name for name in programs if not shutil.which(name)]
-        if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
-            pytest.skip(f"not installed: {', '.join(lacking)}")
-        assert not lacking, f"not installed: {', '.join(lacking)}"
-
-    return check
-
-
-@pytest.fixture(scope="session")
 def save() -> Callable[..., str]:
     """Return what writes a base as docker save does."""
     return archive
@@ -100,12 +86,6 @@ def write_bundle(folder: Path, base: str, files: dict[str, bytes], platform: str
 def bundle_of() -> Callable[..., Path]:
     """Return what writes a bundle's folder of files."""
     return write_bundle
-
-
-@pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> mk.ModelPackage:
-    """A small classifier, as the conformance suites deploy it."""
-    return mk.ModelPackage.open(shared_packages(tmp_path_factory) / "one", digest="unpinned")
 
 
 @pytest.fixture(scope="session")
