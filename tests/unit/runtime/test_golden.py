@@ -140,6 +140,18 @@ def test_a_model_that_answers_as_its_golden_rows_say_is_taken(write_package) -> 
     check_golden(*opened(write_package, []))
 
 
+def test_many_golden_rows_are_asked_few_at_once_and_each_is_compared(write_package, monkeypatch) -> None:
+    package, model = opened(write_package, [x / 2 for x in range(119)] + [0.0])
+    asked = []
+    monkeypatch.setattr(
+        Half, "score", lambda _, rows: asked.append(rows["x"]) or {"prediction": [x / 2 for x in rows["x"]]}
+    )
+    with pytest.raises(PackageError, match=r"1 outputs of its 120 golden rows .* of row 119,"):
+        check_golden(package, model)
+    assert [x for part in asked for x in part] == [float(x) for x in range(120)]
+    assert max(map(len, asked)) < 64  # from which on a scorer of tables loads numpy
+
+
 def test_a_model_that_answers_otherwise_here_is_not(write_package) -> None:
     package, model = opened(write_package, [0.0, 0.5, 1.1, 9.0])
     with pytest.raises(
