@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from mlopskit.modelpackage import ModelPackage, StoredModel
-from mlopskit.records import Answer, Bundle, Locator
-from mlopskit.runtime.schema import Row
-from mlopskit.wheels import Wheels
+if TYPE_CHECKING:  # a plugin that has a deployer is loaded for its commands, too
+    from mlopskit.modelpackage import ModelPackage, StoredModel
+    from mlopskit.records import Answer, Bundle, Locator
+    from mlopskit.runtime.schema import Row
+    from mlopskit.wheels import Wheels
 
 
 class Deployer(ABC):

@@ -56,6 +56,12 @@ def test_rows_are_answered_and_all_about_them(served):
     assert "/metrics" in served.ask("/openapi.json")[2]["paths"]
 
 
+def test_what_starts_the_processes_loads_little(served):
+    maps = Path(f"/proc/{served.process.pid}/maps").read_text()
+    assert "libpython" in maps or "python3" in maps
+    assert not [library for library in ("libcrypto", "libssl", "numpy", "polars") if library in maps]
+
+
 def test_a_large_request_is_answered_beside_small_ones(served):
     rows = [ROW] * 5000
     status, _, said = served.ask("/predict", {"rows": rows})

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import ssl
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +17,8 @@ from ..errors import UsageError
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
+    import ssl
+
     from .journal import Journal
     from .metrics import Metrics
     from .site import Source
@@ -180,6 +181,8 @@ def _token(file: Path) -> str:
 
 
 def _tls(certificate: str, key: str) -> ssl.SSLContext:
+    import ssl  # some megabytes, which a supervisor seldom needs
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     try:
