@@ -62,6 +62,7 @@ PARTS = {
     ),
     "onnx": Part(title="ONNX", figures=graph_figures, tests=("plugins/mlopskit-onnx",)),
     "device": Part(title="Devices", tests=("plugins/mlopskit-device",)),
+    "docker": Part(title="Images and containers", tests=("plugins/mlopskit-docker",)),
     "buckets": Part(
         title="Buckets", figures=uploading, tests=("plugins/mlopskit-blob", "plugins/mlopskit-objectstore")
     ),
