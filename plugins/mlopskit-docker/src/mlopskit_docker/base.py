@@ -107,7 +107,7 @@ def _from_layout(source: Source, platform: str) -> Base:
         Layer(
             digest=one["digest"],
             diff_id=diff_id,
-            size=one["size"],
+            size=source.size(_name(one)),
             media_type=_media_type(one["mediaType"]),
             chunks=partial(source.chunks, _name(one)),
         )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
-from mlopskit.errors import ConfigError, IntegrityError
+from mlopskit.errors import ConfigError, DeployError, IntegrityError
 from mlopskit.runtime import check_path
 from mlopskit_docker import layers
 from mlopskit_docker.base import Base
@@ -93,18 +92,26 @@ def write_archive(image: Image, path: Path, /, *, tags: Sequence[str] = (), with
 
     Raises:
         IntegrityError: a file, or the base, was changed since it was read.
+        DeployError: there is no room, or no such folder.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    absent = set() if without is None else {one.digest for one in without.layers}
     try:
-        with os.fdopen(handle, "wb") as file:
-            _write(image, file, tags, set() if without is None else {one.digest for one in without.layers})
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}-", dir=path.parent, delete=False) as file:
+            try:
+                _write(image, file, tags, absent)
+                file.flush()
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        raise DeployError(
+            f"{str(path)!r} cannot be written: {error.strerror}.", remedy="Make room there, or name another place."
+        ) from error
 
 
-def _write(image: Image, file: BinaryIO, tags: Sequence[str], absent: set[str]) -> None:
+def _write(image: Image, file: IO[bytes], tags: Sequence[str], absent: set[str]) -> None:
     for blob in image.blobs:
         if blob.digest not in absent:
             _member(file, _name(blob), blob.size, blob.checked())
@@ -123,7 +130,7 @@ def _write(image: Image, file: BinaryIO, tags: Sequence[str], absent: set[str]) 
     file.write(bytes(2 * _BLOCK))
 
 
-def _member(file: BinaryIO, name: str, size: int, chunks: Iterator[bytes]) -> None:
+def _member(file: IO[bytes], name: str, size: int, chunks: Iterator[bytes]) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = size, 0o644
     # What is larger than a tar archive's own field of a size can say (8 GiB) is said as GNU does.

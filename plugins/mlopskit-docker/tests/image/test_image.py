@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from mlopskit_docker.base import Base
 from mlopskit_docker.command import docker
 from mlopskit_docker.image import assemble, platform_of, write_archive
 from mlopskit_docker.layers import GZIP
 
-from mlopskit.errors import ConfigError, IntegrityError, LimitError, MlopskitError, UnsafePathError
+from mlopskit.errors import ConfigError, DeployError, IntegrityError, LimitError, MlopskitError, UnsafePathError
 
 ROOT = b"what a tar archive is does not matter here" * 100
 FILES = {
@@ -294,6 +297,64 @@ def test_a_listing_that_leaves_the_folder_is_refused(bundle, base, path):
 def test_a_folder_that_is_no_bundle_is_said_to_be_none(bundle, base, content):
     (bundle / "bundle.json").write_bytes(content)
     refused(ConfigError, assemble, bundle, base, match="no bundle of the target docker")
+
+
+@given(data=st.data())
+def test_whatever_of_a_base_is_changed_it_is_refused_or_makes_no_difference(data, archives, tmp_path_factory):
+    """Of 12 KB: the names, sizes and sums of a tar archive, its JSON, its layer."""
+    name = data.draw(st.sampled_from(sorted(archives)))
+    content, bundle, image = archives[name]
+    folder = tmp_path_factory.mktemp("changed")
+    changed = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        # A place among those that say something: most of a tar archive is zeros.
+        changed[data.draw(st.sampled_from(_telling(content)))] = data.draw(st.integers(0, 255))
+    (folder / "base.tar").write_bytes(changed)
+    made = _made(bundle, folder)
+    assert made is None or made.id == image.id
+    assert (folder / "made.tar").exists() == (made is not None)
+    if made is not None:
+        assert [b"".join(one.checked()) for one in made.layers] == [b"".join(one.checked()) for one in image.layers]
+
+
+def _made(bundle, folder):
+    """Return the image above a base that may have been changed, which was written; None if that was refused."""
+    try:
+        made = assemble(bundle, Base.read(folder / "base.tar", "linux/amd64"))
+        write_archive(made, folder / "made.tar")
+    except MlopskitError:
+        return None
+    return made
+
+
+def _telling(content):
+    return [place for place, byte in enumerate(content) if byte]
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory, save, bundle_of):
+    """A base as docker save writes it and as an OCI layout, with a bundle and the image of it."""
+    folder = tmp_path_factory.mktemp("archives")
+    found = {}
+    id = save(folder / "save.tar", ROOT[:600], "amd64")
+    inner = bundle_of(folder / "inner", id, {})
+    write_archive(assemble(inner, Base.read(folder / "save.tar", "linux/amd64"), gzip=True), folder / "layout.tar")
+    for name in ("save", "layout"):
+        base = Base.read(folder / f"{name}.tar", "linux/amd64")
+        bundle = bundle_of(folder / name, base.id, FILES)
+        found[name] = ((folder / f"{name}.tar").read_bytes(), bundle, assemble(bundle, base))
+    return found
+
+
+def test_without_room_nothing_is_written(bundle, base, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        refused(DeployError, write_archive, assemble(bundle, base), tmp_path / "image.tar", match="cannot be written")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused(DeployError, write_archive, assemble(bundle, base), tmp_path / "none/x.tar", match="No such file")
+    assert {path.name for path in tmp_path.iterdir()} == {"base.tar", "bundle"}
 
 
 def run(*arguments):
