@@ -18,8 +18,8 @@ class Deployer(ABC):
     """Brings a package to a target and asks the deployed thing.
 
     A subclass is a frozen, keyword-only dataclass: a deployer is its options. `name` below is the model's name. The
-    core calls the methods in this order: check, build, push, predict(at), live, activate, predict(None). Waiting,
-    retries, deadlines, comparing, recording and undoing are the core's.
+    core calls the methods in this order: check, build, push, predict(at), live, activate, predict(None), retire.
+    Waiting, retries, deadlines, comparing, recording and undoing are the core's.
     """
 
     target: ClassVar[str]
@@ -69,6 +69,12 @@ class Deployer(ABC):
     @abstractmethod
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove what this deployment alone made; what others may use stays. Doing it again is no error."""
+
+    def retire(self, name: str, at: Locator, /) -> None:  # noqa: B027  # a folder takes no memory
+        """Stop what runs and is not live; what is live stays so, and another push starts again what was stopped.
+
+        Called for what was live before, once its successor was asked again; and for what was pushed in vain.
+        """
 
     def fault(self, name: str, at: Locator, /) -> str | None:
         """Return what is plainly wrong with what is live, seen without asking the model; None if nothing is."""

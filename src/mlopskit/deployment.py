@@ -98,9 +98,13 @@ class Deploying:
             bundle = self.build(Path(temporary))
             with self._step("push"):
                 at = self.deployer.push(bundle)
-        with self._step("verify before the switch"):
-            self._ask(at)
-        return self._switch(bundle, at)
+        try:
+            with self._step("verify before the switch"):
+                self._ask(at)
+            return self._switch(bundle, at)
+        except BaseException:
+            self._retire(at)
+            raise
 
     def build(self, into: Path) -> Bundle:
         """Build the bundle into an empty folder, and push nothing."""
@@ -123,10 +127,20 @@ class Deploying:
                 receipt = self._ask(None)
             deployment = self._record(bundle, at, receipt)
             with self._step("record"):
-                return self._kept(deployment, switched=before != at)
+                kept = self._kept(deployment, switched=before != at)
         except BaseException as error:
             self._undo(before, at, error)
             raise
+        if before is not None and before != at:
+            self._retire(before)
+        return kept
+
+    def _retire(self, at: Locator) -> None:
+        """Let the target stop what is not live; that it could not changes nothing of what users get."""
+        try:
+            self.deployer.retire(self.package.name, at)
+        except Exception as error:
+            _log.warning("%s: %s may still run: %s", self._what(), dict(at), one_line(str(error)))
 
     def _kept(self, deployment: Deployment, *, switched: bool) -> Deployment:
         """Record a deployment, unless it is the last one once more: whoever repeats a step has deployed once."""

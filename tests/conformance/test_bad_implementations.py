@@ -190,6 +190,7 @@ DEPLOYERS = {
         "test_remove_leaves_what_another_alias_uses",
     ),
     "RemovesForGood": found_by("test_removed_can_come_back", r"could not be pushed .* again\. Let push make again"),
+    "RetiresAnything": found_by("test_retire_spares_what_is_live", r"live stopped it\. Compare with live\(\)"),
     "TellsItAll": found_by("test_logs_are_text", r"logs returned 100 lines, asked for were 2\. Return the last"),
     "ShowsItsToken": found_by(
         "test_secrets_stay_secret", r"'token' is shown in repr\(\), str\(\)\. Write field\(repr=False"

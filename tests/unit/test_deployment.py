@@ -81,6 +81,9 @@ class Scripted(mk.Deployer):
     def remove(self, name: str, at: mk.Locator, /) -> None:
         self.at.call("remove")
 
+    def retire(self, name: str, at: mk.Locator, /) -> None:
+        self.at.call(f"retire {at['digest'][-4:]}")
+
 
 def fail(error: BaseException) -> Callable[[], None]:
     def raise_it() -> None:
@@ -175,6 +178,28 @@ def test_a_failure_before_the_switch_leaves_what_was_live(
     if isinstance(error, OSError):
         assert "OSError: cut off" in str(caught.value)
         assert caught.value.step  # type: ignore[union-attr]
+
+
+def test_what_is_not_live_any_more_is_retired_after_the_second_look(
+    package: mk.ModelPackage, registry: mk.Registry
+) -> None:
+    target = old_live()
+    target.failing["retire 0000"] = fail(OSError("cut off"))
+    assert deploying(package, registry, target).run().receipt.passed
+    assert target.calls[-2:] == ["predict live", "retire 0000"]
+    target.calls.clear()
+    deploying(package, registry, target).run()
+    assert not [call for call in target.calls if call.startswith("retire")]
+
+
+@pytest.mark.parametrize("step", ["predict beside", "live", "predict live"])
+def test_what_was_pushed_in_vain_is_retired(package: mk.ModelPackage, registry: mk.Registry, step: str) -> None:
+    target = old_live()
+    target.failing[step] = fail(OSError("cut off"))
+    with pytest.raises(DeployError):
+        deploying(package, registry, target).run()
+    assert target.calls[-1] == f"retire {package.digest[-4:]}"
+    assert target.live == old_live().live
 
 
 @pytest.mark.parametrize("before", [None, {"digest": "sha256:" + "0" * 64}])

@@ -125,6 +125,13 @@ class ProcessDeployer(Deployer):
         with place.locked():
             place.end(at["bundle"])
 
+    def retire(self, name: str, at: Locator, /) -> None:
+        """End the process of the bundle, unless it is what users are told."""
+        place = self._place(name)
+        with place.locked():
+            if place.live() != at:
+                place.end(at["bundle"])
+
     def fault(self, name: str, at: Locator, /) -> str | None:
         """Say whether the process has died."""
         if self._place(name).running(at["bundle"]):

@@ -1,4 +1,4 @@
-"""Checks of `remove`: only what one deployment alone made, and again without an error."""
+"""Checks of `remove` and `retire`: only what one deployment alone made, and nothing that is live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlopskit.testing.stage import DeployerFixtures, Stage
 
 
 class RemovalChecks(DeployerFixtures):
-    """What a deployer removes."""
+    """What a deployer removes, and stops."""
 
     def test_remove_twice_is_no_error(self, stage: Stage, package: ModelPackage) -> None:
         """Whoever cleans up again finds it done."""
@@ -38,3 +38,14 @@ class RemovalChecks(DeployerFixtures):
             again = stage.deploy(package)
         live = stage.live()
         assert live == again, f"What was removed was pushed and activated again, but {live} is live. {advice}"
+
+    def test_retire_spares_what_is_live(self, stage: Stage, package: ModelPackage, other_package: ModelPackage) -> None:
+        """What is live answers after `retire`, as does what was retired and is pushed and activated again."""
+        one, other = stage.deploy(package), stage.push(other_package)
+        for at in (one, other):
+            stage.deployer.retire(NAME, at)
+        with no_error(fault="retire of what is live stopped it. Compare with live(), and let that run."):
+            stage.ask_golden(package, None)
+        with no_error(fault="What was retired did not come back. Let push start again what retire stopped."):
+            stage.activate(stage.push(other_package), one)
+            stage.ask_golden(other_package, None)

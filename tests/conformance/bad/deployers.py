@@ -470,6 +470,11 @@ class RemovesForGood(Shelf):
         storage_at(self.to).hint(f"removed/{hex_of(at['bundle'])}", b"")
 
 
+class RetiresAnything(Shelf):
+    def retire(self, name, at):
+        storage_at(self.to).delete(f"{self.bundles(name)}/{hex_of(at['bundle'])}")
+
+
 class TellsItAll(Shelf):
     def logs(self, name, at, *, lines=100):
         return "one line\n" * 100
@@ -504,6 +509,7 @@ TestRemovesOnce = suite(RemovesOnce)
 TestRemovesWhatOthersUse = suite(RemovesWhatOthersUse)
 TestRemovesEverything = suite(RemovesEverything)
 TestRemovesForGood = suite(RemovesForGood)
+TestRetiresAnything = suite(RetiresAnything)
 TestTellsItAll = suite(TellsItAll)
 TestShowsItsToken = suite(ShowsItsToken)
 TestBuildsItsTokenIn = suite(BuildsItsTokenIn)
