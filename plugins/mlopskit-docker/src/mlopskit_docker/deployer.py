@@ -91,6 +91,16 @@ class Docker(ImageOptions, Deployer):
             forwarder.remove_if_idle()
             containers.tidy()
 
+    def retire(self, name: str, at: Locator, /) -> None:
+        """Let a container that is not live end what it was asked, and stop."""
+        with self._at(name) as (containers, forwarder):
+            container = containers.of(at)
+            if container is None or forwarder.live() == at:
+                return
+            containers.stop(container)
+            if forwarder.live() == at:  # somebody has gone back to it meanwhile
+                containers.start(container)
+
     def fault(self, name: str, at: Locator, /) -> str | None:
         """Say whether a container has ended, or is missing."""
         with self._at(name) as (containers, forwarder):
