@@ -25,7 +25,7 @@ demo: setup  ## the whole way on real data: train, gate, package, deploy, verify
 	@$(RUN)/python examples/sentiment/demo.py
 
 test: setup  ## run the tests
-	@$(RUN)/python -m pytest -n auto
+	@$(RUN)/python -m pytest -n auto --dist worksteal
 
 check: setup  ## lint, types, import contracts, documentation
 	@$(RUN)/ruff check .

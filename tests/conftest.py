@@ -24,11 +24,6 @@ LABELS = ["Positive", "Negative"] * 30
 NAME = "mood"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that may take minutes: no worker has one of them left when the others have nothing to do."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
-
-
 @pytest.fixture(autouse=True)
 def _surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what mlopskit remembers apart from anybody's home, and tables independent of anybody's terminal."""
