@@ -59,7 +59,7 @@ def running(place, trust_code=()):
     site = Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)
     listening = socket.create_server(("127.0.0.1", 0))
     loop, ended = asyncio.new_event_loop(), asyncio.Event()
-    work = answer(listening, site, limits=Limits(), tls=None, beat=lambda: None, ended=ended)
+    work = answer(listening, site, limits=Limits(), tls=None, beat=lambda _: None, ended=ended)
     thread = threading.Thread(target=loop.run_until_complete, args=(work,))
     thread.start()
     yield source, f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -171,49 +171,6 @@ def test_of_too_many_connections_the_last_are_told_so(served):
     served.until(lambda: served.ask("/health/live")[0] == 200)
 
 
-def test_models_change_under_load_and_bad_ones_are_kept_out(shop, start, tmp_path):
-    good = {shop.package(factor): factor for factor in (1.0, 2.0, 3.0)}
-    first, *_ = good
-    shop.move(first)
-    wrong, stop, count = [], threading.Event(), [0]
-
-    def ask(server):
-        while not stop.is_set():
-            status, _, said = server.ask("/predict", {"row": ROW})
-            count[0] += 1
-            if status != 200 or said["row"]["prediction"] != 1.5 * good.get(said["digest"], 0):
-                wrong.append(said)
-
-    spoilt = shop.package(5.0)
-    (shop.path(spoilt) / "model.json").write_bytes(b"{}")
-    bad = {
-        "has 2 bytes": spoilt,
-        "otherwise here": shop.package(6.0, golden=7.0),
-        "not loaded": shop.package(7.0, document={"format_version": 1}),
-        "other inputs": shop.package(8.0, number={"type": "number"}, more={"type": "number"}),
-    }
-    with start(f"{shop.folder}@{ALIAS}", log=tmp_path / "log") as server:
-        threads = [threading.Thread(target=ask, args=(server,)) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for number in range(9):
-            digest = [*good][number % 3]
-            shop.move(digest)
-            server.until(lambda digest=digest: server.digest() == digest)
-        for word, digest in bad.items():
-            shop.move(digest)
-            server.until(lambda word=word: word in (server.ask("/metadata")[2]["fault"] or ""))
-            assert server.digest() in good
-            assert server.ask("/health/ready")[2]["status"] == "degraded"
-        shop.move(first)
-        server.until(lambda: server.ask("/metadata")[2]["fault"] is None and server.digest() == first)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert not wrong
-        assert count[0] > 20
-
-
 def test_what_is_asked_is_answered_when_it_ends_and_a_dead_process_is_started_again(shop, start, tmp_path):
     shop.move(shop.package(2.0))
     with start(f"{shop.folder}@{ALIAS}", "--processes", "2", log=tmp_path / "log") as server:

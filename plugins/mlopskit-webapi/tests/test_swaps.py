@@ -12,10 +12,10 @@ import mlopskit as mk
 from mlopskit.testing.packages import NAME, shared_packages
 
 ROWS = [{"height": height / 4, "weight": weight} for height in range(-6, 7, 3) for weight in range(-3, 4)]
-LIMITS = ("--trial-seconds", "6", "--trial-memory", "1024")
+MEMORY = ("--trial-memory", "1024")
 TRANSFORM = b"        return X / 2\n"
 OTHERWISE = {
-    "slow": b"        import time\n        time.sleep(30)\n",
+    "slow": b"        import time\n        time.sleep(300)\n",
     "endless": b"        while True:\n            pass\n",
     "out of memory": b"        bytearray(4 << 30)\n",
     "ends the process": b"        import os\n        os.kill(os.getpid(), 11)\n",
@@ -118,16 +118,16 @@ def told(server, digest):
     return about["fault"] if about["fault"] and about["newest"] == digest else None
 
 
-def through(start, tools, place, packages, log, *, requests, swaps, rounds):
+def through(start, tools, place, packages, log, *, requests, swaps, rounds, seconds, pause):
     """Ask so many requests while the models are swapped; return figures."""
     good, bad = good_ones(place, packages), bad_ones(place, packages)
     asked = [json.dumps({"row": row}).encode() for row in ROWS]
     trusted = [part for kind in OTHERWISE for part in ("--trust-code", bad[kind])]
     first, *_ = good
     place.move(first)
-    with start(f"{place.folder}@production", *LIMITS, *trusted, log=log) as server:
+    with start(f"{place.folder}@production", *MEMORY, "--trial-seconds", seconds, *trusted, log=log) as server:
         (worker,) = tools.children(server.process.pid)
-        with tools.Load(server.port, asked, good) as load, tools.Trials(worker) as trials:
+        with tools.Load(server.port, asked, good, pause=pause) as load, tools.Trials(worker) as trials:
             server.until(lambda: len(load.times) >= requests / 10)
             calm = [*load.times]
             for _ in range(rounds):
@@ -149,7 +149,9 @@ def through(start, tools, place, packages, log, *, requests, swaps, rounds):
 
 
 def test_models_change_under_load_and_bad_ones_of_each_kind_are_kept_out(start, tools, place, packages, tmp_path):
-    load, kinds, *_ = through(start, tools, place, packages, tmp_path / "log", requests=4000, swaps=24, rounds=1)
+    load, kinds, *_ = through(
+        start, tools, place, packages, tmp_path / "log", requests=4000, swaps=24, rounds=1, seconds="8", pause=0.003
+    )
     assert (load.wrong, load.lost) == ([], 0)
     assert kinds == 8
     assert set(load.seen) <= set(load.good)
@@ -159,7 +161,7 @@ def test_models_change_under_load_and_bad_ones_of_each_kind_are_kept_out(start, 
 @pytest.mark.timeout(3600)
 def test_hundred_thousand_requests_under_two_hundred_swaps(start, tools, place, packages, tmp_path, record_property):
     load, kinds, trials, ratio, swaps = through(
-        start, tools, place, packages, tmp_path / "log", requests=100_000, swaps=240, rounds=2
+        start, tools, place, packages, tmp_path / "log", requests=100_000, swaps=240, rounds=2, seconds="30", pause=0.0
     )
     assert (load.wrong, load.lost) == ([], 0)
     assert len(load.times) >= 100_000

@@ -26,7 +26,8 @@ class Limits:
     """The most that connections may take: bytes of a body and of headers, seconds, and how many at once.
 
     `receive` are the seconds in which a request has to be there whole, and an answer to be read; `idle` those between
-    two requests; `answer` those that a model may take. `waiting` are the large requests that may wait for their turn.
+    two requests; `answer` those that a model may take. `waiting` are the large requests that may wait for their turn,
+    `held` the bytes of all bodies that are not answered yet.
     """
 
     body: int = http.MAX_BODY
@@ -37,6 +38,7 @@ class Limits:
     answer: float = 30.0
     connections: int = 1000
     waiting: int = 32
+    held: int = 64 << 20
 
 
 class Asked(NamedTuple):
@@ -59,6 +61,7 @@ class Hub:
     pool: Executor
     connections: set[Connection] = field(default_factory=set)
     waiting: int = 0
+    held: int = 0
     stopping: bool = False
     date: str = ""
 
@@ -84,6 +87,7 @@ class Connection(asyncio.Protocol):
         self.hub = hub
         self.due = math.inf
         self.busy, self.busy_since = False, math.inf
+        self._held = 0
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Asked] = deque()
         self._refusal: http.Response | None = None
@@ -109,6 +113,7 @@ class Connection(asyncio.Protocol):
         del exc
         self.hub.connections.discard(self)
         self._waiting.clear()
+        self._let_go()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in; each request in it is answered, in their order."""
@@ -203,12 +208,16 @@ class Connection(asyncio.Protocol):
         self._size += len(part)
         if self._size > self.hub.limits.body:
             self._too_long()
+        self._held += len(part)
+        self.hub.held += len(part)
+        if self.hub.held > max(self.hub.limits.held, 2 * self.hub.limits.body):
+            self._refuse(503, "The server holds too many large requests.", "Send it again in a while.")
         self._body.append(part)
 
     def on_message_complete(self) -> None:
         """Answer the request, or let it wait for the one before."""
         self._receiving = False
-        parser, body = self._parser, self._body
+        parser, body, self._body = self._parser, self._body, []
         keep = parser.should_keep_alive() and not self.hub.stopping and parser.get_http_version() == "1.1"
         if keep and "host" not in self._headers:
             self._refuse(400, "The request has no host.", _CLOSE)
@@ -268,12 +277,18 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
+    def _let_go(self) -> None:
+        """Hold no body any more."""
+        self.hub.held -= self._held
+        self._held = 0
+
     def _idle(self) -> None:
         if not self._receiving:
             self.due = self.hub.loop.time() + self.hub.limits.idle
 
     def _send(self, response: http.Response, asked: Asked) -> None:
         self._idle()
+        self._let_go()
         self._transport.write(self._bytes(response, keep=asked.keep, head=asked.method == "HEAD"))
         if not asked.keep:
             self._transport.close()
@@ -282,13 +297,15 @@ class Connection(asyncio.Protocol):
         """Send a last answer and close the connection."""
         self._receiving, self._ended = False, True
         self._waiting.clear()
+        self._body.clear()
+        self._let_go()
         response = http.worded(b"".join(self._target).decode("latin-1"), response)
         self._transport.write(self._bytes(response, keep=False, head=False))
         # Who is told while still sending would lose what is told, were the connection closed at once.
-        if self._transport.can_write_eof():
+        try:
             self._transport.write_eof()
             self.due = self.hub.loop.time() + _LINGER
-        else:
+        except (OSError, NotImplementedError):  # nobody is there any more; TLS knows no half of a connection
             self._transport.close()
 
     def _bytes(self, response: http.Response, *, keep: bool, head: bool) -> bytes:

@@ -15,17 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .connection import Connection, Hub, Limits
 from .site import Site
+from .supervisor import STUCK, WORKS
 
 _SWEEP = 0.5
 DRAIN = 10.0
 
+Beat = Callable[[bool], None]
 
-def serve(
-    listening: socket.socket, site: Site, *, limits: Limits, tls: ssl.SSLContext | None, beat: Callable[[], None]
-) -> None:
+
+def serve(listening: socket.socket, site: Site, *, limits: Limits, tls: ssl.SSLContext | None, beat: Beat) -> None:
     """Answer until SIGTERM or SIGINT; then let what is asked be answered, for some seconds.
 
-    `beat` is called twice a second, as long as requests are answered.
+    `beat` is told twice a second whether requests are answered.
     """
 
     async def until_told() -> None:
@@ -44,7 +45,7 @@ async def answer(
     *,
     limits: Limits,
     tls: ssl.SSLContext | None,
-    beat: Callable[[], None],
+    beat: Beat,
     ended: asyncio.Event,
 ) -> None:
     """Answer until an event; then let what is asked be answered."""
@@ -62,12 +63,11 @@ async def answer(
             await ticking
 
 
-async def _tick(hub: Hub, beat: Callable[[], None]) -> None:
+async def _tick(hub: Hub, beat: Beat) -> None:
     while True:
         hub.date = email.utils.formatdate(usegmt=True)
         hub.sweep()
-        if not hub.is_stuck():
-            beat()
+        beat(not hub.is_stuck())
         await asyncio.sleep(_SWEEP)
 
 
@@ -81,12 +81,12 @@ async def _drained(hub: Hub) -> None:
         await asyncio.sleep(0.02)
 
 
-def beater(pipe: int, /) -> Callable[[], None]:
-    """Return what tells a supervisor at the other end of a pipe that this process works."""
+def beater(pipe: int, /) -> Beat:
+    """Return what tells a supervisor at the other end of a pipe whether this process works."""
 
-    def beat() -> None:
+    def beat(works: bool, /) -> None:  # noqa: FBT001  # it is told one thing alone
         try:
-            os.write(pipe, b".")
+            os.write(pipe, WORKS if works else STUCK)
         except BlockingIOError:
             pass
         except BrokenPipeError:  # the supervisor was killed: nobody would end this process

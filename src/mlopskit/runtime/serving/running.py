@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import socket
 import stat
 import sys
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .site import Source
 
+_log = logging.getLogger(__name__)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _MIB = 1 << 20
+_FILES = 100  # besides connections
+_SHORTEST = 5.0  # a machine that has much to do lets a process be silent for a while
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,7 @@ def run(settings: Settings, sources: Callable[[int], Sequence[Source]], /, *, wh
     from .metrics import Metrics
 
     _log_lines()
+    _allow_files(settings.connections + _FILES)
     token = None if settings.token_file is None else _token(settings.token_file)
     tls = None if not settings.tls else _tls(*settings.tls)
     metrics = Metrics(settings.processes)
@@ -78,7 +83,7 @@ def run(settings: Settings, sources: Callable[[int], Sequence[Source]], /, *, wh
         return Supervisor(
             processes=settings.processes,
             work=work,
-            silence=settings.answer + 5.0,
+            silence=max(settings.answer, _SHORTEST),
             ready=lambda: print(f"Serving {what} at {address}", flush=True),  # noqa: T201  # for whoever started it
         ).run()
 
@@ -138,6 +143,16 @@ def _address(settings: Settings, listening: socket.socket) -> str:
     scheme = "https" if settings.tls else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{scheme}://{host}:{listening.getsockname()[1]}"
+
+
+def _allow_files(wanted: int) -> None:
+    """Let each process open so many files, as far as the system lets it: a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        if most < wanted:
+            _log.warning("A process may open %d files: fewer connections than --connections says.", most)
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ _LOOK = 0.5
 _PATIENCE = 15.0  # seconds to end in, a little more than a process lets its callers wait
 _LOADING = 600.0
 _LONGEST = 60.0
+WORKS, STUCK = b".", b"!"
 
 
 @dataclass
@@ -36,8 +38,9 @@ class _Worker:
 class Supervisor:
     """Runs so many processes of one work, until told to end.
 
-    `work` gets a process's number and a pipe to write to, again and again, once it answers; it returns an exit code. A
-    process that is silent for `silence` seconds is killed. `ready` is called once, when all answer.
+    `work` gets a process's number and a pipe to write WORKS to, again and again, once it answers; it returns an exit
+    code. A process that writes STUCK, or nothing for `silence` seconds, is killed. `ready` is called once, when all
+    answer.
     """
 
     processes: int
@@ -100,9 +103,9 @@ class Supervisor:
     def _listen(self, seconds: float) -> None:
         pipes = {one.pipe: one for one in self._workers.values()}
         found, _, _ = select.select([*pipes], [], [], seconds)
-        said = [pipe for pipe in found if os.read(pipe, 4096)]
-        for pipe in said:
-            pipes[pipe].beaten = time.monotonic()
+        said = {pipe: data for pipe in found if (data := os.read(pipe, 4096))}
+        for pipe, data in said.items():
+            pipes[pipe].beaten = -math.inf if STUCK in data else time.monotonic()
         if found and not said:
             time.sleep(0.01)  # the pipe of a process that has just ended
         if not self._told and self._workers and all(one.beaten for one in self._workers.values()):
