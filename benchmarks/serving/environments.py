@@ -33,7 +33,18 @@ def environment(name: str, /) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     print(f"making the environment of {name}", flush=True)
     _run("venv", "--quiet", "--python", sys.executable, str(folder))
-    _run("pip", "install", "--quiet", "--no-deps", "--python", str(folder), "--requirement", str(requirements))
+    # Compiled, as pip does it: else the first start would be slower than all others.
+    _run(
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--compile-bytecode",
+        "--python",
+        str(folder),
+        "--requirement",
+        str(requirements),
+    )
     stamp.write_text(wanted, "ascii")
     return folder
 

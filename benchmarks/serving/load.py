@@ -50,7 +50,8 @@ class Running:
         self._script = folder / f"{self.port}.lua"
         self._script.write_text(_lua([json.dumps(peer.body([row])) for row in served.rows]), "utf-8")
         self._errors = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `stop`
-        variables = {**peer.variables(served, self.port), "PATH": f"{programs}:{os.environ['PATH']}"}
+        variables = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": ""}
+        variables |= peer.variables(served, self.port)
         start = time.perf_counter()
         self._process = subprocess.Popen(
             [TASKSET, "-c", _SERVER, *peer.command(programs, served, self.port)],

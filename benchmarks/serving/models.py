@@ -28,11 +28,11 @@ class Served:
 
 
 def models(temporary: Path) -> Iterator[Served]:
-    """Yield the models, each in a folder of its own."""
-    yield text(temporary)
+    """Yield the models, each in a folder of its own; that of texts last, when every server was started before."""
     forest, boosting = estimators()
     yield mixed("forest", "a forest of 100 trees, 8 mixed columns", forest, temporary / "forest")
     yield mixed("histgb", "a histogram boosting of 100 iterations, 8 mixed columns", boosting, temporary / "histgb")
+    yield text(temporary)
 
 
 def text(temporary: Path) -> Served:
