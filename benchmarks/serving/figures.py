@@ -2,7 +2,7 @@
 
     python benchmarks/serving/figures.py [SECONDS] [MODEL...]
 
-Each server has one core, wrk the other. SECONDS are those of a round, 3 if not given.
+Each server has one core, wrk the other. SECONDS are those of a round; if not given 3 for texts, 2 for the other models.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from serving.load import Round, Running
 from serving.models import Served, models
 from serving.peers import LIMIT, OURS, PLAIN, PRODUCTS, Peer, absent, peers
 
-SECONDS = 3.0
+SECONDS = {"sentiment": 3.0}
 ROUNDS = 3
 CONNECTIONS = (1, 16)
 TEXTS = "sentiment"
@@ -50,7 +50,7 @@ class Measured:
 Results = Mapping[str, Measured]
 
 
-def serving_figures(seconds: float = SECONDS, only: Sequence[str] = ()) -> Iterator[Figure | Table]:
+def serving_figures(seconds: float | None = None, only: Sequence[str] = ()) -> Iterator[Figure | Table]:
     """Yield for each model what the ratios are, and then a table of all servers."""
     if (os.cpu_count() or 1) < 2 or shutil.which("wrk") is None:  # noqa: PLR2004  # the server's and wrk's
         raise SystemExit("This needs two cores, and wrk: apt-get install wrk")
@@ -59,7 +59,7 @@ def serving_figures(seconds: float = SECONDS, only: Sequence[str] = ()) -> Itera
     with tempfile.TemporaryDirectory() as temporary:
         for served in models(Path(temporary)):
             if not only or served.name in only:
-                results = measured(served, seconds, missing, Path(temporary))
+                results = measured(served, seconds or SECONDS.get(served.name, 2.0), missing, Path(temporary))
                 yield from ratios(served, results)
                 yield table(served, results, missing)
 
@@ -136,7 +136,7 @@ def _line(peer: Peer, results: Results, missing: Mapping[str, str]) -> tuple[str
 
 
 if __name__ == "__main__":
-    for found in serving_figures(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS, sys.argv[2:]):
+    for found in serving_figures(float(sys.argv[1]) if len(sys.argv) > 1 else None, sys.argv[2:]):
         if isinstance(found, Table):
             print(found.text(), flush=True)
         else:
