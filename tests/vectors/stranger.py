@@ -246,7 +246,7 @@ TREE = record(
     right=many(INDEX),
     values=NUMBERS,
     missing_left=maybe(many(whole(0, 1))),
-    categories=maybe(many(many(whole(-1), 1))),
+    categories=maybe(many(many(whole(-2), 1))),
 )
 FIELDS = {
     "take": {"indexes": many(INDEX)},
