@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
+import queue
 import runpy
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import types
 import urllib.error
@@ -17,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from mlopskit.runtime import AliasRecord, canonical
+from mlopskit.runtime.serving import Limits, Site, answer
 
 NAME, ALIAS = "shop", "production"
 ROW = {"text": "a", "number": 1.5, "whole": 3}
@@ -112,8 +117,8 @@ class Shop:
 class Served:
     """A running `mlopskit serve`."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
-        self.process, self.address = process, address
+    def __init__(self, process: subprocess.Popen[str], address: str, log: Path) -> None:
+        self.process, self.address, self.log = process, address, log
         self.port = int(address.rpartition(":")[2])
 
     def ask(self, path: str, body=None, **headers) -> tuple[int, dict, dict]:
@@ -163,7 +168,7 @@ def serving(*arguments: str, log: Path, before: Sequence[str] = ()) -> Iterator[
     try:
         line = process.stdout.readline()
         assert line.startswith("Serving "), log.read_text()
-        yield Served(process, line.split()[-1])
+        yield Served(process, line.split()[-1], log)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -172,6 +177,33 @@ def serving(*arguments: str, log: Path, before: Sequence[str] = ()) -> Iterator[
             process.kill()
         process.stdout.close()
         assert "Traceback" not in log.read_text()
+
+
+@contextlib.contextmanager
+def answering(site: Site) -> Iterator[str]:
+    """Let a site answer at a spare port, from a thread; return its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    begun: queue.Queue[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    async def run() -> None:
+        ended = asyncio.Event()
+        begun.put((asyncio.get_running_loop(), ended))
+        await answer(listening, site, limits=Limits(), tls=None, beat=lambda _: None, ended=ended)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    loop, ended = begun.get(timeout=READY_SECONDS)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def here():
+    """Return what lets a site answer from this process, as `answering` does."""
+    return answering
 
 
 @pytest.fixture(autouse=True, scope="session")

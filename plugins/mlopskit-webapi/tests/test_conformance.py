@@ -1,9 +1,6 @@
 """The target keeps the contract of deployers; the server has no path or method beyond those of its own document."""
 
-import asyncio
 import contextlib
-import socket
-import threading
 
 import pytest
 from mlopskit_webapi.deployer import WebApi
@@ -11,12 +8,12 @@ from mlopskit_webapi.references import Following, sources_of
 
 from mlopskit.loading import installed_loaders
 from mlopskit.runtime import load, open_package
-from mlopskit.runtime.serving import Limits, Metrics, Site, answer
+from mlopskit.runtime.serving import Metrics, Site
 from mlopskit.testing import DeployerConformance
 from mlopskit.testing.packages import NAME
 
 DOCUMENTED = {
-    *("/", "/form.css", "/form.mjs"),
+    *("/", "/docs", "/page.css", "/page.mjs", "/form.mjs", "/docs.mjs"),
     *("/health/live", "/health/ready", "/metrics", "/models", "/openapi.json", "/predict", "/schema", "/metadata"),
     *("/models/shop/predict", "/models/shop/schema", "/models/shop/metadata"),
     *(
@@ -36,7 +33,17 @@ def test_the_document_names_these_paths_and_no_other(served):
 
 @pytest.mark.parametrize(
     "path",
-    ["/docs", "/form.html", "/templates/form.html", "/admin", "/reload", "/shutdown", "/v2/repository/index", "/.env"],
+    [
+        "/docs.html",
+        "/docs/",
+        "/form.html",
+        "/templates/form.html",
+        "/admin",
+        "/reload",
+        "/shutdown",
+        "/v2/repository/index",
+        "/.env",
+    ],
 )
 def test_nothing_else_is_there(served, path):
     assert served.ask(path)[0] == 404
@@ -51,29 +58,20 @@ def test_nothing_can_be_changed(served, path):
 
 
 @contextlib.contextmanager
-def running(place, trust_code=()):
+def running(here, place, trust_code=()):
     """A server in a thread, which follows a place of the conformance suite's model."""
     following = Following(every=0.05, folder=None, trial=None, trust_code=trust_code, beside="candidate")
     place.mkdir(parents=True)
     (source,) = sources_of([f"{place}/{NAME}@production"], "", following)
-    site = Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)
-    listening = socket.create_server(("127.0.0.1", 0))
-    loop, ended = asyncio.new_event_loop(), asyncio.Event()
-    work = answer(listening, site, limits=Limits(), tls=None, beat=lambda _: None, ended=ended)
-    thread = threading.Thread(target=loop.run_until_complete, args=(work,))
-    thread.start()
-    yield source, f"http://127.0.0.1:{listening.getsockname()[1]}"
-    loop.call_soon_threadsafe(ended.set)
-    thread.join()
-    loop.close()
-    listening.close()
+    with here(Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)) as address:
+        yield source, address
     source.close()
 
 
 class TestWebApi(DeployerConformance):
     @pytest.fixture
-    def deployer(self, tmp_path, package_with_code):
-        with running(tmp_path / "place", trust_code=[package_with_code.digest]) as (self.source, address):
+    def deployer(self, here, tmp_path, package_with_code):
+        with running(here, tmp_path / "place", trust_code=[package_with_code.digest]) as (self.source, address):
             yield WebApi(to=str(tmp_path / "place"), servers=(address,))
 
     def tamper(self, deployer, at, other):

@@ -178,7 +178,7 @@ def _openapi(service: Service, request: Request) -> Response:
 
 
 def _said(service: Service, request: Request, status: int, value: Any) -> Response:
-    return Response(status, (*always(JSON, request.id), ("cache-control", "no-store")), service.encode(value))
+    return Response(status, always(JSON, request.id), service.encode(value))
 
 
 def _not_found(request: Request, detail: str, *, remedy: str = _SEE) -> Response:

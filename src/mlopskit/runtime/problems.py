@@ -28,6 +28,11 @@ TITLES = {
 _MEMBERS = ("row", "column", "expected", "missing", "extra")
 _MOST, _LONGEST = 20, 400
 Headers = tuple[tuple[str, str], ...]
+_SAFE: Headers = (
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+)
 
 
 class Response(NamedTuple):
@@ -61,8 +66,8 @@ def problem(
 
 
 def always(media: str, id: str, /) -> Headers:
-    """Return the headers of every response."""
-    return ("content-type", media), ("x-request-id", id), ("x-content-type-options", "nosniff")
+    """Return the headers of every response: what is said is for this caller, now, and is what it says to be."""
+    return ("content-type", media), ("x-request-id", id), *_SAFE
 
 
 def of_error(id: str, error: BaseException, /) -> Response:

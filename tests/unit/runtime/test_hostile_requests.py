@@ -66,3 +66,14 @@ def test_both_ways_of_reading_give_one_answer():
         assert (first.status, first.headers) == (second.status, second.headers), one.id
         if first.headers[0][1] == "application/problem+json":
             assert first.body == second.body, one.id
+
+
+def test_every_response_is_safe_to_hand_to_a_browser():
+    for one in REQUESTS:
+        headers = dict(
+            http.respond(SERVICES["msgspec"], http.Request(one.method, one.path, one.headers, b"{}", "x")).headers
+        )
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert not [name for name in headers if name.startswith("access-control")]

@@ -19,7 +19,7 @@ from ..golden import proven
 from ..package import Package
 from ..scoring import Model
 from ..watching import Watched
-from . import feedback, form
+from . import feedback, pages
 from .connection import Asked
 from .journal import Journal, NotedModel
 from .metrics import Metrics
@@ -27,9 +27,9 @@ from .metrics import Metrics
 _log = logging.getLogger(__name__)
 _decode = http.strict(msgspec.json.decode)
 _encode = msgspec.json.Encoder().encode
-_OPEN = {"/health/live", "/health/ready", *form.PATHS}
+_OPEN = {"/health/live", "/health/ready", *pages.PATHS}
 _METRICS = "/metrics"
-_SAID = {_METRICS, "/openapi.json", *form.PATHS}
+_SAID = {_METRICS, "/openapi.json", *pages.PATHS}
 _PREDICT, _INFER, _OTHER = range(3)
 _ADDED: Mapping[str, Any] = {
     _METRICS: {
@@ -203,7 +203,7 @@ class Site:
             return None
         if request.method not in ("GET", "HEAD"):
             return exchange.not_allowed(request, "GET")
-        said = form.page(request) if request.path in form.PATHS else self._said(request)
+        said = pages.page(request) if request.path in pages.PATHS else self._said(request)
         return said if request.method == "GET" else said._replace(body=b"")
 
     def _said(self, request: http.Request) -> http.Response:
@@ -212,10 +212,10 @@ class Site:
             models = [(name, _digest(one), bool(one.fault)) for name, one in service.models.items()]
             body, media = self._metrics.text(models, connections=self.connections()).encode(), "text/plain"
         else:
-            added = {**_ADDED, **form.PATHS, **({} if self._journal is None else feedback.PATHS)}
+            added = {**_ADDED, **pages.PATHS, **({} if self._journal is None else feedback.PATHS)}
             told = openapi.document(service, paths=added)
             body, media = _encode(told if self._token is None else openapi.secured(told, _OPEN)), "application/json"
-        return http.Response(200, (*problems.always(media, request.id), ("cache-control", "no-store")), body)
+        return http.Response(200, problems.always(media, request.id), body)
 
 
 def _digest(served: http.Served) -> str:

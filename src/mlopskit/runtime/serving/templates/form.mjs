@@ -1,100 +1,123 @@
-// A form made from a model's schema. All that comes from the server is put in as text, never as markup.
-const at = (id) => document.getElementById(id);
-const fields = new Map();
+// A form made from a model's schema.
+import { at, made, read, types } from "./page.mjs";
+
+const WORDS = { string: "text", number: "a number", integer: "a whole number", boolean: "true or false", null: "may be missing" };
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i;
+let fields = [];
 let base = "";
 
-async function ask(path, row) {
-  const headers = { "content-type": "application/json" };
-  if (at("token").value) headers.authorization = `Bearer ${at("token").value}`;
-  const asked = row === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify({ row }) };
-  const reply = await fetch(path, asked);
-  const said = await reply.json();
-  if (reply.status === 401) at("access").hidden = false;
-  if (!reply.ok) throw new Error(`${said.detail}\n${said.remedy}`);
-  return said;
+const source = (value) => (typeof value === "bigint" ? String(value) : JSON.stringify(value));
+const text = (value) => (value === null ? "" : String(value));
+
+function hint(spec) {
+  const bounds = { minimum: "at least", maximum: "at most", maxLength: "of a length of at most" };
+  const said = Object.entries(bounds).filter(([key]) => key in spec).map(([key, word]) => `${word} ${spec[key]}`);
+  return [...types(spec).map((type) => WORDS[type]), ...said].join(", ");
 }
 
-function types(spec) {
-  return [spec.type].flat();
-}
+// A field for a column: `read` gives its value as JSON, `write` takes a value.
+class Field {
+  constructor(name, spec, id) {
+    this.name = name;
+    this.spec = spec;
+    this.known = spec.enum ?? (types(spec).includes("boolean") ? [true, false] : null);
+    if (this.known && types(spec).includes("null") && !this.known.includes(null)) this.known = [null, ...this.known];
+    this.control = made(this.known ? "select" : "input", "", { id, "aria-describedby": `${id}-hint ${id}-error` });
+    for (const value of this.known ?? []) this.control.add(new Option(value === null ? "(missing)" : text(value), source(value)));
+    this.error = made("p", "", { id: `${id}-error`, class: "error" });
+    this.parts = [made("label", name, { for: id }), this.control, made("p", hint(spec), { id: `${id}-hint`, class: "hint" }), this.error];
+    if (!this.known && types(spec).includes("null")) this.addMissing();
+  }
 
-function control(spec) {
-  const known = spec.enum ?? (types(spec).includes("boolean") ? [true, false] : null);
-  if (!known) return document.createElement("input");
-  const select = document.createElement("select");
-  const empty = types(spec).includes("null") && !known.includes(null) ? [null] : [];
-  for (const value of [...empty, ...known]) select.add(new Option(value === null ? "" : String(value), JSON.stringify(value)));
-  return select;
-}
+  // Only a box tells missing from empty text.
+  addMissing() {
+    this.missing = made("input", "", { type: "checkbox" });
+    this.missing.checked = true;
+    const label = made("label", "", { class: "beside" });
+    label.append(this.missing, " missing");
+    this.parts.splice(2, 0, label);
+    this.control.addEventListener("input", () => { this.missing.checked = false; });
+  }
 
-// What is no number is sent as it stands: the server says what it expected.
-function cell(field, spec) {
-  if (field.tagName === "SELECT") return JSON.parse(field.value);
-  const text = field.value;
-  if (text === "" && types(spec).includes("null")) return null;
-  if (types(spec).includes("string")) return text;
-  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-}
+  read() {
+    if (this.known) return this.control.value;
+    if (this.missing?.checked) return "null";
+    const given = this.control.value;
+    const trimmed = given.trim();
+    if (types(this.spec).includes("string") || !NUMBER.test(trimmed)) return JSON.stringify(given);
+    return JSON_NUMBER.test(trimmed) ? trimmed : JSON.stringify(Number(trimmed));
+  }
 
-function fill(row) {
-  for (const [name, [field]] of fields) {
-    const value = row[name] ?? null;
-    if (field.tagName === "SELECT") field.value = JSON.stringify(value);
-    else field.value = value === null ? "" : String(value);
+  write(value) {
+    this.control.value = this.known ? source(value) : text(value);
+    if (this.missing) this.missing.checked = value === null;
+  }
+
+  mark(message) {
+    this.error.textContent = message;
+    if (!message) return this.control.removeAttribute("aria-invalid");
+    this.control.setAttribute("aria-invalid", "true");
+    this.control.focus();
   }
 }
 
-async function offer() {
-  const { paths } = await ask("openapi.json");
-  const rows = paths[`/${base}predict`].post.requestBody.content["application/json"].example?.rows ?? [];
-  at("examples").hidden = rows.length === 0;
-  at("examples").replaceChildren(...rows.map((row, number) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = `Example ${number + 1}`;
-    button.addEventListener("click", () => fill(row));
-    return button;
-  }));
+function show(said, about = "") {
+  at("answer").textContent = said;
+  at("about").textContent = about;
 }
 
-function show(text, about = "") {
-  at("answer").textContent = text;
-  at("about").textContent = about;
+// At its field if it is about one, else below.
+function showError(error) {
+  const field = fields.find(({ name }) => name === error.column);
+  if (field) field.mark(error.message);
+  show(field ? "" : error.message);
+}
+
+async function examples(chosen) {
+  const { paths } = await read("openapi.json");
+  const rows = paths[`/models/${chosen}/predict`]?.post.requestBody.content["application/json"].example?.rows ?? [];
+  at("examples").hidden = !rows.length;
+  at("example").replaceChildren(new Option("", ""), ...rows.map((row, place) =>
+    new Option(`${place + 1}: ${Object.values(row).map(text).join(", ")}`.slice(0, 80), place)));
+  at("example").onchange = () => {
+    const row = rows[at("example").value];
+    if (row) for (const field of fields) field.write(row[field.name]);
+  };
 }
 
 async function begin() {
   show("");
   try {
-    const { models } = await ask("models");
+    const { models } = await read("models");
     at("choice").hidden = models.length < 2;
     const chosen = models.includes(at("model").value) ? at("model").value : models[0];
     at("model").replaceChildren(...models.map((name) => new Option(name, name, false, name === chosen)));
     base = `models/${chosen}/`;
-    at("name").textContent = chosen;
-    const { inputs } = await ask(`${base}schema`);
-    fields.clear();
-    at("inputs").replaceChildren(...inputs.required.map((name) => {
-      const field = control(inputs.properties[name]);
-      fields.set(name, [field, inputs.properties[name]]);
-      const label = document.createElement("label");
-      label.append(name, field);
-      return label;
-    }));
-    await offer();
+    at("name").textContent = document.title = chosen;
+    const { inputs } = await read(`${base}schema`);
+    fields = inputs.required.map((name, place) => new Field(name, inputs.properties[name], `input-${place}`));
+    at("inputs").replaceChildren(...fields.flatMap(({ parts }) => parts));
+    await examples(chosen);
+    at("form").hidden = false;
+    at("access").hidden = true;
   } catch (error) {
-    show(error.message);
+    at("form").hidden = true;
+    showError(error);
   }
 }
 
 at("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const row = Object.fromEntries([...fields].map(([name, [field, spec]]) => [name, cell(field, spec)]));
+  show("");
+  for (const field of fields) field.mark("");
+  const row = fields.map((field) => `${JSON.stringify(field.name)}:${field.read()}`).join();
   try {
-    const said = await ask(`${base}predict`, row);
-    const lines = Object.entries(said.row).map(([name, value]) => `${name}: ${value === null ? "" : value}`);
+    const said = await read(`${base}predict`, { method: "POST", type: "application/json", body: `{"row":{${row}}}` });
+    const lines = Object.entries(said.row).map(([name, value]) => `${name}: ${text(value)}`);
     show(lines.join("\n"), `Answered by ${said.digest}, request ${said.request_id}`);
   } catch (error) {
-    show(error.message);
+    showError(error);
   }
 });
 for (const [id, event] of [["access", "submit"], ["model", "change"]]) {

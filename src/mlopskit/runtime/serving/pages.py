@@ -1,4 +1,4 @@
-"""The form by which people try a model: three files, which are the same for every model."""
+"""The pages for people, a form to try a model and what programs can ask: files that are the same for every model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from .. import http, problems
 
 _FILES = {
     "/": ("form.html", "text/html; charset=utf-8"),
-    "/form.css": ("form.css", "text/css; charset=utf-8"),
+    "/docs": ("docs.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.mjs": ("page.mjs", "text/javascript; charset=utf-8"),
     "/form.mjs": ("form.mjs", "text/javascript; charset=utf-8"),
+    "/docs.mjs": ("docs.mjs", "text/javascript; charset=utf-8"),
 }
 # Only what this server sends runs, and nobody shows it inside of a page of theirs.
 _POLICY = (
@@ -21,7 +24,7 @@ _POLICY = (
 PATHS: Mapping[str, object] = {
     path: {
         "get": {
-            "summary": "Return the form by which people try a model, or a part of it.",
+            "summary": "Return a page for people, or a part of one.",
             "responses": {
                 "200": {"description": "OK", "content": {media.partition(";")[0]: {"schema": {"type": "string"}}}}
             },
@@ -32,10 +35,10 @@ PATHS: Mapping[str, object] = {
 
 
 def page(request: http.Request, /) -> http.Response:
-    """Return the form, or a part of it."""
+    """Return a page, or a part of one."""
     name, media = _FILES[request.path]
-    safe = (("content-security-policy", _POLICY), ("referrer-policy", "no-referrer"), ("cache-control", "no-cache"))
-    return http.Response(200, (*problems.always(media, request.id), *safe), _read(name))
+    headers = (*problems.always(media, request.id), ("content-security-policy", _POLICY))
+    return http.Response(200, headers, _read(name))
 
 
 @cache
