@@ -54,7 +54,11 @@ async def answer(
         hub = Hub(answer=site.answer, limits=limits, loop=loop, pool=pool)
         site.connections = lambda: len(hub.connections)
         ticking = loop.create_task(_tick(hub, beat))
-        server = await loop.create_server(lambda: Connection(hub), sock=listening, ssl=tls, backlog=1024)
+        # Before a greeting of TLS has ended, no connection is there that `sweep` could end.
+        greeting = limits.receive if tls else None
+        server = await loop.create_server(
+            lambda: Connection(hub), sock=listening, ssl=tls, backlog=1024, ssl_handshake_timeout=greeting
+        )
         await ended.wait()
         server.close()
         await _drained(hub)
