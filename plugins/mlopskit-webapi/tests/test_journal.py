@@ -170,3 +170,23 @@ def test_a_share_of_the_requests_is_written(written):
     log = written(share=0.0)
     assert log.post("/predict", {"row": ROW}) == 200
     assert log.lines() == []
+
+
+def test_large_requests_take_no_more_room_either(written):
+    log = written(size=40_000)
+    rows = [{**ROW, "text": "x" * 1000}] * 1000
+    assert log.post("/predict", {"rows": rows}) == 200
+    assert log.post("/predict", {"row": {**ROW, "text": "x" * 500_000}}) == 200
+    log.journal.close()
+    assert sum(file.stat().st_size for file in log.folder.iterdir()) <= 40_000
+    assert len(log.lines()) + int(log.dropped()) >= 30
+    assert int(log.dropped()) >= 1
+
+
+def test_what_waits_is_bounded_by_its_bytes_too(written):
+    log = written()
+    log.journal.close()  # nothing is written any more
+    row = {**ROW, "text": "x" * 1_000_000}
+    for _ in range(40):
+        assert log.post("/predict", {"row": row}) == 200
+    assert int(log.dropped()) >= 15

@@ -27,7 +27,7 @@ from ..scoring import Model
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-_QUEUED = 20_000  # rows that wait to be written
+_QUEUED = 20_000  # rows, or KiB of requests, that wait to be written
 _FILES = 4
 _PAUSE = 0.2
 
@@ -52,6 +52,7 @@ class _Noted(NamedTuple):
     digest: str
     rows: Sequence[Row] | Columns
     outputs: Sequence[Row] | Columns
+    weight: int
 
 
 class Journal:
@@ -59,7 +60,7 @@ class Journal:
 
     def __init__(self, logging: Logging, /, *, process: int, dropped: Callable[[int], None]) -> None:
         self._how, self._process, self._dropped = logging, process, dropped
-        self.request = threading.local()  # the id of the request that this thread answers
+        self.request = threading.local()  # id and size of the request that this thread answers
         self._queue: deque[_Noted] = deque()
         self._labels: deque[bytes] = deque()
         self._waiting, self._one = 0, threading.Lock()
@@ -75,13 +76,14 @@ class Journal:
         """Put rows and what they were answered with into the queue, or count them as dropped."""
         if self._how.share < 1.0 and random.random() >= self._how.share:  # noqa: S311  # a sample, no secret
             return
+        weight = max(count, getattr(self.request, "size", 0) >> 10)
         with self._one:
-            full = self._waiting + count > _QUEUED
-            self._waiting += 0 if full else count
+            full = self._waiting + weight > _QUEUED
+            self._waiting += 0 if full else weight
         if full:
             self._dropped(count)
             return
-        self._queue.append(_Noted(getattr(self.request, "id", ""), _now(), digest, rows, outputs))
+        self._queue.append(_Noted(getattr(self.request, "id", ""), _now(), digest, rows, outputs, weight))
 
     def label(self, id: str, labels: Sequence[Any], /) -> bool:
         """Keep what would have been right for the rows of a request; False if there is no room for it."""
@@ -116,10 +118,19 @@ class Journal:
             return
         lines = [line for one in noted for line in self._lines(one)]
         with self._one:
-            self._waiting -= len(lines)
+            self._waiting -= sum(one.weight for one in noted)
+        most = self._how.size // _FILES
+        fit = [line for line in lines if len(line) < most]
+        if len(fit) < len(lines):
+            self._dropped(len(lines) - len(fit))
+        for part in _parts(fit, most):
+            self._rotate(part, most)
+
+    def _rotate(self, lines: Sequence[bytes], most: int) -> None:
+        """Append lines to the newest file, or to a new one, which the oldest makes room for."""
         data = deque([b"\n".join([*lines, b""])])
         file = self._file(self._number)
-        if file.exists() and file.stat().st_size + len(data[0]) > self._how.size // _FILES:
+        if file.exists() and file.stat().st_size + len(data[0]) > most:
             self._number += 1
             file = self._file(self._number)
             self._remove_oldest()
@@ -193,6 +204,19 @@ class NotedModel(Model):
         outputs = super().predict_columns(columns)
         self._journal.note(self.digest, columns, outputs, len(next(iter(outputs.values()))))
         return outputs
+
+
+def _parts(lines: Sequence[bytes], most: int) -> Iterator[Sequence[bytes]]:
+    """Return lines in parts of at most so many bytes."""
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if size + len(line) + 1 > most:
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line) + 1
+    yield part
 
 
 def _rows(given: Sequence[Row] | Columns) -> Sequence[Row]:

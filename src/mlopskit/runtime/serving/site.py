@@ -168,7 +168,7 @@ class Site:
             asked.method, path, asked.headers, asked.body, http.request_id(asked.headers.get("x-request-id"))
         )
         if self._journal is not None:
-            self._journal.request.id = request.id
+            self._journal.request.id, self._journal.request.size = request.id, len(request.body)
         response = self._stranger(request) or self._own(request) or http.respond(self.service(), request)
         route = _PREDICT if path.endswith("/predict") else _INFER if path.endswith("/infer") else _OTHER
         self._metrics.note(route, response.status, time.perf_counter() - start)
