@@ -23,6 +23,7 @@ from mlopskit.testing.packages import shared_packages
 PACKAGES = ["python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libgcc-s1", "libstdc++6"]
 PACKAGES += ["zlib1g", "libexpat1", "libffi8", "libssl3", "libbz2-1.0", "liblzma5"]
 SECONDS = 60
+PYTHON = "/usr/bin/python3"
 
 
 @pytest.fixture(scope="session")
@@ -200,7 +201,7 @@ def docker(
     monkeypatch.chdir(home)
 
     def made(**options: Any) -> Docker:
-        given = {"base": base, "interpreter": "/usr/bin/python3", "port": port, "memory": 128}
+        given = {"base": base, "interpreter": PYTHON, "port": port, "memory": 128}
         return Docker(**{**given, "engine": engine.address, **options})
 
     yield made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,9 @@ def connected(option: str, /) -> Iterator[Any]:
 
     address = address_of(option)
     try:
+        _look(address)
         client = docker.DockerClient(base_url=address, version="auto", timeout=_TIMEOUT)
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, OSError) as error:
         raise DeployError(
             f"No engine answers at {address}: {_innermost(error)}.",
             remedy="Start it: 'systemctl start docker', or 'podman system service --time 0'; or name another: engine.",
@@ -60,6 +62,14 @@ def connected(option: str, /) -> Iterator[Any]:
         raise refused(f"{_innermost(error)}") from error
     finally:
         client.close()
+
+
+def _look(address: str) -> None:
+    """Try the socket: the SDK leaves one open that nobody answers at."""
+    _, _, path = address.partition("unix://")
+    if path:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(path)
 
 
 def refused(said: object, /) -> DeployError:

@@ -41,24 +41,39 @@ def base_of(client: Any, options: ImageOptions, /) -> Any:
 
 def loaded(client: Any, options: ImageOptions, bundle: Bundle, /) -> str:
     """Return the id of a bundle's image, which the engine holds afterwards."""
-    from docker.errors import ImageNotFound
+    from docker.errors import APIError, ImageNotFound
 
-    base = Base.known(base_of(client, options).attrs)
+    found = base_of(client, options)
+    base = Base.known(found.attrs)
     image = assemble(bundle.folder, base)
     try:
-        client.images.get(image.id)
+        return str(client.images.get(image.id).id)
     except ImageNotFound:
-        with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
-            archive = Path(temporary, "image.tar")
+        pass
+    with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
+        archive, saved = Path(temporary, "image.tar"), Path(temporary, "base.tar")
+        try:
             write_archive(image, archive, without=base)
-            with archive.open("rb") as opened:
-                held = {one.id for one in client.images.load(opened)}
-        if image.id not in held:
-            raise DeployError(
-                f"The engine loaded {', '.join(held) or 'no image'}, expected {image.id}.",
-                remedy="Look at the engine's log, then deploy again.",
-            ) from None
-    return str(image.id)
+            _load(client, archive, image.id)
+        except APIError as error:
+            if "missing" not in str(error.explanation):
+                raise
+            # Podman wants all layers, those that it has, too.
+            with saved.open("wb") as opened:
+                opened.writelines(found.save())
+            write_archive(assemble(bundle.folder, Base.read(saved, options.platform)), archive)
+            _load(client, archive, image.id)
+    return image.id
+
+
+def _load(client: Any, archive: Path, wanted: str) -> None:
+    with archive.open("rb") as opened:
+        held = [one.id for one in client.images.load(opened)]
+    if wanted not in held:
+        raise DeployError(
+            f"The engine loaded {', '.join(held) or 'no image'}, expected {wanted}.",
+            remedy="Look at the engine's log, then deploy again.",
+        )
 
 
 def published(client: Any, image: str, registry: str, name: str, /) -> str:
