@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlopskit import Project, Registry, Trial, Watched, load, watch
+from mlopskit import Registry, Trial, Watched, load, watch
 from mlopskit.errors import UsageError
 from mlopskit.runtime import open_package
 from mlopskit.runtime.serving import Source
@@ -71,6 +71,8 @@ def _source(reference: str, project: str, following: Following) -> Source:
 
 def _registry(project: str) -> tuple[Registry, str | None]:
     if Path(project).exists():
+        from mlopskit import Project  # all that a run needs, which no server of a place does
+
         opened = Project(project)
         return opened.registry, opened.name
     return Registry.at(), None
