@@ -80,6 +80,7 @@ def measured(served: Served, seconds: float, missing: dict[str, str], temporary:
                 missing[peer.name] = str(error)
                 continue
             results[peer.name] = Measured(started=running[-1].started)
+            print(f"{served.name}: {peer.name} answers rightly after {running[-1].started:.2f} s", flush=True)
         for _, count in ((number, count) for number in range(ROUNDS) for count in CONNECTIONS):
             for one in running:
                 results[one.peer.name].rounds[count].append(one.round(count, seconds))
