@@ -7,13 +7,15 @@ Each server has one core, wrk the other. SECONDS are those of a round; if not gi
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,54 +61,65 @@ def serving_figures(seconds: float | None = None, only: Sequence[str] = ()) -> I
     with tempfile.TemporaryDirectory() as temporary:
         for served in models(Path(temporary)):
             if not only or served.name in only:
-                results = measured(served, seconds or SECONDS.get(served.name, 2.0), missing, Path(temporary))
+                absent_here = dict(missing)
+                lasting = seconds or SECONDS.get(served.name, 2.0)
+                results = measured(served, lasting, absent_here, Path(temporary))
                 yield from ratios(served, results)
-                yield table(served, results, missing)
+                yield table(served, results, absent_here)
 
 
 def measured(served: Served, seconds: float, missing: dict[str, str], temporary: Path) -> Results:
-    """Start all servers of a model, one after the other, and let each be asked in turn."""
+    """Start all servers of a model, one after the other, and let each be asked in turn.
+
+    Why one was not measured is added to `missing`.
+    """
     results: dict[str, Measured] = {}
     with ExitStack() as stack:
-        running: list[Running] = []
+        running: dict[str, Running] = {}
         for peer in peers():
-            if peer.name in missing or not peer.serves(served):
-                continue
-            try:
-                running.append(stack.enter_context(Running(peer, served, temporary)))
-            except RuntimeError as error:
-                if peer.name == OURS:
-                    raise
-                missing[peer.name] = str(error)
-                continue
-            results[peer.name] = Measured(started=running[-1].started)
-            print(f"{served.name}: {peer.name} answers rightly after {running[-1].started:.2f} s", flush=True)
-        for _, count in ((number, count) for number in range(ROUNDS) for count in CONNECTIONS):
-            for one in running:
-                results[one.peer.name].rounds[count].append(one.round(count, seconds))
-        for one in running:
-            results[one.peer.name].rss, results[one.peer.name].pss = one.memory()
-    return results
+            if peer.name not in missing and peer.serves(served):
+                with _told(peer.name, missing):
+                    one = running[peer.name] = stack.enter_context(Running(peer, served, temporary))
+                    results[peer.name] = Measured(started=one.started)
+                    print(f"{served.name}: {peer.name} answers rightly after {one.started:.2f} s", flush=True)
+        for _, count in itertools.product(range(ROUNDS), CONNECTIONS):
+            for name, one in running.items():
+                with _told(name, missing):
+                    results[name].rounds[count].append(one.round(count, seconds))
+        for name, one in running.items():
+            results[name].rss, results[name].pss = one.memory()
+    return {name: one for name, one in results.items() if name not in missing}
+
+
+@contextmanager
+def _told(name: str, missing: dict[str, str]) -> Iterator[None]:
+    """Note why a server did not answer, or not rightly; if it is ours, that is an error."""
+    try:
+        yield
+    except RuntimeError as error:
+        if name == OURS:
+            raise
+        missing[name] = str(error)
 
 
 def ratios(served: Served, results: Results) -> Iterator[Figure]:
-    """Yield what is asked of `mlopskit serve` with a model."""
+    """Yield what is asked of `mlopskit serve` with a model; beside a server that was not measured nothing is kept."""
     ours, texts = results[OURS], served.name == TEXTS
-    rate = ours.median(16, "rate")
-    best = max((name for name in PRODUCTS if name in results), key=lambda name: results[name].median(16, "rate"))
+    rate, rates = ours.median(16, "rate"), {name: one.median(16, "rate") for name, one in results.items()}
+    best = max(PRODUCTS, key=lambda name: rates.get(name, 0.0))
     of = f"mlopskit serve, {served.what}"
     yield Figure(
         what=f"{of}: requests/s of 16 connections ({rate:,.0f}), times {best}, the best product",
-        measured=rate / results[best].median(16, "rate"), budget=10 if texts else 8, unit="x", at_least=True,
+        measured=rate / rates.get(best, math.nan), budget=10 if texts else 8, unit="x", at_least=True,
     )  # fmt: skip
     yield Figure(
         what=f"{of}: requests/s of 16 connections, times the limit by hand",
-        measured=rate / results[LIMIT].median(16, "rate"), budget=0.7, unit="x", at_least=True,
+        measured=rate / rates.get(LIMIT, math.nan), budget=0.7, unit="x", at_least=True,
     )  # fmt: skip
     if texts:
-        p50 = ours.median(1, "p50")
+        p50, plain = ours.median(1, "p50"), results[PLAIN].median(1, "p50") if PLAIN in results else math.nan
         what = f"{of}: p50 of one connection ({p50 * 1e3:.3g} ms), times plain FastAPI"
-        yield Figure(what=what, measured=p50 / results[PLAIN].median(1, "p50"), budget=0.3, unit="x")
+        yield Figure(what=what, measured=p50 / plain, budget=0.3, unit="x")
         yield Figure(what=f"{of}: from start to the first answer", measured=ours.started, budget=1.0, unit="s")
         what = f"{of}: resident memory of all its processes, after the load"
         yield Figure(what=what, measured=ours.rss / 1e6, budget=80, unit="MB")

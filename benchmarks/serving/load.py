@@ -19,7 +19,7 @@ from typing import Any, Self
 from serving.models import Served
 from serving.peers import Peer, free_port
 
-START_SECONDS = 90
+START_SECONDS = 180
 TASKSET, WRK = (shutil.which(name) or name for name in ("taskset", "wrk"))
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -75,6 +75,8 @@ def test_ratios_are_those_to_the_best_product_and_the_limit(figures: ModuleType,
     assert [round(one.measured, 3) for one in found] == [10.0, 0.667, 0.1, 0.5, 79.0]
     assert [one.kept for one in found] == [True, False, True, True, True]
     assert best in found[0].what
+    alone = [*figures.ratios(served, {figures.OURS: results[figures.OURS]})]
+    assert [one.kept for one in alone] == [False, False, False, True, True]
     absent = set(figures.PRODUCTS[2:]) | {peers.ONNX, peers.ECHO}
     table = figures.table(served, results, dict.fromkeys(absent, "no wheel for this machine"))
     lines = {row[0]: row[1] for row in table.rows}
