@@ -109,7 +109,18 @@ class Running:
         """Let wrk ask for some seconds."""
         pids = [*self._pids()]
         before = _cpu(pids)
-        command = [TASKSET, "-c", _CLIENT, WRK, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+        command = [
+            TASKSET,
+            "-c",
+            _CLIENT,
+            WRK,
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds:g}s",
+            "--timeout",
+            "60s",
+            "--latency",
+        ]
         address = f"http://127.0.0.1:{self.port}{self.peer.path(self.served)}"
         done = subprocess.run([*command, "-s", str(self._script), address], check=True, capture_output=True, text=True)
         return read(done.stdout, _cpu(pids) - before)
