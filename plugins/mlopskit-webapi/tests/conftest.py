@@ -19,9 +19,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from mlopskit_webapi.references import Following, sources_of
 
 from mlopskit.runtime import AliasRecord, canonical
-from mlopskit.runtime.serving import Limits, Site, answer
+from mlopskit.runtime.serving import Limits, Metrics, Site, Source, answer
+from mlopskit.testing.packages import NAME as CONFORMANCE
 
 NAME, ALIAS = "shop", "production"
 ROW = {"text": "a", "number": 1.5, "whole": 3}
@@ -240,6 +242,25 @@ def tools():
     """What tests that need load ask servers with."""
     load = runpy.run_path(str(Path(__file__).with_name("load.py")))
     return types.SimpleNamespace(**load, Shop=Shop, serving=serving)
+
+
+@contextlib.contextmanager
+def following(place: Path, *, every: float = 0.05, trust_code: Sequence[str] = ()) -> Iterator[tuple[Source, str]]:
+    """Serve in a thread what stands in a place of the conformance suite's model; give the source and the address."""
+    how = Following(every=every, folder=None, trial=None, trust_code=trust_code, beside="candidate")
+    place.mkdir(parents=True, exist_ok=True)
+    (source,) = sources_of([f"{place}/{CONFORMANCE}@{ALIAS}"], "", how)
+    try:
+        with answering(Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)) as address:
+            yield source, address
+    finally:
+        source.close()
+
+
+@pytest.fixture(scope="session")
+def serving_here():
+    """Serve in a thread, as `following` does."""
+    return following
 
 
 @pytest.fixture(scope="session")

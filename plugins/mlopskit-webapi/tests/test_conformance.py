@@ -1,16 +1,11 @@
 """The target keeps the contract of deployers; the server has no path or method beyond those of its own document."""
 
-import contextlib
-
 import pytest
 from mlopskit_webapi.deployer import WebApi
-from mlopskit_webapi.references import Following, sources_of
 
 from mlopskit.loading import installed_loaders
 from mlopskit.runtime import load, open_package
-from mlopskit.runtime.serving import Metrics, Site
 from mlopskit.testing import DeployerConformance
-from mlopskit.testing.packages import NAME
 
 DOCUMENTED = {
     *("/", "/docs", "/page.css", "/page.mjs", "/form.mjs", "/docs.mjs"),
@@ -57,21 +52,11 @@ def test_nothing_can_be_changed(served, path):
     assert status == 405
 
 
-@contextlib.contextmanager
-def running(here, place, trust_code=()):
-    """A server in a thread, which follows a place of the conformance suite's model."""
-    following = Following(every=0.05, folder=None, trial=None, trust_code=trust_code, beside="candidate")
-    place.mkdir(parents=True)
-    (source,) = sources_of([f"{place}/{NAME}@production"], "", following)
-    with here(Site([source], metrics=Metrics(1), body=1 << 20, rows=1000)) as address:
-        yield source, address
-    source.close()
-
-
 class TestWebApi(DeployerConformance):
     @pytest.fixture
-    def deployer(self, here, tmp_path, package_with_code):
-        with running(here, tmp_path / "place", trust_code=[package_with_code.digest]) as (self.source, address):
+    def deployer(self, tmp_path, package_with_code, serving_here):
+        trusted = [package_with_code.digest]
+        with serving_here(tmp_path / "place", trust_code=trusted) as (self.source, address):
             yield WebApi(to=str(tmp_path / "place"), servers=(address,))
 
     def tamper(self, deployer, at, other):

@@ -150,7 +150,7 @@ def through(start, tools, place, packages, log, *, requests, swaps, rounds, seco
 
 def test_models_change_under_load_and_bad_ones_of_each_kind_are_kept_out(start, tools, place, packages, tmp_path):
     load, kinds, *_ = through(
-        start, tools, place, packages, tmp_path / "log", requests=4000, swaps=24, rounds=1, seconds="8", pause=0.003
+        start, tools, place, packages, tmp_path / "log", requests=4000, swaps=24, rounds=1, seconds="6", pause=0.003
     )
     assert (load.wrong, load.lost) == ([], 0)
     assert kinds == 8

@@ -14,6 +14,7 @@ from mlopskit import Answer, Bundle, FileShare, Locator, ModelPackage, Publishin
 from mlopskit.errors import ConfigError, DeployError, NotReadyError
 
 _TIMEOUT = 60.0
+_LARGEST = 256 << 20
 _NOT_YET = (404, 502, 503, 504)
 
 
@@ -61,10 +62,12 @@ class WebApi(PublishingDeployer):
         answers = []
         for server in self.servers:
             answer = self._ask(server.rstrip("/"), path, rows)
-            if answer is None:
+            if isinstance(answer, str):
                 if at is not None and live != self.live(name):
                     self._offer(name, at)
-                raise NotReadyError(f"{server} does not answer for {digest} yet.", remedy="Look at its /metadata.")
+                why = self._fault(server.rstrip("/"), name, digest)
+                said = f"does not answer for {digest} yet: {why}" if why else f"cannot be asked: {answer}"
+                raise NotReadyError(f"{server} {said}.", remedy="Look at its /metadata, and its log.")
             if at is None and answer.digest != digest:
                 raise NotReadyError(f"{server} still answers with {answer.digest}.", remedy="Look at its /metadata.")
             answers.append(answer)
@@ -84,24 +87,36 @@ class WebApi(PublishingDeployer):
         offered = self._beside()
         offered.activate(name, at, instead_of=offered.live(name), why="pushed")
 
-    def _ask(self, server: str, path: str, rows: Sequence[Row]) -> Answer | None:
-        """Return a server's answer, None if there is none yet."""
+    def _ask(self, server: str, path: str, rows: Sequence[Row]) -> Answer | str:
+        """Return a server's answer, or why there is none yet."""
+        try:
+            said = self._said(server + path, json.dumps({"rows": [dict(row) for row in rows]}).encode())
+            return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"])
+        except urllib.error.HTTPError as error:
+            detail, remedy = _problem(error.read())
+            if error.code in _NOT_YET:
+                return f"{error.code}, {detail}"
+            raise DeployError(f"{server} answered {error.code}: {detail}", remedy=remedy) from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            return str(getattr(error, "reason", None) or f"{type(error).__name__}: {error}")
+
+    def _fault(self, server: str, name: str, digest: str) -> str:
+        """Return what a server says of a package that it does not answer for; nothing if it says nothing."""
+        try:
+            about = self._said(f"{server}/models/{name}/metadata")
+            of = [about, about["beside"] or {}]
+            faults = [one["fault"] for one in of if one.get("newest") == digest and one.get("fault")]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return ""
+        return str(faults[0]).rstrip(".") if faults else "it has not looked for it yet"
+
+    def _said(self, address: str, body: bytes | None = None) -> Any:
         headers = {"content-type": "application/json"}
         if self.token_env:
             headers["authorization"] = f"Bearer {os.environ.get(self.token_env, '')}"
-        body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
-        request = urllib.request.Request(server + path, body, headers)  # noqa: S310  # opened as http(s) or not at all
-        try:
-            with _opener().open(request, timeout=_TIMEOUT) as reply:
-                said: dict[str, Any] = json.loads(reply.read())
-        except urllib.error.HTTPError as error:
-            if error.code in _NOT_YET:
-                return None
-            told = _problem(error.read())
-            raise DeployError(f"{server} answered {error.code}: {told[0]}", remedy=told[1]) from error
-        except (OSError, ValueError):
-            return None
-        return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"])
+        request = urllib.request.Request(address, body, headers)  # noqa: S310  # opened as http(s) or not at all
+        with _opener().open(request, timeout=_TIMEOUT) as reply:
+            return json.loads(reply.read(_LARGEST))
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -92,6 +92,10 @@ class Source:
         if not fault and self._is_old():
             fault = f"The alias was not read for more than {self.max_age:g} s."
         about = {**self.about, "verdict": self.model.verdict, **_told(state)}
+        if self.beside is not None:
+            offered = self.beside.state
+            wrong = errors.printable(offered.failure.message) if offered.failure else None
+            about["beside"] = {"fault": wrong, **_told(offered)}
         return http.Served(self.name, model, fault, about, examples=model.examples if model else ())
 
     def close(self) -> None:
