@@ -24,7 +24,7 @@ connection.request("POST", "/predict", sys.argv[1], {"content-type": "applicatio
 print(connection.getresponse().read().decode())
 """
 LIMITED = {"read_only": True, "network_mode": "none", "cap_drop": ["ALL"], "detach": True}
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_several_follow_one_share_that_they_cannot_write_to(started, bundle, pac
         "volumes": {str(share): {"bind": about["volumeMounts"][0]["mountPath"], "mode": "ro"}},
         "tmpfs": {one["mountPath"]: "mode=1777" for one in about["volumeMounts"][1:]},
     }
-    containers = [started(*about["args"], **options) for _ in range(2)]
+    containers = [started(*about["args"], "--every", "0.5", **options) for _ in range(2)]
     rows, _ = golden(package)
     assert [asked(one, rows)["digest"] for one in containers] == [package.digest] * 2
     _publish(other_package, share)
