@@ -109,6 +109,13 @@ class Engine:
         finally:
             client.close()
 
+    def imported(self, root: Path) -> str:
+        """Import a root file system as an image, and return its id."""
+        with self.client() as client:
+            client.api.import_image_from_data(root.read_bytes(), repository="base", tag="1")
+            (image,) = client.images.list()
+            return str(image.id)
+
     def clean(self) -> None:
         """Remove all containers and networks."""
         import docker
@@ -120,18 +127,24 @@ class Engine:
             client.networks.prune()
 
 
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """Give a folder with a short name, as sockets and Podman want it."""
+    folder = Path(tempfile.mkdtemp(prefix="mlopskit-engine-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def engine(needs: Callable[..., None]) -> Iterator[Engine]:
     """A real engine of this worker's own."""
     needs("dockerd", "containerd", "runc", "setpriv", root=True)
-    folder = Path(tempfile.mkdtemp(prefix="mlopskit-engine-"))  # sockets' names may not be long
-    try:
-        with dockerd(folder):
-            engine = Engine(folder)
-            yield engine
-            engine.clean()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with short_folder() as folder, dockerd(folder):
+        engine = Engine(folder)
+        yield engine
+        engine.clean()
 
 
 @pytest.fixture(scope="session")
@@ -154,14 +167,17 @@ def base_tar(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., None
     return packed
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a further engine."""
+    with short_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def base(engine: Engine, base_tar: Path) -> str:
     """The id of an image that has Python alone."""
-    with engine.client() as client:
-        # As a stream: the SDK would read it whole into memory.
-        with base_tar.open("rb") as opened:
-            client.api.import_image_from_data(opened, repository="base", tag="1")
-        return str(client.images.get("base:1").id)
+    return engine.imported(base_tar)
 
 
 def opened(tmp_path_factory: pytest.TempPathFactory, name: str) -> mk.ModelPackage:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import shutil
 import socket
 import threading
 import time
 from dataclasses import fields, replace
 
 import pytest
+from mlopskit_docker import loading
+from mlopskit_docker.containers import Containers
 from mlopskit_docker.deployer import Docker
 
 import mlopskit as mk
@@ -19,7 +20,7 @@ from mlopskit.deployment import Deploying
 from mlopskit.errors import ConfigError, ConflictError, DeployError, VerificationError
 from mlopskit.testing.packages import NAME
 
-from .conftest import PYTHON, Engine, answers, dockerd, service
+from .conftest import PYTHON, Engine, answers, dockerd, run, service
 
 pytestmark = pytest.mark.live
 
@@ -168,38 +169,20 @@ def test_a_broken_switch_is_seen_by_the_second_look(docker, deploying, package, 
     assert deployer.predict(NAME, [package.golden[0].row], None).digest == package.digest
 
 
-def test_an_engine_that_begins_again_leads_where_it_led(needs, base_tar, home, package, tmp_path, monkeypatch, port):
-    needs("dockerd", root=True)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    monkeypatch.chdir(home)
-    import tempfile
-    from pathlib import Path
-
-    folder = Path(tempfile.mkdtemp(prefix="mlopskit-engine-"))
-    engine = Engine(folder)
-    try:
-        with dockerd(folder):
-            with engine.client() as client, base_tar.open("rb") as opened:
-                client.api.import_image_from_data(opened, repository="base", tag="1")
-                base = client.images.get("base:1").id
-            deployer = Docker(base=base, interpreter=PYTHON, port=port, memory=128, engine=engine.address)
-            registry = mk.Registry.at(tmp_path / "registry")
-            at = (
-                Deploying(package=package, deployer=deployer, registry=registry, endpoint="e", override="test")
-                .run()
-                .locator
-            )
-        with pytest.raises(DeployError, match="No engine answers") as caught:
-            deployer.live(NAME)
-        assert "Start it" in caught.value.remedy
-        with dockerd(folder):
-            assert deployer.live(NAME) == at
-            answer = until(lambda: deployer.predict(NAME, [package.golden[0].row], None))
-            assert answer.digest == package.digest
-            assert deployer.fault(NAME, at) is None
-            engine.clean()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def test_an_engine_that_begins_again_leads_where_it_led(engine, base_tar, docker, deploying, package, folder):
+    again = Engine(folder)
+    with dockerd(folder):
+        deployer = docker(base=again.imported(base_tar), engine=again.address)
+        at = deploying(package, deployer).locator
+    with pytest.raises(DeployError, match="No engine answers") as caught:
+        deployer.live(NAME)
+    assert "Start it" in caught.value.remedy
+    with dockerd(folder):
+        assert deployer.live(NAME) == at
+        answer = until(lambda: deployer.predict(NAME, [package.golden[0].row], None))
+        assert answer.digest == package.digest
+        assert deployer.fault(NAME, at) is None
+        again.clean()
 
 
 def test_what_is_removed_is_what_this_one_made(docker, deploying, package, other_package, engine):
@@ -236,34 +219,87 @@ def test_a_base_that_is_not_there_says_what_to_run(docker, deploying, package):
         assert "docker load" in caught.value.remedy
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_what_was_interrupted_is_finished_by_the_next(docker, deploying, package, engine, monkeypatch, at):
+    """While the image is loaded, before the forwarder is started, before the container is."""
+    begun = []
+
+    def interrupted(act):
+        def do(*arguments):
+            begun.append(act)
+            if len(begun) > at:
+                raise KeyboardInterrupt
+            return act(*arguments)
+
+        return do
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading, "loaded", interrupted(loading.loaded))
+        patch.setattr(Containers, "start", interrupted(Containers.start))
+        with pytest.raises(KeyboardInterrupt):
+            deploying(package, docker())
+    assert docker().live(NAME) is None
+    assert deploying(package, docker()).receipt.passed
+    assert [*running(engine).values()] == ["running", "running"]
+
+
+def test_a_full_disk_is_named_and_deployed_to_once_there_is_room(
+    engine, needs, base_tar, docker, deploying, package, folder
+):
+    needs("mount", "umount", root=True)
+    small = Engine(folder)
+    (folder / "data").mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=160m", "small", folder / "data")
+    try:
+        with dockerd(folder):
+            deployer = docker(base=small.imported(base_tar), engine=small.address)
+            filler = folder / "data" / "filler"
+            with contextlib.suppress(OSError), filler.open("wb") as opened:
+                while True:
+                    opened.write(bytes(1 << 20))
+            with pytest.raises(DeployError, match="no space left") as caught:
+                deploying(package, deployer)
+            assert "Make room" in caught.value.remedy
+            filler.unlink()
+            assert deploying(package, deployer).receipt.passed
+            small.clean()
+    finally:
+        run("umount", "-l", folder / "data")
+
+
+def test_a_forwarder_that_is_gone_is_named_and_made_again(docker, deploying, package, engine):
+    deployer = docker()
+    at = deploying(package, deployer).locator
+    with engine.client() as client:
+        client.containers.get(f"mlopskit-{NAME}-127.0.0.1-{deployer.port}-forwarder").stop(timeout=5)
+    assert "forwarder ended with 0" in deployer.fault(NAME, at)
+    with pytest.raises(DeployError, match="forwarder ended") as caught:
+        deployer.predict(NAME, [package.golden[0].row], None)
+    assert "Deploy again" in caught.value.remedy
+    assert deploying(package, deployer).locator == at
+    assert deployer.fault(NAME, at) is None
+
+
 @pytest.mark.slow
-def test_podman_does_it_too(needs, base_tar, home, deploying, package, other_package, tmp_path, monkeypatch, port):
-    needs("podman", "runc", "setpriv", root=True)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
-    monkeypatch.chdir(home)
+def test_podman_does_it_too(needs, base_tar, docker, deploying, package, other_package, folder):
+    needs("podman", "runc", root=True)
     # A machine of little rights cannot raise its limits, which Podman does.
-    settings = tmp_path / "containers.conf"
-    settings.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
-    folder = tmp_path / "podman"
-    folder.mkdir()
-    engine = Engine(folder, "podman.sock")
-    command = ["podman", "--runtime", "runc", "--root", folder / "root", "--runroot", folder / "run"]
+    (folder / "settings").write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
+    podman = Engine(folder, "podman.sock")
+    command = ["podman", "--runtime", "/usr/sbin/runc", "--root", folder / "root", "--runroot", folder / "run"]
     command += ["--cgroup-manager", "cgroupfs", "--network-config-dir", folder / "networks"]
-    command += ["system", "service", "--time", "0", engine.address]
-    ready = folder / "podman.sock"
-    with service(*command, log=tmp_path / "log", until=lambda: answers(ready), CONTAINERS_CONF=str(settings)):
-        with engine.client() as client:
-            client.api.import_image_from_data(base_tar.read_bytes(), repository="base", tag="1")
-            (base,) = client.images.list()
-        deployer = Docker(base=base.id, interpreter=PYTHON, port=port, memory=128, engine=engine.address)
+    command += ["system", "service", "--time", "0", podman.address]
+    settings = {"CONTAINERS_CONF": str(folder / "settings")}
+    with service(*command, log=folder / "log", until=lambda: answers(folder / "podman.sock"), **settings):
+        deployer = docker(base=podman.imported(base_tar), engine=podman.address)
         try:
             one, other = (deploying(each, deployer).locator for each in (package, other_package))
-            assert running(engine) == {short(one): "exited", short(other): "running", "forwarder": "running"}
+            assert running(podman) == {short(one): "exited", short(other): "running", "forwarder": "running"}
             assert deploying(package, deployer).locator == one
             with pytest.raises(ConflictError):
                 deployer.activate(NAME, other, instead_of=other, why="late")
         finally:
-            engine.clean()
+            podman.clean()
 
 
 def test_an_engine_elsewhere_is_refused(docker, package):

@@ -66,6 +66,8 @@ class Docker(ImageOptions, Deployer):
                 )
             address = containers.published if at is None else containers.address(found)
             answer = ask(address, rows) if address else None
+            if answer is None and at is None and (fault := forwarder.fault()):
+                raise DeployError(fault, remedy="Deploy again; that starts it.")
             if answer is None:
                 raise containers.silent(found)
             return answer
@@ -104,11 +106,10 @@ class Docker(ImageOptions, Deployer):
     def fault(self, name: str, at: Locator, /) -> str | None:
         """Say whether a container has ended, or is missing."""
         with self._at(name) as (containers, forwarder):
-            container, holding = containers.of(at), forwarder.container()
-            if container is None or holding is None:
-                lacking = "forwarder" if holding is None else f"container of {at['bundle']}"
-                return f"There is no {lacking} at {containers.endpoint}."
-            return fault_of(container) or fault_of(holding)
+            container = containers.of(at)
+            if container is None:
+                return f"There is no container of {at['bundle']} at {containers.endpoint}."
+            return fault_of(container) or forwarder.fault()
 
     def logs(self, name: str, at: Locator, /, *, lines: int = 100) -> str:
         """Return the last lines that the container wrote."""

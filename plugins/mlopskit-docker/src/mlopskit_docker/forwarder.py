@@ -12,7 +12,7 @@ from typing import Any
 
 from mlopskit import Locator
 from mlopskit.errors import ConflictError, DeployError
-from mlopskit_docker.containers import Containers
+from mlopskit_docker.containers import Containers, fault_of
 from mlopskit_docker.context import PORT, USER
 
 _PROGRAM = Path(__file__).with_name("templates") / "forward.py"
@@ -29,6 +29,11 @@ class Forwarder:
     def container(self) -> Any | None:
         """Return its container, None if there is none."""
         return next(iter(self.containers.found("forwarder")), None)
+
+    def fault(self) -> str | None:
+        """Return why nobody gets through, None if it runs."""
+        container = self.container()
+        return f"There is no forwarder at {self.containers.endpoint}." if container is None else fault_of(container)
 
     def ensure(self, image: str) -> None:
         """Let it run, made from an image that has Python: it takes the published port, and leads nowhere at first."""
