@@ -23,6 +23,7 @@ from mlopskit.testing.packages import NAME
 from .conftest import PYTHON, Engine, answers, dockerd, run, service
 
 pytestmark = pytest.mark.live
+SLOW = pytest.mark.slow  # others show most of it; `make prove` runs it
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_a_base_that_is_not_there_says_what_to_run(docker, deploying, package):
         assert "docker load" in caught.value.remedy
 
 
-@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize("at", [pytest.param(0, marks=SLOW), 1, pytest.param(2, marks=SLOW)])
 def test_what_was_interrupted_is_finished_by_the_next(docker, deploying, package, engine, monkeypatch, at):
     """While the image is loaded, before the forwarder is started, before the container is."""
     begun = []
@@ -243,6 +244,7 @@ def test_what_was_interrupted_is_finished_by_the_next(docker, deploying, package
     assert [*running(engine).values()] == ["running", "running"]
 
 
+@SLOW
 def test_a_full_disk_is_named_and_deployed_to_once_there_is_room(
     engine, needs, base_tar, docker, deploying, package, folder
 ):
@@ -280,7 +282,7 @@ def test_a_forwarder_that_is_gone_is_named_and_made_again(docker, deploying, pac
     assert deployer.fault(NAME, at) is None
 
 
-@pytest.mark.slow
+@SLOW
 def test_podman_does_it_too(needs, base_tar, docker, deploying, package, other_package, folder):
     needs("podman", "runc", root=True)
     # A machine of little rights cannot raise its limits, which Podman does.
@@ -317,15 +319,6 @@ def test_a_container_that_ends_says_why(docker, deploying, package, engine):
     assert "docker logs" in caught.value.remedy
 
 
-def test_one_of_two_who_switch_at_once_is_told(docker, deploying, package, other_package):
-    deployer = docker()
-    one = deploying(package, deployer).locator
-    deploying(other_package, deployer)
-    with pytest.raises(ConflictError, match="leads to") as caught:
-        deployer.activate(NAME, one, instead_of=one, why="late")
-    assert caught.value.winner["bundle"] != one["bundle"]
-
-
 def test_a_container_may_do_nothing_but_answer(docker, deploying, package, engine):
     at = deploying(package, docker()).locator
     with engine.client() as client:
@@ -344,7 +337,7 @@ def test_a_container_may_do_nothing_but_answer(docker, deploying, package, engin
         assert client.images.get(at["image"])
 
 
-@pytest.mark.parametrize("user", ["1000", "65534"])
+@pytest.mark.parametrize("user", [pytest.param("1000", marks=SLOW), "65534"])
 def test_it_answers_without_a_network_as_anybody(docker, deploying, package, engine, user, record_property):
     """The first answer is asked through exec, by the image's own Python."""
     at = deploying(package, docker()).locator

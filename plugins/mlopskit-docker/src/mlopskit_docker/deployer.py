@@ -119,6 +119,7 @@ class Docker(ImageOptions, Deployer):
 
     @contextlib.contextmanager
     def _at(self, name: str) -> Iterator[tuple[Containers, Forwarder]]:
+        check_options(self)
         with connected(self.engine) as client:
             containers = Containers(client=client, options=self, name=name)
             yield containers, Forwarder(containers)
