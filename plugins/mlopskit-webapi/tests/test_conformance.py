@@ -1,5 +1,7 @@
 """The target keeps the contract of deployers; the server has no path or method beyond those of its own document."""
 
+from pathlib import Path
+
 import pytest
 from mlopskit_webapi.deployer import WebApi
 
@@ -24,6 +26,13 @@ DOCUMENTED = {
 
 def test_the_document_names_these_paths_and_no_other(served):
     assert served.ask("/openapi.json")[2]["paths"].keys() == DOCUMENTED
+
+
+def test_the_reference_asks_each_of_them():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "http.md"
+    asked = page.read_text("utf-8").partition("## Each path, asked")[2].split()
+    asked = {word.removeprefix("localhost").rstrip(";") for word in asked}
+    assert {path.replace("shop", "tumour") for path in DOCUMENTED} <= asked
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def decode(body: bytes, /) -> Any:
     except LimitError as error:
         raise LimitError(error.message, remedy=f"Nest at most {canonical.MAX_DEPTH} deep.") from error
     except ManifestError as error:
-        raise ManifestError(error.message, remedy="Send JSON in UTF-8, each key of an object once.") from error
+        raise ManifestError(
+            error.message, remedy="Send JSON in UTF-8, each key of an object once; what is missing is null."
+        ) from error
 
 
 def strict(fast: Decode, /) -> Decode:
