@@ -13,6 +13,7 @@ from mlopskit.testing.packages import NAME, shared_packages
 
 ROWS = [{"height": height / 4, "weight": weight} for height in range(-6, 7, 3) for weight in range(-3, 4)]
 MEMORY = ("--trial-memory", "1024")
+PATIENCE = 900  # a package that is good may be tried several times, where a machine has much else to do
 TRANSFORM = b"        return X / 2\n"
 OTHERWISE = {
     "slow": b"        import time\n        time.sleep(300)\n",
@@ -99,14 +100,14 @@ def swapped(server, load, place, digests, moves):
         digest = digests[number % len(digests)]
         if load.last != digest:
             place.move(digest)
-            server.until(lambda digest=digest: load.last == digest)
+            server.until(lambda digest=digest: load.last == digest, PATIENCE)
 
 
 def kept_out(server, load, place, kind, digest, trials):
     """Move the alias to a bad package, and wait until it is told why that is not taken; return what was said."""
     begun = len(trials.seen)
     place.move(digest)
-    said = server.until(lambda: told(server, digest))
+    said = server.until(lambda: told(server, digest), PATIENCE)
     assert SAID[kind] in said or IN_TIME in said, (kind, said)
     assert server.ask("/health/ready")[2]["status"] == "degraded"
     assert digest not in load.seen
@@ -118,29 +119,31 @@ def told(server, digest):
     return about["fault"] if about["fault"] and about["newest"] == digest else None
 
 
-def through(start, tools, place, packages, log, *, requests, swaps, rounds, seconds, pause):
+def through(start, tools, place, packages, log, *, requests, swaps, seconds, pause):
     """Ask so many requests while the models are swapped; return figures."""
     good, bad = good_ones(place, packages), bad_ones(place, packages)
     asked = [json.dumps({"row": row}).encode() for row in ROWS]
     trusted = [part for kind in OTHERWISE for part in ("--trust-code", bad[kind])]
-    first, *_ = good
+    *tables, alone = good
+    first, moves = tables[0], swaps // len(bad) - 1  # the last one of each round is bad
     place.move(first)
     with start(f"{place.folder}@production", *MEMORY, "--trial-seconds", seconds, *trusted, log=log) as server:
         (worker,) = tools.children(server.process.pid)
         with tools.Load(server.port, asked, good, pause=pause) as load, tools.Trials(worker) as trials:
-            server.until(lambda: len(load.times) >= requests / 10)
+            server.until(lambda: len(load.times) >= requests / 10, PATIENCE)
             calm = [*load.times]
-            for _ in range(rounds):
-                for kind, digest in bad.items():
-                    swapped(server, load, place, [*good], (swaps // rounds - len(bad)) // len(bad))
-                    kept_out(server, load, place, kind, digest, trials)
+            for number, (kind, digest) in enumerate(bad.items()):
+                swapped(server, load, place, tables[number % 2 :], moves)
+                if number % 4 == 0:
+                    swapped(server, load, place, [alone], 1)
+                kept_out(server, load, place, kind, digest, trials)
             tried = len(trials.seen)
             time.sleep(3)  # the last bad one stands there, and is left alone for growing pauses
             assert len(trials.seen) - tried <= 6
             assert server.ask("/metadata")[2]["tries"] >= 1
             place.move(first)
-            server.until(lambda: server.ask("/metadata")[2]["fault"] is None)
-            server.until(lambda: len(load.times) >= requests)
+            server.until(lambda: server.ask("/metadata")[2]["fault"] is None, PATIENCE)
+            server.until(lambda: len(load.times) >= requests, PATIENCE)
     said = log.read_text()
     assert [kind for kind, digest in bad.items() if f"{digest} was not taken" not in said] == []
     swapping = load.times[len(calm) :]
@@ -150,7 +153,7 @@ def through(start, tools, place, packages, log, *, requests, swaps, rounds, seco
 
 def test_models_change_under_load_and_bad_ones_of_each_kind_are_kept_out(start, tools, place, packages, tmp_path):
     load, kinds, *_ = through(
-        start, tools, place, packages, tmp_path / "log", requests=4000, swaps=24, rounds=1, seconds="6", pause=0.003
+        start, tools, place, packages, tmp_path / "log", requests=4000, swaps=16, seconds="8", pause=0.02
     )
     assert (load.wrong, load.lost) == ([], 0)
     assert kinds == 8
@@ -161,7 +164,7 @@ def test_models_change_under_load_and_bad_ones_of_each_kind_are_kept_out(start, 
 @pytest.mark.timeout(3600)
 def test_hundred_thousand_requests_under_two_hundred_swaps(start, tools, place, packages, tmp_path, record_property):
     load, kinds, trials, ratio, swaps = through(
-        start, tools, place, packages, tmp_path / "log", requests=100_000, swaps=240, rounds=2, seconds="30", pause=0.0
+        start, tools, place, packages, tmp_path / "log", requests=100_000, swaps=216, seconds="60", pause=0.0
     )
     assert (load.wrong, load.lost) == ([], 0)
     assert len(load.times) >= 100_000

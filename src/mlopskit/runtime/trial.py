@@ -16,7 +16,7 @@ from .package import Package
 from .schema import Row
 from .scoring import Model
 
-NICE = 5  # whoever waits for an answer goes before a package that is only tried
+NICE = 2  # whoever waits for an answer goes before a package that is only tried, which has its time, too
 
 
 def try_apart(package: Package, process: IsolatedModel, /, *, trust_code: Collection[str] = ()) -> None:
