@@ -67,6 +67,7 @@ PARTS = {
         title="Buckets", figures=uploading, tests=("plugins/mlopskit-blob", "plugins/mlopskit-objectstore")
     ),
     "serving": Part(title="Serving", figures=serving_figures),
+    "webapi": Part(title="Serving under load and attack", tests=("plugins/mlopskit-webapi",)),
     "faults": Part(title="Faults", tests=("tests/faults",)),
     "zoo": Part(title="The zoo of estimators", tests=("tests/e2e/test_zoo.py",)),
 }

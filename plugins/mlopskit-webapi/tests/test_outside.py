@@ -56,11 +56,11 @@ def test_schemathesis_finds_nothing(open_to_few, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
 def test_schemathesis_finds_nothing_for_long(open_to_few, tmp_path, record_property):
-    code, said = examined(open_to_few, tmp_path, "-n", "1000")
+    code, said = examined(open_to_few, tmp_path, "-n", "200")
     assert code == 0, said
     generated = int(said.partition(" generated, ")[0].split()[-1])
     record_property("figure: requests of schemathesis, with all its checks, and none failed", generated)
-    assert generated > 10_000
+    assert generated > 3000
 
 
 def test_the_public_client_of_triton_infers(served):
