@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import subprocess
 import threading
 import time
 from dataclasses import fields, replace
@@ -284,7 +285,7 @@ def test_a_forwarder_that_is_gone_is_named_and_made_again(docker, deploying, pac
 
 @SLOW
 def test_podman_does_it_too(needs, base_tar, docker, deploying, package, other_package, folder):
-    needs("podman", "runc", root=True)
+    needs("podman", "runc", "umount", root=True)
     # A machine of little rights cannot raise its limits, which Podman does.
     (folder / "settings").write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
     podman = Engine(folder, "podman.sock")
@@ -302,6 +303,8 @@ def test_podman_does_it_too(needs, base_tar, docker, deploying, package, other_p
                 deployer.activate(NAME, other, instead_of=other, why="late")
         finally:
             podman.clean()
+    # Podman may leave it mounted.
+    subprocess.run(["umount", folder / "root" / "overlay"], check=False, capture_output=True)
 
 
 def test_an_engine_elsewhere_is_refused(docker, package):
