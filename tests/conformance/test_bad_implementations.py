@@ -60,6 +60,7 @@ DEPLOYERS = {
         "test_remove_leaves_others_alone",
         "test_something_is_live_at_every_moment",
         "test_users_get_what_is_live",
+        "test_retire_spares_what_is_live",
     ),
     "ChecksTooLate": found_by(
         "test_check_refuses_an_unfit_package", r"check let a package through .* Raise DeployError"
@@ -94,6 +95,7 @@ DEPLOYERS = {
         "test_locator_is_not_shared",
         "test_push_twice_writes_nothing",
         "test_removed_can_come_back",
+        "test_retire_spares_what_is_live",
     ),
     "WritesAgain": found_by("test_push_twice_writes_nothing", r"wrote it again\. Leave alone what is there"),
     "PushesItsOwn": found_by("test_pushes_what_was_built", r"added files: .*'pushed\.txt'\]\. Let `build`"),
@@ -113,6 +115,7 @@ DEPLOYERS = {
         "test_removed_can_come_back",
         "test_something_is_live_at_every_moment",
         "test_users_get_what_is_live",
+        "test_retire_spares_what_is_live",
     ),
     "ShowsHalf": found_by(
         "test_half_a_bundle_is_never_visible", r"visible before it was whole: .* Commit all files in one"

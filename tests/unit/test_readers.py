@@ -76,7 +76,7 @@ def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert started.process.stdin
     assert started.process.stdout
     started.process.stdin.close()
-    assert started.process.wait(30) == 0
+    assert started.process.wait(120) == 0
     started.process.stdout.close()
 
 

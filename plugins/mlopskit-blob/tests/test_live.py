@@ -24,8 +24,8 @@ pytestmark = pytest.mark.live
 class Hasty(BlobStorage):
     """Gives up soon."""
 
-    deadline = 1.8
-    silence = 0.6
+    deadline = 3.0
+    silence = 1.0
 
 
 class TestOutcomes(OutcomeConformance):
