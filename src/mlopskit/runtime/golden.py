@@ -60,9 +60,10 @@ def golden_rows(files: Mapping[str, bytes], manifest: Mapping[str, Any], /) -> l
     """
     if manifest["golden"] is None:
         return []
-    if manifest["golden"]["file"] not in files:
-        raise ManifestError(f"The golden rows are not in {FILE}.", remedy=FETCH, field="golden")
-    lines = files[manifest["golden"]["file"]].splitlines()
+    try:
+        lines = files[manifest["golden"]["file"]].splitlines()  # read now, if they were not kept
+    except KeyError as error:
+        raise ManifestError(f"The golden rows are not in {FILE}.", remedy=FETCH, field="golden") from error
     parsed = [check_fields(canonical.loads(line, what=FILE, limit=MAX_LINE), _KEYS, what=FILE) for line in lines]
     return [GoldenRow(**line) for line in parsed]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlopskit import Registry, Trial, Watched, load, watch
-from mlopskit.errors import UsageError
+from mlopskit.errors import UnknownNameError, UsageError
 from mlopskit.runtime import open_package
 from mlopskit.runtime.serving import Source
+
+if TYPE_CHECKING:
+    from mlopskit import Project, PublishingDeployer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ def sources_of(references: Collection[str], project: str, following: Following) 
     """Return the models that references mean; each name stands for one.
 
     `PLACE@ALIAS` is a model's folder (a path with a `/`, or an address) with one of its aliases. All else is a
-    REFERENCE of the project's registry: its aliases are followed, digests stay.
+    REFERENCE of the project: aliases of its registry, and endpoints that publish, are followed, digests stay.
 
     Raises:
         UsageError: two are of one name, or one cannot be meant so.
@@ -54,28 +58,41 @@ def _source(reference: str, project: str, following: Following) -> Source:
                 f"{reference!r} names no alias.", remedy="Give PLACE@ALIAS, such as shares/tumour@production."
             )
         return _followed(place, alias, following)
-    registry, name = _registry(project)
+    opened = _project(project)
+    registry, name = (opened.registry, opened.name) if opened else (Registry.at(), None)
     model = place or name
     if model is None:
         (model,) = registry.names() if len(registry.names()) == 1 else ("",)
     if model and alias in registry.aliases(model):
         return _followed(f"{registry.storage.uri}/{model}", alias, following)
+    if opened and (deployer := _publisher(opened, reference)):
+        return _followed(f"{deployer.to}/{opened.name}", deployer.alias, following)
     package = registry.resolve(reference, name=name)
     loaded = load(package.folder, digest=package.digest, trust_code=following.trust_code)
     verdict = registry.verdict(package.name, package.digest)
     judged = verdict and {"passed": verdict.passed, "override": verdict.override, "dataset": verdict.dataset}
     about = {"reference": reference, "verdict": judged}
-    opened = open_package(package.folder, digest=package.digest, keep=lambda _: False)
-    return Source.of(opened, loaded.model, about)
+    unread = open_package(package.folder, digest=package.digest, keep=lambda _: False)
+    return Source.of(unread, loaded.model, about)
 
 
-def _registry(project: str) -> tuple[Registry, str | None]:
-    if Path(project).exists():
-        from mlopskit import Project  # all that a run needs, which no server of a place does
+def _project(file: str) -> Project | None:
+    if not Path(file).exists():
+        return None
+    from mlopskit import Project  # all that a run needs, which no server of a place does
 
-        opened = Project(project)
-        return opened.registry, opened.name
-    return Registry.at(), None
+    return Project(file)
+
+
+def _publisher(project: Project, endpoint: str) -> PublishingDeployer | None:
+    """Return the deployer of an endpoint whose place servers can follow."""
+    from mlopskit import PublishingDeployer
+
+    try:
+        deployer = project.deployer(endpoint)
+    except UnknownNameError:
+        return None
+    return deployer if isinstance(deployer, PublishingDeployer) else None
 
 
 def _followed(place: str, alias: str, following: Following) -> Source:
