@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -13,12 +14,13 @@ from dataclasses import fields, replace
 
 import pytest
 from mlopskit_docker import loading
+from mlopskit_docker import published as published_port
 from mlopskit_docker.containers import Containers
 from mlopskit_docker.deployer import Docker
 
 import mlopskit as mk
 from mlopskit.deployment import Deploying
-from mlopskit.errors import ConfigError, ConflictError, DeployError, VerificationError
+from mlopskit.errors import ConfigError, ConflictError, DeployError, NotReadyError, VerificationError
 from mlopskit.testing.packages import NAME
 
 from .conftest import PYTHON, Engine, answers, dockerd, run, service
@@ -281,6 +283,43 @@ def test_a_forwarder_that_is_gone_is_named_and_made_again(docker, deploying, pac
     assert "Deploy again" in caught.value.remedy
     assert deploying(package, deployer).locator == at
     assert deployer.fault(NAME, at) is None
+
+
+def test_without_a_forwarder_the_gap_is_told(
+    docker, deploying, package, other_package, engine, caplog, record_property, monkeypatch
+):
+    deployer = docker(forwarder=False)
+    row = package.golden[0].row
+    one = deploying(package, deployer).locator
+    assert not caplog.records
+    other = deploying(other_package, deployer).locator
+    assert running(engine) == {short(one): "exited", short(other): "exited", "published": "running"}
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    gap = float(re.fullmatch(rf"Nobody answered at 127.0.0.1:{deployer.port} for (.+) s, during the switch.", told)[1])
+    assert gap > 0
+    record_property("figure: gap of a switch without a forwarder", f"{gap:.2f} s")
+    assert deploying(package, deployer, rollback=True).locator == deployer.live(NAME) == one
+    assert deployer.predict(NAME, [row], None).digest == package.digest
+    assert deployer.fault(NAME, one) is None
+    assert deployer.logs(NAME, one)
+    with pytest.raises(ConflictError):
+        deployer.activate(NAME, other, instead_of=other, why="late")
+    with deployer._at(NAME) as (containers, published):
+        # Another one took the name after this one had looked.
+        held = published.container()
+        held.rename(f"{containers.endpoint}-before")
+        with pytest.raises(ConflictError):
+            published.turn(other, one)
+        published.ensure(one["image"])
+    monkeypatch.setattr(published_port, "_SECONDS", 0.0)
+    with pytest.raises(NotReadyError, match="not ready in 0 s"):
+        deployer.activate(NAME, other, instead_of=one, why="it is not ready in time")
+    assert until(lambda: deployer.predict(NAME, [row], None)).digest == package.digest
+    deployer.activate(NAME, None, instead_of=one, why="test")
+    assert deployer.live(NAME) is None
+    for at in (one, other):
+        deployer.remove(NAME, at)
+    assert running(engine) == {}
 
 
 @SLOW

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlopskit import Locator
-from mlopskit.errors import DeployError, NotReadyError
+from mlopskit.errors import ConflictError, DeployError, NotReadyError
 from mlopskit_docker.context import PORT
 from mlopskit_docker.engine import refused
 
@@ -37,6 +37,10 @@ class Options(Protocol):
     def interpreter(self) -> str:
         """The image's Python."""
 
+    @property
+    def forwarder(self) -> bool:
+        """Whether a forwarder holds the port, or the live container itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Containers:
@@ -62,9 +66,14 @@ class Containers:
         found: list[Any] = self.client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
         return found
 
+    def each_of(self, at: Locator) -> list[Any]:
+        """Return the containers of what was pushed, first the one that holds the published port."""
+        roles = ("model",) if self.options.forwarder else ("published", "model")
+        return [one for role in roles for one in self.found(role, bundle=at["bundle"])]
+
     def of(self, at: Locator) -> Any | None:
         """Return the container of what was pushed, None if there is none."""
-        return next(iter(self.found("model", bundle=at["bundle"])), None)
+        return next(iter(self.each_of(at)), None)
 
     def host_of(self, at: Locator) -> str:
         """Return the name of a container in its network, short enough for a part of a domain's name."""
@@ -142,7 +151,7 @@ class Containers:
         """Remove the network once nothing is in it."""
         from docker.errors import APIError
 
-        if self.found("model") or self.found("forwarder"):
+        if any(self.found(role) for role in ("model", "forwarder", "published")):
             return
         for network in self.client.networks.list(names=[self.endpoint]):
             with contextlib.suppress(APIError):  # something has just been put there
@@ -170,7 +179,10 @@ class Containers:
         """Return where what was pushed answers on this machine, None if it does not run."""
         container = self.of(at)
         published = container.ports.get(f"{PORT}/tcp") if container is not None else None
-        return ("127.0.0.1", int(published[0]["HostPort"])) if published else None
+        if not published:
+            return None
+        spare = container is not None and container.labels[f"{_LABEL}.role"] == "model"
+        return ("127.0.0.1", int(published[0]["HostPort"])) if spare else self.published
 
     def silent(self, at: Locator) -> DeployError:
         """Return why there is no answer: it is not ready yet, or will never be."""
@@ -182,6 +194,14 @@ class Containers:
         if fault := fault_of(container, often=True):
             return DeployError(fault, remedy=f"Look at 'docker logs {container.name}', mend it, and deploy again.")
         return NotReadyError(f"The container {container.name} does not answer yet.", remedy="Ask again.")
+
+    def conflict(self, live: Locator | None, instead_of: Locator | None) -> ConflictError:
+        """Return the error for another one being live than is expected."""
+        return ConflictError(
+            f"{self.endpoint} leads to {live}, expected {instead_of}: somebody else deployed meanwhile.",
+            remedy="Look at 'mlopskit status', then deploy again if it is still wanted.",
+            winner=live,
+        )
 
     def _network(self) -> str:
         """Return the name of the network that these containers share, and make it if need be."""

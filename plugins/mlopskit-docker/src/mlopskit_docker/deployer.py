@@ -16,6 +16,7 @@ from mlopskit_docker.containers import Containers, fault_of
 from mlopskit_docker.engine import address_of, connected
 from mlopskit_docker.forwarder import Forwarder
 from mlopskit_docker.options import ImageOptions, check_options
+from mlopskit_docker.published import Published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +24,14 @@ class Docker(ImageOptions, Deployer):
     """Runs a model in a container of the engine at the socket `engine`, and publishes it at `host` and `port`.
 
     `engine` is like "unix:///var/run/docker.sock"; without it DOCKER_HOST counts, then the usual sockets of Docker and
-    Podman. A small container holds the port and leads to one container or the other, so that a switch leaves no gap.
+    Podman. A small container holds the port and leads to one container or the other, so that a switch leaves no gap;
+    with `forwarder` false the live container holds it, and a switch stops one and starts the other.
     """
 
     target: ClassVar[str] = "docker"
 
     engine: str = ""
+    forwarder: bool = True
 
     def check(self, package: ModelPackage, /) -> None:
         """Check the options; nothing is asked of the engine yet."""
@@ -88,7 +91,7 @@ class Docker(ImageOptions, Deployer):
     def remove(self, name: str, at: Locator, /) -> None:
         """Remove the container, and what the endpoint shares once it was the last. The image stays, under its id."""
         with self._at(name) as (containers, forwarder):
-            if container := containers.of(at):
+            for container in containers.each_of(at):
                 containers.remove(container)
             forwarder.remove_if_idle()
             containers.tidy()
@@ -118,8 +121,8 @@ class Docker(ImageOptions, Deployer):
             return "" if container is None else str(container.logs(tail=lines).decode(errors="replace"))
 
     @contextlib.contextmanager
-    def _at(self, name: str) -> Iterator[tuple[Containers, Forwarder]]:
+    def _at(self, name: str) -> Iterator[tuple[Containers, Forwarder | Published]]:
         check_options(self)
         with connected(self.engine) as client:
             containers = Containers(client=client, options=self, name=name)
-            yield containers, Forwarder(containers)
+            yield containers, Forwarder(containers) if self.forwarder else Published(containers)

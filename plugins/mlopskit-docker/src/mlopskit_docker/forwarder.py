@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlopskit import Locator
-from mlopskit.errors import ConflictError, DeployError
+from mlopskit.errors import DeployError
 from mlopskit_docker.containers import Containers, fault_of
 from mlopskit_docker.context import PORT, USER
 
@@ -83,13 +82,13 @@ class Forwarder:
         if container is None:
             if at is None and instead_of is None:
                 return
-            raise self._conflict(instead_of)
+            raise self.containers.conflict(self.live(), instead_of)
         new = None if at is None else {"live": dict(at), "host": self.containers.host_of(at), "port": PORT}
         known = None if instead_of is None else dict(instead_of)
         command = [*container.attrs["Config"]["Entrypoint"], "turn", json.dumps(known), json.dumps(new)]
         code, said = container.exec_run(command)
         if code == _ANOTHER_IS_LIVE:
-            raise self._conflict(instead_of)
+            raise self.containers.conflict(self.live(), instead_of)
         if code:
             raise DeployError(
                 f"The forwarder {container.name} was not switched: {said.decode(errors='replace').strip()[-500:]}",
@@ -101,14 +100,6 @@ class Forwarder:
         container = self.container()
         if container is not None and self.live() is None and not self.containers.found("model"):
             self.containers.remove(container)
-
-    def _conflict(self, instead_of: Mapping[str, str] | None) -> ConflictError:
-        live = self.live()
-        return ConflictError(
-            f"{self.containers.endpoint} leads to {live}, expected {instead_of}: somebody else deployed meanwhile.",
-            remedy="Look at 'mlopskit status', then deploy again if it is still wanted.",
-            winner=live,
-        )
 
 
 def _files() -> bytes:
