@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, /, *, runtime: Path, site: Path
     given = vars(_parser().parse_args(arguments))
     try:
         package = open_package(given.pop("folder"), digest=given.pop("digest"), format=given.pop("format"))
-        name = package.manifest["name"]
+        name, trusted = package.manifest["name"], given.pop("trust_code")
         sources = functools.partial(
             _sources,
             package=package,
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None, /, *, runtime: Path, site: Path
             every=given.pop("every"),
             folder=given.pop("folder_kept"),
             max_age=given.pop("max_age"),
-            trial=_trial(runtime, site, given.pop("trial_seconds"), given.pop("trial_memory") * _MIB),
+            trust_code=trusted,
+            trial=_trial(runtime, site, trusted, given.pop("trial_seconds"), given.pop("trial_memory") * _MIB),
         )
         return run(Settings(**given), sources, what=name)
     except MlopskitError as error:
@@ -60,9 +61,10 @@ def _sources(
     every: float,
     folder: Path | None,
     max_age: float | None,
+    trust_code: Collection[str],
     trial: _Try,
 ) -> list[Source]:
-    model = proven(package, load(package, format=package.format))
+    model = proven(package, load(package, format=package.format, trust_code=trust_code))
     name = package.manifest["name"]
     if follow is None:
         return [Source(name, model)]
@@ -72,7 +74,7 @@ def _sources(
 
     def tried(found: Package) -> Model:
         trial(found)
-        return load(found)
+        return load(found, trust_code=trust_code)
 
     watched = Watched(
         place_at(place, limit=LARGEST),
@@ -89,11 +91,11 @@ def _sources(
 _Try = Callable[[Package], None]
 
 
-def _trial(runtime: Path, site: Path | None, seconds: float, memory: int) -> _Try:
+def _trial(runtime: Path, site: Path | None, trust_code: Collection[str], seconds: float, memory: int) -> _Try:
     def trial(package: Package) -> None:
         path: Collection[Path] = () if site is None else (site,)
         with running(runtime, path=[*path], deadline=seconds, memory=memory, nice=NICE) as process:
-            try_apart(package, process)
+            try_apart(package, process, trust_code=trust_code)
 
     return trial
 
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add("folder", help="the package")
     add("--digest", help="the expected digest; without it the folder's name says it")
     add("--format", help="take this form of the model; those of others may be absent")
+    add("--trust-code", action="append", default=[], metavar="DIGEST", help="let this package run its code")
     add("--follow", metavar="PLACE@ALIAS", help="answer with what this alias names")
     add("--every", type=float, default=5.0, help="seconds between two looks at the alias")
     add("--folder", dest="folder_kept", type=Path, help="remember here what was seen and downloaded")

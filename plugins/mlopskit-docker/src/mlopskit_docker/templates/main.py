@@ -11,5 +11,6 @@ sys.path[1:1] = [str(RUNTIME), str(SITE)]
 
 from _mlopskit_runtime.serving.program import main  # type: ignore[import-not-found]  # noqa: E402  # stands beside it
 
-ABOUT = [str(HERE / "package"), "--digest", "$digest", "--format", "$format"]
+# Whoever built this has chosen the package, and with it the code that it may have.
+ABOUT = [str(HERE / "package"), "--digest", "$digest", "--format", "$format", "--trust-code", "$digest"]
 sys.exit(main([*ABOUT, *sys.argv[1:]], runtime=RUNTIME, site=SITE))
