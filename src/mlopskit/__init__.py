@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mlopskit.runtime.alias import AliasRecord
     from mlopskit.runtime.following import WatchState
     from mlopskit.runtime.golden import GoldenRow, Mismatch
+    from mlopskit.runtime.package import write_files
     from mlopskit.runtime.schema import Columns, Row
     from mlopskit.runtime.scoring import Scorer
     from mlopskit.runtime.watching import Watched
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from mlopskit.tables import Table
     from mlopskit.trainer import Trainer
     from mlopskit.trial import Trial
-    from mlopskit.vendoring import format_of, runtime_files, write_files
+    from mlopskit.vendoring import format_of, runtime_files
     from mlopskit.verifying import Audit, Damage, verify
     from mlopskit.wheels import Wheels, cache_folder
 
@@ -137,7 +138,7 @@ _HOME = {
     "sending": "steps",
     "verify": "verifying",
     "watch": "loading",
-    "write_files": "vendoring",
+    "write_files": "runtime.package",
 }
 
 __all__ = [

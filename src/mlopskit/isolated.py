@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlopskit import vendoring
 from mlopskit.runtime.isolated import DEADLINE, MEMORY, IsolatedModel, running
+from mlopskit.runtime.package import write_files
 
 __all__ = ["DEADLINE", "MEMORY", "IsolatedModel", "isolated_model", "started"]
 
@@ -21,7 +22,7 @@ def started(
     engine = [name for format in formats for name in vendoring.format_of(format).engine]
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         runtime = Path(temporary, "runtime")
-        vendoring.write_files(vendoring.runtime_files(formats), runtime)
+        write_files(vendoring.runtime_files(formats), runtime)
         with running(runtime, engine=engine, deadline=deadline, memory=memory, nice=nice) as model:
             yield model
 

@@ -82,11 +82,3 @@ def digest_of_files(files: Mapping[str, bytes], /) -> str:
     return canonical.digest_of(
         canonical.dumps({path: hashlib.sha256(data).hexdigest() for path, data in files.items()})
     )
-
-
-def write_files(files: Mapping[str, bytes], folder: Path, /) -> None:
-    """Write files into a folder that nobody else uses."""
-    for path, data in files.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)

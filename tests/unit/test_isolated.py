@@ -261,7 +261,7 @@ def test_a_full_temporary_disk_is_no_answer(package: mk.ModelPackage, monkeypatc
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(isolated.vendoring, "write_files", full)
+    monkeypatch.setattr(isolated, "write_files", full)
     with (
         pytest.raises(OSError, match="No space left"),
         isolated_model(package.folder, digest=package.digest, formats=["skops"]),

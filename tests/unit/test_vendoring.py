@@ -9,6 +9,7 @@ import pytest
 
 from mlopskit import runtime, vendoring
 from mlopskit.errors import PluginError, UnknownNameError
+from mlopskit.runtime.package import write_files
 
 FORMAT = """
 import mlopskit as mk
@@ -46,7 +47,7 @@ def test_the_same_files_have_the_same_digest() -> None:
 
 def test_a_written_runtime_runs_and_leaves_no_bytecode(tmp_path: Path) -> None:
     files = vendoring.runtime_files(["skops"])
-    vendoring.write_files(files, tmp_path)
+    write_files(files, tmp_path)
     said = subprocess.run(
         [sys.executable, "-I", str(tmp_path), str(tmp_path / "absent"), "--digest", "sha256:" + "0" * 64],
         capture_output=True,

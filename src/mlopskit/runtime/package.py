@@ -279,3 +279,11 @@ def _check_size(path: str, found: int, listed: int | None) -> None:
         raise LimitError(f"{path} has {found:,} bytes, at most {MAX_MANIFEST:,} are read.", remedy=FETCH, file=path)
     if listed is not None and found != listed:
         raise IntegrityError(f"The file {path!r} has {found:,} bytes, {listed:,} are listed.", remedy=FETCH, file=path)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, /) -> None:
+    """Write files into a folder that nobody else uses."""
+    for path, data in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)

@@ -12,7 +12,7 @@ from .errors import RowError
 from .golden import check_golden
 from .isolated import IsolatedModel
 from .names import hex_of
-from .package import Package
+from .package import Package, write_files
 from .schema import Row
 from .scoring import Model
 
@@ -28,10 +28,7 @@ def try_apart(package: Package, process: IsolatedModel, /, *, trust_code: Collec
     """
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         folder = Path(temporary, hex_of(package.digest))
-        for path, data in package.files.items():
-            file = folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+        write_files(package.files, folder)
         process.open(folder, digest=package.digest, trust_code=trust_code)
         with contextlib.suppress(RowError):  # without a row it says whether it was loaded
             process.ask([])

@@ -15,6 +15,7 @@ from mlopskit.bundles import BundleDeployer
 from mlopskit.errors import DeployError
 from mlopskit.modelpackage import ModelPackage, StoredModel
 from mlopskit.records import Answer
+from mlopskit.runtime.package import write_files
 from mlopskit.runtime.schema import Row
 
 PACKAGE = "package"
@@ -55,5 +56,5 @@ class FolderDeployer(BundleDeployer):
 
 def write_bundle(package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
     """Write a package with all that answers from it, but Python and the model's engine, into an empty folder."""
-    vendoring.write_files(vendoring.runtime_files([model.format] if model else []), into)
+    write_files(vendoring.runtime_files([model.format] if model else []), into)
     package.write(into / PACKAGE)

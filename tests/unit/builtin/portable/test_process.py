@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 import mlopskit as mk
 from mlopskit import vendoring
+from mlopskit.runtime.package import write_files
 
 TEXTS = [f"{'good fine' if n % 2 else 'bad awful'} film {n % 9}" for n in range(80)]
 
@@ -26,7 +27,7 @@ def package(tmp_path_factory):
 
 
 def test_a_package_answers_without_any_package_installed(package, tmp_path):
-    vendoring.write_files(vendoring.runtime_files(["portable"]), tmp_path)
+    write_files(vendoring.runtime_files(["portable"]), tmp_path)
     golden = [*package.golden] * 4  # so many that numpy would be asked
     rows = [dict(one.row) for one in golden]
     assert len(rows) >= 64
@@ -50,7 +51,7 @@ IDLE = {"dataclasses", "difflib", "inspect", "logging", "pathlib", "shutil", "te
 
 
 def test_a_process_for_one_answer_loads_no_more_than_it_needs(package, tmp_path):
-    vendoring.write_files(vendoring.runtime_files(["portable", "skops"]), tmp_path)
+    write_files(vendoring.runtime_files(["portable", "skops"]), tmp_path)
     row = json.dumps({"rows": [dict(package.golden[0].row)]})
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-X", "importtime", str(tmp_path), str(package.folder)],

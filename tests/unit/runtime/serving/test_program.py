@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import mlopskit as mk
-from mlopskit import vendoring
 from mlopskit.runtime import serving
+from mlopskit.runtime.package import write_files
 
 Start = Callable[..., Path]
 MAIN = """
@@ -34,7 +34,7 @@ sys.exit(main(runtime=Path({runtime!r}), site=Path({site!r}[0])))
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start a server of the copied runtime; it answers at a socket of the file system."""
     runtime = tmp_path / "runtime"
-    vendoring.write_files(mk.runtime_files(["portable"], serving=True), runtime)
+    write_files(mk.runtime_files(["portable"], serving=True), runtime)
     site = sorted({str(Path(sys.modules[name].__file__ or "").parents[1]) for name in map(_imported, serving.WHEELS)})
     (tmp_path / "main.py").write_text(MAIN.format(runtime=str(runtime), site=site))
     started = []
