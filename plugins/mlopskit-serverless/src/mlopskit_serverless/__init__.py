@@ -1,0 +1,1 @@
+"""Function services for mlopskit: zips that answer from a package, proven in the services' own runtimes."""

@@ -1,0 +1,1 @@
+"""The targets keep the contract of bundle deployers."""
