@@ -16,6 +16,7 @@ import importlib
 # Type checkers know the name; importing it from `typing` would double the time that this module takes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mlopskit.archives import write_zip
     from mlopskit.buckets import BucketStorage
     from mlopskit.builtin.fileshare import FileShare
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
@@ -139,6 +140,7 @@ _HOME = {
     "verify": "verifying",
     "watch": "loading",
     "write_files": "runtime.package",
+    "write_zip": "archives",
 }
 
 __all__ = [
@@ -221,6 +223,7 @@ __all__ = [
     "verify",
     "watch",
     "write_files",
+    "write_zip",
 ]
 
 
