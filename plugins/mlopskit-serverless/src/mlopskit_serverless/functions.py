@@ -1,0 +1,108 @@
+"""The targets `lambda-zip`, `azure-functions` and `google-functions`: a function's zip, asked in its own runtime."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels
+from mlopskit.errors import ConfigError, DeployError
+from mlopskit_serverless import contents, running
+from mlopskit_serverless.options import FunctionOptions, check_options
+from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
+from mlopskit_serverless.zips import write_zip
+
+_OK = 200
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionBundle(FunctionOptions, BundleDeployer):
+    """Builds the zip of a function, with what its service wants beside, and asks it in that service's own runtime."""
+
+    service: ClassVar[Service]
+
+    @property
+    def formats(self) -> tuple[str, ...]:  # type: ignore[override]  # not of the class: an option may say it
+        """The forms of the model it takes, the smallest first."""
+        return (self.form,) if self.form else BundleDeployer.formats
+
+    def check(self, package: ModelPackage, /) -> None:
+        """Refuse options that are not what they shall be."""
+        del package
+        check_options(self)
+
+    def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
+        """Return the wheels of the form's engine, and of the service's runtime, in which the function is asked."""
+        del package
+        engine = contents.engine(self, model) if model else None
+        return [*([engine] if engine else []), self.service.wheels(self.platform, self.python)]
+
+    def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
+        """Write the zip, and what its service wants beside it."""
+        if model is None:
+            raise ConfigError("A function needs a form of the model.", remedy="Package it as portable, onnx or skops.")
+        with contents.contents(self.service, self, package, model) as files:
+            write_zip(files, into / contents.ZIP)
+
+    def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
+        """Start the function in its service's runtime, and send it the rows over the service's form of HTTP."""
+        with TemporaryDirectory(prefix="mlopskit-") as temporary:
+            folder, site = Path(temporary, "function"), Path(temporary, "runtime")
+            with zipfile.ZipFile(bundle / contents.ZIP) as archive:
+                archive.extractall(folder)  # which the bundle's digest covers
+            self.service.wheels(self.platform, self.python).unpack(site)
+            return self._asked(running.Launch(folder=folder, site=site, command=(sys.executable,)), rows)
+
+    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> Answer:
+        body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
+        begun = time.monotonic()
+        with self.service.start(launch) as function:
+            reply = function.send("POST", "/predict", _JSON, body)
+            _ = time.monotonic() - begun
+        said = _table(reply.body)
+        if reply.status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
+            raise DeployError(
+                f"The function answered {reply.status}: {said.get('detail', 'no problem details')}",
+                remedy=str(said.get("remedy", "Unpack its zip, and call its handler by hand.")),
+            )
+        return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"], place="local")
+
+
+def _table(data: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(data)
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LambdaZip(FunctionBundle):
+    """Builds the zip of a function of AWS Lambda, and asks it in awslambdaric."""
+
+    target: ClassVar[str] = "lambda-zip"
+    service: ClassVar[Service] = AWS
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureFunctions(FunctionBundle):
+    """Builds the zip of a function app of Azure Functions, and asks it in the service's Python worker."""
+
+    target: ClassVar[str] = "azure-functions"
+    service: ClassVar[Service] = AZURE
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleFunctions(FunctionBundle):
+    """Builds the source of a function of Google Cloud, and asks it in functions-framework."""
+
+    target: ClassVar[str] = "google-functions"
+    service: ClassVar[Service] = GOOGLE
