@@ -24,4 +24,5 @@ def compare(package: ModelPackage, answer: Answer, /) -> Receipt:
         mismatches=found.mismatches,
         largest_difference=found.largest,
         runtime=answer.runtime,
+        measurements=answer.measurements,
     )

@@ -32,13 +32,15 @@ Locator = Mapping[str, str]
 class Answer:
     """What a deployed thing said: its rows, the digest that *it* names, and what ran it.
 
-    `place` is "target", "emulated" or "local": where the answer was computed.
+    `place` is "target", "emulated" or "local": where the answer was computed. `measurements` are times and sizes that
+    were measured with it, by names that end with their unit: `cold_start_ms`, `memory_mb`, `bundle_mb` (2**20 bytes).
     """
 
     rows: Sequence[Row]
     digest: str
     runtime: Mapping[str, str]
     place: str = "target"
+    measurements: Mapping[str, float] = field(default_factory=dict)
 
 
 _WORDS = {"target": "the target", "emulated": "the target, emulated", "local": "the target, run here"}
@@ -46,7 +48,7 @@ _WORDS = {"target": "the target", "emulated": "the target, emulated", "local": "
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """The comparison of an answer with the golden rows."""
+    """The comparison of an answer with the golden rows, and what was measured with it."""
 
     package: str
     place: str
@@ -55,6 +57,8 @@ class Receipt:
     mismatches: tuple[Mismatch, ...]
     largest_difference: float
     runtime: Mapping[str, str]
+    # Not compared: they are others each time, and whoever repeats a deployment has deployed once.
+    measurements: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -80,6 +84,7 @@ class Receipt:
             "ties": self.ties,
             "largest difference": self.largest_difference,
             "answered by": self.answered_by,
+            **self.measurements,
         }
 
     def _repr_html_(self) -> str:
@@ -89,7 +94,8 @@ class Receipt:
     def as_table(self) -> dict[str, Any]:
         """Return the receipt as a plain table."""
         mismatches = [dict(vars(one)) for one in self.mismatches]
-        return {**vars(self), "mismatches": mismatches, "runtime": dict(self.runtime)}
+        tables = {"runtime": dict(self.runtime), "measurements": dict(self.measurements)}
+        return {**vars(self), "mismatches": mismatches, **tables}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Receipt:

@@ -104,3 +104,18 @@ def test_a_receipt_says_in_words_what_answered(place: str, words: str) -> None:
         package="sha256:", place=place, rows=1, ties=0, mismatches=(), largest_difference=0.0, runtime=runtime
     )
     assert receipt.answered_by == receipt.facts()["answered by"] == words
+
+
+def test_a_receipt_keeps_what_was_measured_and_one_of_an_earlier_release_has_nothing_measured() -> None:
+    measured = {"cold_start_ms": 84.0, "bundle_mb": 1.5}
+    receipt = mk.Receipt(
+        package="sha256:", place="local", rows=1, ties=0, mismatches=(), largest_difference=0.0, runtime={},
+        measurements=measured,
+    )  # fmt: skip
+    table = json.loads(canonical.dumps(receipt.as_table()))
+    assert mk.Receipt.from_table(table).measurements == measured
+    assert receipt.facts().items() >= measured.items()
+    assert "cold_start_ms" in receipt._repr_html_()
+    del table["measurements"]
+    earlier = mk.Receipt.from_table(table)
+    assert (earlier, earlier.measurements) == (receipt, {}), "times are others each time: they make no other receipt"

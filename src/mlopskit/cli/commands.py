@@ -244,6 +244,8 @@ def _show_deployment(deployment: Deployment, verb: str, place: str, *, as_json: 
         f"Receipt: {receipt.rows} golden rows answered by {receipt.answered_by}, {len(receipt.mismatches)} mismatches, "
         f"{receipt.ties} ties, largest difference {receipt.largest_difference:.3g}."
     )
+    if receipt.measurements:
+        text += "\nMeasured: " + ", ".join(f"{name} {value:.4g}" for name, value in receipt.measurements.items()) + "."
     show(deployment.as_table(), text, as_json=as_json)
     return 0
 
