@@ -34,7 +34,7 @@ class Deployer(ABC):
         """Raise if this package cannot be deployed here; called before anything is done."""
 
     def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
-        """Return the wheels that `build` unpacks: the same ones each time, without a look at the network."""
+        """Return the wheels that `build` and `predict` unpack: the same ones each time, without the network."""
         del package, model
         return ()
 

@@ -113,7 +113,7 @@ class Deploying:
             self._check_rows()
             model = form_for(self.deployer, self.package)
             self.deployer.check(self.package)
-        with self._step("build"), at_home(self.home):
+        with self._step("build"):
             self.deployer.build(self.package, model, into)
             return seal(into, self.deployer, self.package, model)
 
@@ -228,7 +228,7 @@ class Deploying:
     def _step(self, step: str) -> Iterator[None]:
         logged(self._what(), self.progress)(step)
         try:
-            with telling(self.progress, step):
+            with telling(self.progress, step), at_home(self.home):
                 yield
         except MlopskitError as error:
             error.step = step  # type: ignore[attr-defined]

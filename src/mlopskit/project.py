@@ -34,7 +34,7 @@ from mlopskit.status import Places, Status
 from mlopskit.steps import Progress, quiet
 from mlopskit.storage import resolve_place
 from mlopskit.tables import Table
-from mlopskit.wheels import Home
+from mlopskit.wheels import Home, at_home
 
 # A number with fewer digits is a run's, not the beginning of a digest.
 _SHORTEST_DIGEST = 8
@@ -287,7 +287,8 @@ class Project:
         """
         deployed = self._deployed(endpoint)
         package = self.registry.package(self.name, deployed.live().package)
-        return package, verify(package, deployed.deployer, None, deadline=deadline)
+        with at_home(Home.of(self.root, endpoint, package.digest)):
+            return package, verify(package, deployed.deployer, None, deadline=deadline)
 
     def _deployed(self, endpoint: str) -> Deployed:
         deployer = self.deployer(endpoint)

@@ -68,7 +68,7 @@ _home: ContextVar[Home] = ContextVar("home", default=HERE)
 
 @contextlib.contextmanager
 def at_home(home: Home, /) -> Iterator[None]:
-    """Let `Wheels.cached` use this lock, in this thread."""
+    """Let `Wheels.cached` use this lock, in this thread: while a deployer builds, and while it is asked."""
     before = _home.set(home)
     try:
         yield

@@ -16,6 +16,7 @@ from mlopskit.testing.claims import no_error, refused
 from mlopskit.testing.deployers import DeployerConformance
 from mlopskit.testing.packages import NAME
 from mlopskit.testing.stage import Stage
+from mlopskit.wheels import at_home
 
 
 class BundleDeployerConformance(DeployerConformance):
@@ -93,7 +94,8 @@ class BundleDeployerConformance(DeployerConformance):
         shutil.move(source, stage.new_folder() / "hidden")
         shutil.move(bundle.folder, moved)
         deployer = _of(stage.deployer)
-        with no_error(fault="The bundle does not answer from another folder. Build no paths of this machine into it."):
+        fault = "The bundle does not answer from another folder. Build no paths of this machine into it."
+        with no_error(fault=fault), at_home(stage.home):
             answer = deployer.ask(moved, [golden.row for golden in package.golden])
         assert answer.digest == package.digest, (
             f"The bundle answers as {answer.digest} from another folder, expected {package.digest}. "

@@ -20,7 +20,7 @@ from mlopskit.records import Answer, Bundle, Locator
 from mlopskit.registry import Registry
 from mlopskit.runtime.schema import Row
 from mlopskit.testing.packages import NAME, PackageFixtures
-from mlopskit.wheels import HERE, Home
+from mlopskit.wheels import HERE, Home, at_home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,8 @@ class Stage:
         end = time.monotonic() + self.deadline
         while True:
             try:
-                return (of or self.deployer).predict(NAME, rows, at)
+                with at_home(self.home):
+                    return (of or self.deployer).predict(NAME, rows, at)
             except NotReadyError:
                 if time.monotonic() > end:
                     raise

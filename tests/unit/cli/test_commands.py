@@ -336,38 +336,60 @@ class Edge(FolderDeployer):
         for wheels in self.needs(package, model):
             wheels.unpack(into / "site")
 
+    def ask(self, bundle, rows):
+        for wheels in self.needs(None, None):
+            wheels.cached()
+        return super().ask(bundle, rows)
+
 @mk.hookimpl
 def mlopskit_deployers():
     return [Edge]
 """
 
 
-def test_fetch_before_build(
-    cli: Any,
-    refused: Any,
+@pytest.fixture
+def edge(
     project: mk.Project,
     install: Callable[..., None],
     index: Path,
     make_wheel: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+) -> tuple[str, str]:
+    """Plug in a deployer that takes a wheel to build and to ask, and leave the project's folder: the lock is there."""
     install("edge", EDGE, deployers="edge")
     with project.file.open("a") as opened:
         opened.write('[endpoint.edge]\ntarget = "edge"\nto = "shares/edge"\n')
     make_wheel(index, "tool")
-    digits = project.package().digest.removeprefix("sha256:")[:12]
-    # In any folder: the lock is the project's.
     monkeypatch.chdir(project.root.parent)
-    file = ("--project", str(project.file))
-    assert f"Run 'mlopskit fetch edge {digits}' first." in refused(3, *file, "build", "edge", "--into", "bundle")
-    assert "Did you mean 'edge'?" in refused(2, *file, "fetch", "edg")
-    said = cli(*file, "fetch", "edge", digits)
+    return "--project", str(project.file)
+
+
+def test_fetch_before_build(cli: Any, refused: Any, project: mk.Project, edge: tuple[str, str]) -> None:
+    digits = project.package().digest.removeprefix("sha256:")[:12]
+    assert f"Run 'mlopskit fetch edge {digits}' first." in refused(3, *edge, "build", "edge", "--into", "bundle")
+    assert "Did you mean 'edge'?" in refused(2, *edge, "fetch", "edg")
+    said = cli(*edge, "fetch", "edge", digits)
     assert (said.code, said.err) == (0, "")
     assert "tool-1.0-py3-none-any.whl" in said.out
     assert "Wrote mlopskit.lock: commit it." in said.out
     assert (project.root / "mlopskit.lock").exists()
-    again = cli(*file, "fetch", "edge", "--json").json
+    again = cli(*edge, "fetch", "edge", "--json").json
     assert (again["endpoint"], again["downloaded"], again["changed"]) == ("edge", 0, False)
-    assert cli(*file, "build", "edge", "--into", "bundle").code == 0
+    assert cli(*edge, "build", "edge", "--into", "bundle").code == 0
     assert Path("bundle/site/tool.py").exists()
-    assert "there is nothing to fetch" in cli(*file, "fetch", "production").out
+    assert "there is nothing to fetch" in cli(*edge, "fetch", "production").out
+
+
+def test_the_wheels_of_the_project_are_there_for_all_that_is_asked(
+    cli: Any, refused: Any, project: mk.Project, edge: tuple[str, str]
+) -> None:
+    first, second = dict.fromkeys(run.digest for run in project.runs())
+    assert cli(*edge, "fetch", "edge").code == 0
+    for digest in (first, second):
+        assert cli(*edge, "deploy", "edge", digest).code == 0
+    assert cli(*edge, "rollback", "edge").code == 0
+    assert first in cli(*edge, "verify", "edge").out
+    assert cli(*edge, "status").code == 0
+    project.root.joinpath("mlopskit.lock").unlink()
+    fetch = f"Run 'mlopskit fetch edge {first.removeprefix('sha256:')[:12]}' first."
+    assert fetch in refused(3, *edge, "verify", "edge")
