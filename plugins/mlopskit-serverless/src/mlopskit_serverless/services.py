@@ -21,8 +21,9 @@ class Service:
     """A service of functions.
 
     `handlers` are the templates that stand at the root of its zips, each under its name. `zip_limit` and
-    `unzipped_limit` are in bytes: what it refuses. `runtime` are the requirements of the service's own runtime, and
-    `module` is the module of this plugin that starts a function in it.
+    `unzipped_limit` are in bytes: what it refuses. `runtime` are the requirements of the service's own runtime, as
+    they are for `runtime_python` (None: for the function's Python), and `module` is the module of this plugin that
+    starts a function in it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Service:
     zip_limit: int
     unzipped_limit: int
     runtime: tuple[str, ...]
+    runtime_python: str | None = None
     module: str
 
     @property
@@ -40,7 +42,7 @@ class Service:
 
     def wheels(self, platform: str, python: str, /) -> Wheels:
         """Return the wheels of its runtime."""
-        return Wheels(requirements=self.runtime, platform=platform, python=python)
+        return Wheels(requirements=self.runtime, platform=platform, python=self.runtime_python or python)
 
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 50 MB for a zip, 250 MB unzipped.
@@ -59,7 +61,15 @@ AZURE = Service(
     handlers=("function_app.py", "host.json"),
     zip_limit=1000 * _MB,
     unzipped_limit=500 * _MB,
-    runtime=("azure-functions==1.26.0",),
+    # The worker's wheels name Python 3.13, and run on 3.11, too: what is compiled in them is for any version. That of
+    # the worker for the first programming model brings the classes of the protocol's messages.
+    runtime=(
+        "azure-functions-runtime==1.3.0",
+        "azure-functions-runtime-v1==1.2.0",
+        "azure-functions==2.3.0",
+        "protobuf==5.29.5",
+    ),
+    runtime_python="3.13",
     module="azure",
 )
 # https://cloud.google.com/functions/quotas: of the first generation; the second names no limit of its own.
