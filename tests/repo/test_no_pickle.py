@@ -9,6 +9,8 @@ KIT = {
     "src/mlopskit/testing/formats.py",
     "src/mlopskit/testing/templates/apart_child.py",
 }
+# It writes compiled sources into a zip, by the one half of the module that only writes.
+WRITES = {"plugins/mlopskit-serverless/src/mlopskit_serverless/bytecode.py": {"marshal", "marshal.dumps"}}
 
 
 def imported(module):
@@ -31,7 +33,7 @@ def loaders(module):
 def test_no_module_imports_a_loader_that_runs_code(sources, root):
     found = {file.relative_to(root).as_posix(): loaders(module) for file, module in sources.items()}
     assert len(found) > 20
-    assert {file: names for file, names in found.items() if names and file not in KIT} == {}
+    assert {file: names for file, names in found.items() if names and file not in KIT} == WRITES
 
 
 def test_a_module_that_did_would_be_found():

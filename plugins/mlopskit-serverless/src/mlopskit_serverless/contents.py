@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlopskit import ModelPackage, StoredModel, Wheels, runtime_files
+from mlopskit_serverless import bytecode, stripping
 from mlopskit_serverless.options import FunctionOptions
 from mlopskit_serverless.services import Service
 
-ZIP = "function.zip"
 PACKAGE = "package"
 SITE = "site"
+REQUIREMENTS = "requirements.txt"
 # A function is called by its handler: nobody runs the runtime by itself.
 _NOT_HERE = ("__main__.py", "__pycache__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """The files of a zip by their paths in it, the bytecode of those that have any, and what was left out of wheels."""
+
+    files: Mapping[str, bytes | Path]
+    bytecode: Mapping[str, bytes]
+    stripped: Mapping[stripping.Rule, int]
 
 
 def template(name: str, /, **words: str) -> bytes:
@@ -36,23 +48,40 @@ def engine(options: FunctionOptions, model: StoredModel, /) -> Wheels | None:
 @contextmanager
 def contents(
     service: Service, options: FunctionOptions, package: ModelPackage, model: StoredModel, /
-) -> Iterator[Mapping[str, bytes | Path]]:
-    """Give the files of a function's zip by their paths in it; those of folders stand as long as this is open.
+) -> Iterator[Contents]:
+    """Give what a function's zip holds; files of folders stand as long as this is open.
+
+    Bytecode stands beside all sources but the handler, which whoever reads it may want to change.
 
     Raises:
         DeployError: the wheels of the form's engine were not fetched.
     """
-    program: dict[str, bytes | Path] = {
-        name: template(name, digest=package.digest, format=model.format) for name in service.handlers
-    }
+    handlers = {name: template(name, digest=package.digest, format=model.format) for name in service.handlers}
     runtime = {path: data for path, data in runtime_files([model.format]).items() if path not in _NOT_HERE}
     with TemporaryDirectory(prefix="mlopskit-") as temporary:
         folder = Path(temporary)
         package.write(folder / PACKAGE, format=model.format)
         wheels = engine(options, model)
+        stripped: dict[stripping.Rule, int] = {}
         if wheels is not None:
             wheels.unpack(folder / SITE)
-        yield {**program, **runtime, **_files(folder)}
+            stripped = stripping.strip(folder / SITE, model.format)
+        held: dict[str, bytes | Path] = {**runtime, **_files(folder)}
+        compiled = dict(bytecode.beside(held)) if bytecode.is_possible(options.python) else {}
+        yield Contents(files={**held, **handlers, **_named(service, options)}, bytecode=compiled, stripped=stripped)
+
+
+def _named(service: Service, options: FunctionOptions) -> dict[str, bytes]:
+    """Return the requirements that a service installs by itself: the very wheels that a function is asked with."""
+    if not service.installs:
+        return {}
+    wheels = service.wheels(options.platform, options.python).cached()
+    return {REQUIREMENTS: "".join(_pinned(file) for file in wheels).encode()}
+
+
+def _pinned(wheel: Path) -> str:
+    name, version, *_ = wheel.name.split("-")
+    return f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels
+from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, write_files
 from mlopskit.errors import ConfigError, DeployError
-from mlopskit_serverless import contents, running
-from mlopskit_serverless.options import FunctionOptions, check_options
+from mlopskit_serverless import building, contents, running
+from mlopskit_serverless.manifests import manifests
+from mlopskit_serverless.options import FORMS, FunctionOptions, check_options
 from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
-from mlopskit_serverless.zips import write_zip
+from mlopskit_serverless.sizes import report
 
 _OK = 200
 _JSON = {"content-type": "application/json"}
@@ -32,7 +32,7 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
     @property
     def formats(self) -> tuple[str, ...]:  # type: ignore[override]  # not of the class: an option may say it
         """The forms of the model it takes, the smallest first."""
-        return (self.form,) if self.form else BundleDeployer.formats
+        return (self.form,) if self.form else FORMS
 
     def check(self, package: ModelPackage, /) -> None:
         """Refuse options that are not what they shall be."""
@@ -49,24 +49,22 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
         """Write the zip, and what its service wants beside it."""
         if model is None:
             raise ConfigError("A function needs a form of the model.", remedy="Package it as portable, onnx or skops.")
-        with contents.contents(self.service, self, package, model) as files:
-            write_zip(files, into / contents.ZIP)
+        sizes, facts = building.write(self.service, self, package, model, into / building.ZIP)
+        write_files({**report(sizes, facts), **manifests(self.service, self, package, model.format)}, into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Start the function in its service's runtime, and send it the rows over the service's form of HTTP."""
         with TemporaryDirectory(prefix="mlopskit-") as temporary:
             folder, site = Path(temporary, "function"), Path(temporary, "runtime")
-            with zipfile.ZipFile(bundle / contents.ZIP) as archive:
+            with zipfile.ZipFile(bundle / building.ZIP) as archive:
                 archive.extractall(folder)  # which the bundle's digest covers
             self.service.wheels(self.platform, self.python).unpack(site)
             return self._asked(running.Launch(folder=folder, site=site, command=(sys.executable,)), rows)
 
     def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> Answer:
         body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
-        begun = time.monotonic()
         with self.service.start(launch) as function:
             reply = function.send("POST", "/predict", _JSON, body)
-            _ = time.monotonic() - begun
         said = _table(reply.body)
         if reply.status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
             raise DeployError(

@@ -12,7 +12,13 @@ _PYTHON = re.compile(r"3\.(?:1[1-9]|[2-9][0-9])", re.ASCII)
 # The services give memory in such steps; Lambda's least is 128.
 _MEMORY = range(128, 10_241)
 PLATFORMS = ("linux/x86_64", "linux/aarch64")
+# NAME@ALIAS below a place; what a place is asked with, like a signature, is a secret and stands in no manifest.
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._=+-]{0,254}"
+_NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
+_MODEL_URI = re.compile(rf"(?:(?:https?|az|s3|gs)://{_PART}(?::[0-9]{{1,5}})?)?(?:/{_PART})*/{_NAME}@{_NAME}", re.ASCII)
+_LONGEST = 1024
 Form = Literal["portable", "onnx", "skops"]
+FORMS = ("portable", "onnx", "skops")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,20 @@ def check_options(options: FunctionOptions, /) -> None:
     if type(options.memory) is not int or options.memory not in _MEMORY:
         expected = f"a number from {_MEMORY.start} to {_MEMORY.stop - 1}"
         raise _wrong("memory", options.memory, expected, "Give memory such a number of MiB.")
+    if options.form not in (None, *FORMS):
+        raise _wrong("form", options.form, f"one of {', '.join(FORMS)}", "Leave form out: the smallest is taken.")
+    if options.model_uri and not _is_uri(options.model_uri):
+        remedy = "Give one like s3://bucket/models/NAME@production; a signature is MODEL_QUERY of the function."
+        raise _wrong("model_uri", _shown(options.model_uri), "a place and NAME@ALIAS, without a query", remedy)
+
+
+def _shown(uri: object) -> str:
+    """Return what may be shown of a wrong place: a password or a signature may stand in it."""
+    return re.sub(r"//[^/]*@", "//…@", str(uri).partition("?")[0])
+
+
+def _is_uri(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST and _MODEL_URI.fullmatch(value) is not None
 
 
 def _wrong(name: str, value: object, expected: str, remedy: str) -> ConfigError:

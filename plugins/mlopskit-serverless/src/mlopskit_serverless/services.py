@@ -22,8 +22,8 @@ class Service:
 
     `handlers` are the templates that stand at the root of its zips, each under its name. `zip_limit` and
     `unzipped_limit` are in bytes: what it refuses. `runtime` are the requirements of the service's own runtime, as
-    they are for `runtime_python` (None: for the function's Python), and `module` is the module of this plugin that
-    starts a function in it.
+    they are for `runtime_python` (None: for the function's Python); it `installs` them by a list in the zip if so.
+    `module` is the module of this plugin that starts a function in it.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Service:
     runtime: tuple[str, ...]
     runtime_python: str | None = None
     module: str
+    installs: bool = False
 
     @property
     def start(self) -> Start:
@@ -80,5 +81,6 @@ GOOGLE = Service(
     unzipped_limit=500 * _MB,
     runtime=("functions-framework==3.10.2",),
     module="google",
+    installs=True,
 )
 SERVICES: Mapping[str, Service] = {"lambda-zip": AWS, "azure-functions": AZURE, "google-functions": GOOGLE}
