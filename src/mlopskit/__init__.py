@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlopskit.format import Format, Part
     from mlopskit.gates import Finding, Gate, Verdict
     from mlopskit.hookspecs import hookimpl
+    from mlopskit.interpreters import Interpreter, interpreter_for
     from mlopskit.loading import LoadedModel, load, watch
     from mlopskit.modelpackage import ModelPackage, Schema, StoredModel
     from mlopskit.project import Project
@@ -92,6 +93,7 @@ _HOME = {
     "Gate": "gates",
     "GoldenRow": "runtime.golden",
     "GoldenSpec": "recipe",
+    "Interpreter": "interpreters",
     "LoadedModel": "loading",
     "Locator": "records",
     "Matrix": "evidence",
@@ -131,6 +133,7 @@ _HOME = {
     "format_of": "vendoring",
     "gc": "collecting",
     "hookimpl": "hookspecs",
+    "interpreter_for": "interpreters",
     "load": "loading",
     "package": "fitted",
     "progress": "steps",
@@ -175,6 +178,7 @@ __all__ = [
     "Gate",
     "GoldenRow",
     "GoldenSpec",
+    "Interpreter",
     "LoadedModel",
     "Locator",
     "Matrix",
@@ -214,6 +218,7 @@ __all__ = [
     "format_of",
     "gc",
     "hookimpl",
+    "interpreter_for",
     "load",
     "package",
     "progress",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from mlopskit import wheelindex
 from mlopskit.errors import IntegrityError, StorageError
+from mlopskit.platforms import PLATFORMS
 from mlopskit.steps import Progress
 from mlopskit.wheelfile import Metadata, metadata_of
-from mlopskit.wheels import PLATFORMS, Wheels
+from mlopskit.wheels import Wheels
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

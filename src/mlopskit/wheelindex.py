@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlopskit.errors import IntegrityError, MlopskitError, StorageError
+from mlopskit.platforms import PLATFORMS
 from mlopskit.steps import Progress
 from mlopskit.wheellock import Entry
-from mlopskit.wheels import PLATFORMS, Wheels
+from mlopskit.wheels import Wheels
 
 # Each adds to an option: what is downloaded is not the configuration's to say, only from where.
 _NOT_OURS = ("PIP_ABI", "PIP_NO_BINARY", "PIP_PLATFORM", "PIP_REQUIREMENT")

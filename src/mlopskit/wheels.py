@@ -12,41 +12,14 @@ from pathlib import Path
 
 from mlopskit import wheelfile
 from mlopskit.commits import sha256_of
-from mlopskit.errors import ConfigError, DeployError, IntegrityError, unknown
+from mlopskit.errors import ConfigError, DeployError, IntegrityError
+from mlopskit.platforms import check_python, platform_of
 from mlopskit.runtime.names import hex_of
 from mlopskit.wheellock import LOCK, Entry, Key, Lock
 
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:(?:===?|~=|!=|<=?|>=?)[A-Za-z0-9.*+!_-]+(?:,(?!$)|$))*", re.ASCII
 )
-_PYTHON = re.compile(r"3\.[0-9]{1,2}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A kind of machine: what Python calls its processor, and the range of glibc 2.x whose wheels run there."""
-
-    machine: str
-    glibc: range
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags of its wheels, the newest glibc first, as pip takes them."""
-        names = [f"manylinux_2_{minor}" for minor in reversed(self.glibc)]
-        return [f"{name}_{self.machine}" for name in [*names, *self._old, "linux"]]
-
-    @property
-    def _old(self) -> list[str]:
-        known = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-        return [name for minor, name in known.items() if minor in self.glibc]
-
-
-# Debian 10, Ubuntu 20.04 and all that is later; 32-bit ARM's wheels are built on Debian 11.
-PLATFORMS = {
-    "linux/aarch64": Platform("aarch64", range(17, 29)),
-    "linux/armv7": Platform("armv7l", range(17, 32)),
-    "linux/x86_64": Platform("x86_64", range(5, 29)),
-}
 
 
 @dataclass(frozen=True)
@@ -92,10 +65,8 @@ class Wheels:
     python: str
 
     def __post_init__(self) -> None:
-        if self.platform not in PLATFORMS:
-            raise unknown("platform", self.platform, PLATFORMS)
-        if not _PYTHON.fullmatch(self.python):
-            raise ConfigError(f"{ascii(self.python)} is no version of Python.", remedy="Give one such as '3.11'.")
+        platform_of(self.platform)
+        check_python(self.python)
         for one in self.requirements:
             if not _REQUIREMENT.fullmatch(one):
                 raise ConfigError(

@@ -11,8 +11,9 @@ import pytest
 import mlopskit as mk
 from mlopskit.commits import sha256_of
 from mlopskit.errors import ConfigError, DeployError, IntegrityError, UnknownNameError
+from mlopskit.platforms import PLATFORMS
 from mlopskit.wheellock import Entry, File, add
-from mlopskit.wheels import PLATFORMS, Home, at_home, path_of
+from mlopskit.wheels import Home, at_home, path_of
 
 
 def needed(*requirements, platform="linux/aarch64", python="3.11"):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -8,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlopskit_device import sysroot
 from mlopskit_device.deployer import Device
 from mlopskit_device.platforms import PLATFORMS, is_here
 
@@ -16,44 +14,6 @@ import mlopskit as mk
 from mlopskit.testing.packages import shared_packages
 
 HERE = next((one.name for one in PLATFORMS.values() if is_here(one)), "linux/x86_64")
-TOOLS = {
-    "linux/aarch64": ["qemu-aarch64-static", "apt-get", "dpkg-deb"],
-    "linux/armv7": ["qemu-arm-static", "apt-get", "dpkg-deb"],
-    HERE: [],
-}
-
-
-@pytest.fixture(scope="session")
-def needs() -> Callable[..., None]:
-    """Return what skips a test where programs are not installed, and fails it where they must be."""
-
-    def check(*programs: str) -> None:
-        lacking = [name for name in programs if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")]
-        if lacking and not os.environ.get("MLOPSKIT_REQUIRE_SERVICES"):
-            pytest.skip(f"not installed: {', '.join(lacking)}")
-        assert not lacking, f"not installed: {', '.join(lacking)}"
-
-    return check
-
-
-@pytest.fixture(scope="session")
-def sysroots(tmp_path_factory: pytest.TempPathFactory, needs: Callable[..., None]) -> Callable[[str], str | None]:
-    """Return what makes the sysroot of a platform, once for all workers of a test run."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlopskit-sysroots"
-
-    def made(platform: str) -> str | None:
-        needs(*TOOLS[platform])
-        if platform == HERE:
-            return None
-        shared.mkdir(exist_ok=True)
-        folder = shared / platform.replace("/", "-")
-        with (shared / f"{folder.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            sysroot.make(folder, PLATFORMS[platform], "3.11")
-        return str(folder)
-
-    return made
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +23,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> mk.ModelPackage:
 
 
 @pytest.fixture
-def device(tmp_path: Path, sysroots: Callable[[str], str | None]) -> Callable[..., Device]:
+def device(tmp_path: Path, sysroots: Callable[[str], Path | None]) -> Callable[..., Device]:
     """Return what makes a deployer for a platform, with all that it needs here."""
 
     def made(platform: str, **options: object) -> Device:
-        if "sysroot" not in options and options.get("python") != "none":
-            options["sysroot"] = sysroots(platform)
+        if "sysroot" not in options and options.get("python") != "none" and (folder := sysroots(platform)):
+            options["sysroot"] = str(folder)
         return Device(to=str(tmp_path / "place"), platform=platform, **options)
 
     return made

@@ -76,12 +76,12 @@ def stand_in(folder, *names):
 
 def test_a_missing_sysroot_and_compiler_are_told_with_the_command(here, package, monkeypatch, tmp_path):
     wanted = PLATFORMS["linux/armv7" if HERE != "linux/armv7" else "linux/aarch64"]
-    stand_in(tmp_path / "bin", wanted.emulator)
+    stand_in(tmp_path / "bin", "qemu-arm-static", "qemu-aarch64-static")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     device = dataclasses.replace(here, platform=wanted.name, python="3.11", sysroot=str(tmp_path))
     with pytest.raises(ConfigError) as caught:
         device.check(package)
-    assert f"mlopskit device sysroot --platform {wanted.name} --python 3.11" in caught.value.remedy
+    assert f"mlopskit sysroot --platform {wanted.name} --python 3.11" in caught.value.remedy
     with pytest.raises(ConfigError) as caught:
         dataclasses.replace(device, python="none").check(package)
     assert caught.value.remedy == f"Run 'apt-get install {wanted.packages}'."

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from mlopskit_device.ort import converted
-from mlopskit_device.platforms import PLATFORMS
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -30,6 +29,7 @@ from .conftest import HERE, run
 pytestmark = pytest.mark.live
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 MACHINES = {"linux/aarch64": "aarch64", "linux/armv7": "armv7l"}
+EMULATORS = {"linux/aarch64": "qemu-aarch64-static", "linux/armv7": "qemu-arm-static"}
 COMPILERS = {"linux/aarch64": "aarch64-linux-gnu-gcc", "linux/armv7": "arm-linux-gnueabihf-gcc"}
 
 
@@ -72,7 +72,7 @@ def test_the_receipt_is_of_the_processor_that_the_bundle_is_for(
     platform, python, device, text, numbers, tmp_path, needs, record_property
 ):
     if python == "none":
-        needs(COMPILERS[platform], f"qemu-{PLATFORMS[platform].qemu}-static")
+        needs(COMPILERS[platform], EMULATORS[platform])
     # Emulated twice as slowly as the other, and alike: one model will do.
     for package in (text,) if (platform, python) == ("linux/armv7", "3.11") else (text, numbers):
         receipt = deployed(package, device(platform, python=python), tmp_path).receipt

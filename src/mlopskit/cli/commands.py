@@ -161,6 +161,27 @@ def fetch(context: click.Context, *, endpoint: str, reference: str | None, upgra
 
 
 @_verb(
+    "sysroot",
+    click.argument("folder", required=False),
+    click.option("--platform", default="linux/aarch64", show_default=True, help="The kind of machine."),
+    click.option("--python", default="3.11", show_default=True, help="The version of Python in it."),
+    click.option("--mirror", metavar="URL", help="The mirror of Debian; by default Debian's own."),
+)
+def sysroot(
+    context: click.Context, *, folder: str | None, platform: str, python: str, mirror: str | None, as_json: bool
+) -> int:
+    """Make a folder with Python for another processor, which bundles are asked in; nothing is installed."""
+    from mlopskit import sysroot as sysroots
+
+    del context
+    made = Path(folder) if folder else sysroots.default_folder(platform, python)
+    with progress(f"sysroot {platform}"):
+        sysroots.make(made, platform, python, mirror=mirror or sysroots.MIRROR)
+    show({"folder": str(made)}, str(made), as_json=as_json)
+    return 0
+
+
+@_verb(
     "eject",
     click.argument("folder", metavar="DIR"),
     _REFERENCE,
@@ -277,4 +298,4 @@ def plugins(context: click.Context, *, as_json: bool) -> int:
     return 3 if any(one.problem for one in listing) else 0
 
 
-ALL = (init, run, fetch, build, eject, deploy, promote, approve, rollback, status, history, plugins)
+ALL = (init, run, fetch, sysroot, build, eject, deploy, promote, approve, rollback, status, history, plugins)

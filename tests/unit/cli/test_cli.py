@@ -19,6 +19,7 @@ VERBS = [
     "init",
     "run",
     "fetch",
+    "sysroot",
     "build",
     "eject",
     "deploy",

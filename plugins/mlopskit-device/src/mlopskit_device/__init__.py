@@ -1,4 +1,4 @@
-"""Models on devices for mlopskit: the target `device`, and the command of that name."""
+"""Models on devices for mlopskit: the target `device`."""
 
 from mlopskit import Deployer, hookimpl
 
@@ -9,11 +9,3 @@ def mlopskit_deployers() -> list[type[Deployer]]:
     from mlopskit_device.deployer import Device
 
     return [Device]
-
-
-@hookimpl
-def mlopskit_commands() -> list[object]:
-    """Return the command `mlopskit device`."""
-    from mlopskit_device.command import device
-
-    return [device]

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, write_files
 from mlopskit.errors import ConfigError
-from mlopskit_device import bundle, ort, program, running, sysroot
+from mlopskit_device import bundle, ort, program, running
 from mlopskit_device.platforms import PLATFORMS
 
 _PYTHON = re.compile(r"3\.(1[1-9]|[2-9][0-9])|none")
@@ -23,7 +23,7 @@ class Device(BundleDeployer):
 
     `python` is the version on the device; "none" makes a program in C. `form` takes that form of the model instead of
     the first that the package holds. `ssh` names a device that is asked (user@host) instead of an emulator, for which
-    `sysroot` is the device's root file system if not the one that 'mlopskit device sysroot' made. With `publish_rows`
+    `sysroot` is the device's root file system if not the one that 'mlopskit sysroot' made. With `publish_rows`
     golden rows that were taken from the test data are test vectors for whoever programs with the model.
     """
 
@@ -79,9 +79,8 @@ class Device(BundleDeployer):
         return running.ask(self._way(), bundle, rows)
 
     def _way(self) -> running.Way:
-        platform = PLATFORMS[self.platform]
-        folder = Path(self.sysroot) if self.sysroot else sysroot.default_folder(platform, self.python)
-        return running.way_to(platform, python=self.python, folder=folder, ssh=self.ssh)
+        folder = Path(self.sysroot) if self.sysroot else None
+        return running.way_to(self.platform, python=self.python, folder=folder, ssh=self.ssh)
 
     def _check_options(self) -> None:
         if self.platform not in PLATFORMS:

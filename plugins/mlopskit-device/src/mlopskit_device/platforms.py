@@ -1,4 +1,4 @@
-"""The platforms that a bundle may be for: what Debian and its tools call them, and which one is here."""
+"""The platforms that a bundle may be for: what Debian's compilers call them, and which one is here."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ class Platform:
     machine: str
     debian: str
     triplet: str
-    qemu: str
-
-    @property
-    def emulator(self) -> str:
-        """The program that runs this platform's programs on another processor."""
-        return f"qemu-{self.qemu}-static"
 
     @property
     def packages(self) -> str:
@@ -31,9 +25,9 @@ class Platform:
 PLATFORMS = {
     one.name: one
     for one in (
-        Platform(name="linux/aarch64", machine="aarch64", debian="arm64", triplet="aarch64-linux-gnu", qemu="aarch64"),
-        Platform(name="linux/armv7", machine="armv7l", debian="armhf", triplet="arm-linux-gnueabihf", qemu="arm"),
-        Platform(name="linux/x86_64", machine="x86_64", debian="amd64", triplet="x86_64-linux-gnu", qemu="x86_64"),
+        Platform(name="linux/aarch64", machine="aarch64", debian="arm64", triplet="aarch64-linux-gnu"),
+        Platform(name="linux/armv7", machine="armv7l", debian="armhf", triplet="arm-linux-gnueabihf"),
+        Platform(name="linux/x86_64", machine="x86_64", debian="amd64", triplet="x86_64-linux-gnu"),
     )
 }
 

@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlopskit import Answer, Row
+from mlopskit import Answer, Row, interpreter_for
 from mlopskit.errors import ConfigError, DeployError, LimitError
-from mlopskit_device import sysroot
-from mlopskit_device.platforms import Platform, is_here
 
 SECONDS = 300
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSH_AUTH_SOCK")
@@ -44,7 +41,7 @@ class Way:
     ssh: str | None = None
 
 
-def way_to(platform: Platform, /, *, python: str, folder: Path, ssh: str | None) -> Way:
+def way_to(platform: str, /, *, python: str, folder: Path | None, ssh: str | None) -> Way:
     """Return how a bundle is run: on the device that is named, else here if this is such a machine, else emulated.
 
     `folder` is that of the sysroot; with "none" as its Python the bundle is a program, which needs neither.
@@ -55,33 +52,13 @@ def way_to(platform: Platform, /, *, python: str, folder: Path, ssh: str | None)
     bare, file = (python == "none"), ("predict" if python == "none" else ".")
     options = () if bare else ("-I", "-B")
     if ssh is not None:
-        _there(shutil.which("ssh"), "ssh", "openssh-client")
+        if shutil.which("ssh") is None:
+            raise ConfigError(
+                "Here is no ssh, so the bundle could not be asked.", remedy="Run 'apt-get install openssh-client'."
+            )
         return Way(command=() if bare else (f"python{python}", *options), file=file, place="target", ssh=ssh)
-    if is_here(platform):
-        return Way(command=() if bare else (_own_python(python), *options), file=file, place="local")
-    emulator = _there(shutil.which(platform.emulator), platform.emulator, "qemu-user-static")
-    found = sysroot.interpreter(folder, python)
-    if not bare and not found.is_file():
-        raise ConfigError(
-            f"There is no Python {python} for {platform.name} in {str(folder)!r}, so the bundle could not be asked.",
-            remedy=f"Run 'mlopskit device sysroot --platform {platform.name} --python {python}', or name a device: "
-            'ssh = "user@host".',
-        )
-    command = (emulator,) if bare else (emulator, "-L", str(folder), str(found), *options)
-    return Way(command=command, file=file, place="emulated")
-
-
-def _there(found: str | None, tool: str, package: str) -> str:
-    if found is None:
-        raise ConfigError(
-            f"Here is no {tool}, so the bundle could not be asked.", remedy=f"Run 'apt-get install {package}'."
-        )
-    return found
-
-
-def _own_python(python: str) -> str:
-    own = ".".join(map(str, sys.version_info[:2])) == python
-    return sys.executable if own else _there(shutil.which(f"python{python}"), f"python{python}", f"python{python}")
+    found = interpreter_for(platform, None if bare else python, sysroot=folder)
+    return Way(command=(*found.command, *options), file=file, place=found.place)
 
 
 def ask(way: Way, bundle: Path, rows: Sequence[Row], /) -> Answer:

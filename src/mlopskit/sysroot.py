@@ -7,15 +7,28 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mlopskit import cache_folder
 from mlopskit.errors import ConfigError, DeployError
-from mlopskit_device.platforms import Platform
+from mlopskit.platforms import Platform, check_python, platform_of
+from mlopskit.wheels import cache_folder
 
 # The release of Debian that has a version of Python.
 RELEASES = {"3.11": "bookworm", "3.13": "trixie"}
 MIRROR = "http://deb.debian.org/debian"
 _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_LIBRARIES = ("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libffi8")
+# What Python's own modules are linked to: sqlite3, ssl, bz2, lzma, uuid and ctypes are none without these.
+_LIBRARIES = (
+    "libbz2-1.0",
+    "libc6",
+    "libexpat1",
+    "libffi8",
+    "libgcc-s1",
+    "liblzma5",
+    "libsqlite3-0",
+    "libstdc++6",
+    "libuuid1",
+    "zlib1g",
+)
+_SSL = {"bookworm": ("libssl3",), "trixie": ("libssl3t64", "libzstd1")}
 # Libraries that ask what the processor can do read this file, and would find this machine's.
 _CPUINFO = """\
 processor\t: 0
@@ -29,26 +42,28 @@ CPU revision\t: 3
 """
 
 
-def default_folder(platform: Platform, python: str, /) -> Path:
+def default_folder(platform: str, python: str, /) -> Path:
     """Return where a sysroot stands unless it is said."""
-    return cache_folder() / "sysroots" / f"{platform.name.replace('/', '-')}-python{python}"
+    return cache_folder() / "sysroots" / f"{platform.replace('/', '-')}-python{python}"
 
 
-def interpreter(folder: Path, python: str, /) -> Path:
+def python_in(folder: Path, python: str, /) -> Path:
     """Return where the Python of a sysroot stands."""
     return folder / "usr" / "bin" / f"python{python}"
 
 
-def make(folder: Path, platform: Platform, python: str, /, *, mirror: str = MIRROR) -> None:
+def make(folder: Path, platform: str, python: str, /, *, mirror: str = MIRROR) -> None:
     """Make a sysroot of Debian's packages: whole, or not at all.
 
     apt-get checks their signatures with the keys of Debian. What is there already is left as it is.
 
     Raises:
+        UnknownNameError: there is no such platform.
         ConfigError: no release of Debian known here has that Python, or the folder is taken.
         DeployError: a tool is missing, or it failed; the message has its last words.
     """
-    if interpreter(folder, python).exists():
+    wanted = platform_of(platform)
+    if python_in(folder, check_python(python)).exists():
         return
     if python not in RELEASES:
         raise ConfigError(
@@ -62,13 +77,13 @@ def make(folder: Path, platform: Platform, python: str, /, *, mirror: str = MIRR
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         made = Path(temporary, "root")
         made.mkdir(mode=0o755)
-        for archive in _downloaded(Path(temporary), platform, python, mirror):
+        for archive in _downloaded(Path(temporary), wanted, python, mirror):
             _run(["dpkg-deb", "--extract", str(archive), str(made)])
         for name in ("lib", "lib64"):  # which newer releases leave to a package of their own
             if (made / "usr" / name).is_dir() and not (made / name).exists():
                 (made / name).symlink_to(f"usr/{name}")
         (made / "proc").mkdir()
-        if platform.machine == "aarch64":
+        if wanted.machine == "aarch64":
             (made / "proc" / "cpuinfo").write_text(_CPUINFO, encoding="ascii")
         if folder.exists():
             folder.rmdir()
@@ -80,7 +95,7 @@ def _check_tools() -> None:
     if lacking or not Path(_KEYS).exists():
         raise DeployError(
             f"A sysroot is made of Debian's packages, and here is no {' and no '.join(lacking or [_KEYS])}.",
-            remedy="Make it on a Debian machine, or name the device's own root file system as `sysroot`.",
+            remedy="Make it on a Debian machine, or take such a machine's own root file system as `sysroot`.",
         )
 
 
@@ -104,7 +119,8 @@ def _downloaded(folder: Path, platform: Platform, python: str, mirror: str) -> l
         "Dir::Etc::sourceparts": "-",
     }
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    wanted = [f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib", *_LIBRARIES]
+    interpreter = [f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib"]
+    wanted = [*interpreter, *_LIBRARIES, *_SSL[RELEASES[python]]]
     _run([*apt, "update"])
     _run([*apt, "download", *wanted], cwd=folder / "packages")
     return sorted((folder / "packages").glob("*.deb"))
