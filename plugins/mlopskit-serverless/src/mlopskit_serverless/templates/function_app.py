@@ -6,21 +6,19 @@ from urllib.parse import urlsplit
 
 import azure.functions as func  # type: ignore[import-untyped]  # of the service
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE / "site"))
+HERE = Path(__file__).parent
+sys.path.append(str(HERE / "site"))  # what the form of the model needs; nothing for the portable one
 
-from _mlopskit_runtime import http, load, open_package  # type: ignore[import-not-found]  # noqa: E402  # stands beside
+from _mlopskit_runtime.functions import Function  # type: ignore[import-not-found]  # noqa: E402  # stands beside
 
-PACKAGE = open_package(HERE / "package", digest="$digest", format="$format")
-SERVICE = http.Service.of(load(PACKAGE, format="$format", trust_code=["$digest"]))
+MODEL = Function(HERE / "package", digest="$digest", format="$format")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# Whoever asks shows a key of the app: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 @app.route(route="{*path}", methods=METHODS)  # type: ignore[untyped-decorator]  # of the service
 def answer(req: func.HttpRequest) -> func.HttpResponse:
-    """Answer a request."""
-    headers = {name.lower(): value for name, value in req.headers.items()}
-    request = http.Request(req.method, urlsplit(req.url).path, headers, req.get_body(), http.request_id(None))
-    reply = http.respond(SERVICE, request)
-    return func.HttpResponse(reply.body, status_code=reply.status, headers=dict(reply.headers))
+    """Answer a request, whatever its path."""
+    said = MODEL.respond(req.method, urlsplit(req.url).path, req.headers, req.get_body())
+    return func.HttpResponse(said.body, status_code=said.status, headers=dict(said.headers))
