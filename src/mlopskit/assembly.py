@@ -310,10 +310,10 @@ def deployer_from(options: Mapping[str, Any], /, *, root: Path, where: str) -> D
         UnknownNameError: there is no such target.
         ConfigError: an option is unknown, missing, or of another type.
     """
-    given = dict(options)
-    kind = plugins.find("deployers", str(given.pop("target")), Deployer)  # type: ignore[type-abstract]
+    given = {key: value for key, value in options.items() if key not in config.ENDPOINT_KEYS}
+    kind = plugins.find("deployers", str(options["target"]), Deployer)  # type: ignore[type-abstract]
     hints = typing.get_type_hints(kind)
     for name, value in given.items():
         if hints.get(name) is Place and isinstance(value, str):
             given[name] = resolve_place(value, root)
-    return config.convert(given, kind, where=where)
+    return config.convert(given, kind, where=where, beside=config.ENDPOINT_KEYS)

@@ -89,6 +89,17 @@ class PackageTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EndpointTable:
+    """`[endpoint.NAME]`: what every endpoint has beside the options of its target; `gates` bound measurements."""
+
+    target: str
+    gates: Sequence[str] = ()
+
+
+ENDPOINT_KEYS = tuple(one.name for one in dataclasses.fields(EndpointTable))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromoteTable:
     """`[promote.ALIAS]`: the alias takes what is live under the alias `from`, and has so many `approvals`."""
 
@@ -145,6 +156,8 @@ def read(path: Path, /) -> Config:
             raise ConfigError(
                 f"{path.name}: [endpoint.{name}] has no target.", remedy='Add for example: target = "fileshare".'
             )
+        own = {key: options[key] for key in ENDPOINT_KEYS if key in options}
+        convert(own, EndpointTable, where=f"{path.name} [endpoint.{name}]")
     return config
 
 
@@ -185,15 +198,17 @@ def _tables(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is no TOML: {error}.", remedy="Correct that place.", file=str(path)) from error
 
 
-def convert(table: Mapping[str, Any], kind: type[T], /, *, where: str) -> T:
+def convert(table: Mapping[str, Any], kind: type[T], /, *, where: str, beside: Sequence[str] = ()) -> T:
     """Return a table as a dataclass; every key and type is checked, also in the tables inside.
+
+    `beside` are keys that were taken out of the table: they are known too.
 
     Raises:
         ConfigError: a key is unknown or missing, or a value has another type.
     """
     import msgspec
 
-    check_keys(table, kind, where=where)
+    check_keys(table, kind, where=where, beside=beside)
     try:
         return msgspec.convert(_renamed(table, kind), kind, strict=True)
     except msgspec.ValidationError as error:
@@ -206,15 +221,15 @@ def convert(table: Mapping[str, Any], kind: type[T], /, *, where: str) -> T:
         ) from error
 
 
-def check_keys(table: Mapping[str, Any], kind: type, /, *, where: str) -> None:
+def check_keys(table: Mapping[str, Any], kind: type, /, *, where: str, beside: Sequence[str] = ()) -> None:
     """Check that a table has only the keys of a dataclass, and all those without a default."""
     known = {_key(one): one for one in dataclasses.fields(kind)}
     for key in table:
         if key not in known:
-            near = nearest(key, known)
+            near = nearest(key, [*known, *beside])
             raise ConfigError(
                 f"{where} has the unknown key {key!r}.",
-                remedy=f"Did you mean {near!r}?" if near else f"Known keys: {', '.join(known)}.",
+                remedy=f"Did you mean {near!r}?" if near else f"Known keys: {', '.join([*beside, *known])}.",
                 key=key,
             )
     for key, one in known.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlopskit.acceptance import endpoint_gates
 from mlopskit.deployer import Deployer
 from mlopskit.deployment import Deploying, endpoint_of, trusting
 from mlopskit.modelpackage import ModelPackage
@@ -23,24 +24,29 @@ def deploy(
     registry: Registry | str | Path | None = None,
     why: str = "",
     override: str | None = None,
+    gates: Sequence[str] = (),
     trust_code: Sequence[str] = (),
     progress: Progress = quiet,
 ) -> Deployment:
     """Deploy a package to an endpoint of the project here, or with a deployer; verified before and after the switch.
 
     `registry` holds the verdict and gets the record: the project's, or `.mlopskit/registry` here. `override` is the
-    reason to deploy a package without a passing verdict. `trust_code` are the digests of packages from elsewhere that
+    reason to deploy a package without a passing verdict. `gates` bound what the target measures, beside those of the
+    endpoint in mlopskit.toml: `["cold_start_ms <= 1000"]`. `trust_code` are the digests of packages from elsewhere that
     may run code of their own; to an endpoint of the project, those of mlopskit.toml may too.
 
     Raises:
-        RefusedError: no passing verdict, or the deployed thing answered otherwise; what was live stays live.
+        RefusedError: no passing verdict, the deployed thing answered otherwise, or a gate is not kept; what was live
+            stays live.
     """
+    rules = endpoint_gates(gates)
     trust_code = [trust_code] if isinstance(trust_code, str) else trust_code
     if isinstance(to, str):
         project = Project()
         deployer, endpoint, default = project.deployer(to), to, project.registry
         lock = Home.of(project.root, to, package.digest)
         trust_code = [*trust_code, *project.config.trust_code]
+        rules = (*project.gates[to], *rules)
     else:
         deployer, endpoint, default, lock = to, endpoint_of(to), home(), HERE
     chosen = default if registry is None else registry if isinstance(registry, Registry) else Registry.at(registry)
@@ -54,4 +60,5 @@ def deploy(
         trust_code=trust_code,
         progress=progress,
         home=lock,
+        gates=rules,
     ).run()

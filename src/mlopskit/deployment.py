@@ -5,36 +5,33 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from mlopskit import plugins, trust
+from mlopskit.acceptance import DEADLINE, check_gates, verify
 from mlopskit.aliases import now, operation, who
 from mlopskit.bundles import seal
-from mlopskit.comparison import compare
 from mlopskit.deployer import Deployer
 from mlopskit.errors import (
     ConfigError,
     DeployError,
     MlopskitError,
-    NotReadyError,
     VerdictError,
     VerificationError,
     VetoError,
 )
-from mlopskit.gates import Verdict
+from mlopskit.gates import Gate, Verdict
 from mlopskit.log import logger, one_line
 from mlopskit.modelpackage import ModelPackage, StoredModel, form_of, held_instead
-from mlopskit.records import Answer, Bundle, Deployment, Locator, Receipt
+from mlopskit.records import Bundle, Deployment, Locator, Receipt
 from mlopskit.registry import Registry
 from mlopskit.runtime import canonical
 from mlopskit.runtime.names import check_name
 from mlopskit.steps import Progress, logged, quiet, telling
 from mlopskit.wheels import HERE, Home, at_home
 
-DEADLINE = 60.0
 _log = logger()
 
 
@@ -44,7 +41,8 @@ class Deploying:
 
     `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict;
     `trust_code` are the digests of packages from elsewhere that may run code of their own; `permit` raises where the
-    place has a policy that is not met; `home` says where the lock of wheels stands.
+    place has a policy that is not met; `home` says where the lock of wheels stands; `gates` bound what is measured when
+    the deployed thing is asked before the switch.
     """
 
     package: ModelPackage
@@ -59,6 +57,7 @@ class Deploying:
     progress: Progress = quiet
     home: Home = HERE
     permit: Callable[[], None] = lambda: None
+    gates: Sequence[Gate] = ()
 
     def run(self) -> Deployment:
         """Deploy, verify before and after the switch, and record it.
@@ -67,8 +66,8 @@ class Deploying:
         deployment that is recorded already is returned.
 
         Raises:
-            RefusedError: no passing verdict, a veto, or another answer than the golden rows'; nothing is switched, or
-                what was live before is live again.
+            RefusedError: no passing verdict, a veto, another answer than the golden rows', or a gate that is not kept;
+                nothing is switched, or what was live before is live again.
             MlopskitError: a step failed; `step` on the error names it.
         """
         observers = plugins.observers()
@@ -100,8 +99,9 @@ class Deploying:
                 at = self.deployer.push(bundle)
         try:
             with self._step("verify before the switch"):
-                self._ask(at)
-            return self._switch(bundle, at)
+                receipt = self._ask(at)
+                check_gates(self.gates, receipt, endpoint=self.endpoint)
+            return self._switch(bundle, at, receipt.measurements)
         except BaseException:
             self._retire(at)
             raise
@@ -117,14 +117,16 @@ class Deploying:
             self.deployer.build(self.package, model, into)
             return seal(into, self.deployer, self.package, model)
 
-    def _switch(self, bundle: Bundle, at: Locator) -> Deployment:
+    def _switch(self, bundle: Bundle, at: Locator, judged: Mapping[str, float]) -> Deployment:
         name = self.package.name
         with self._step("activate"):
             before = self.deployer.live(name)
             self.deployer.activate(name, at, instead_of=before, why=self.why)
         try:
             with self._step("verify after the switch"):
-                receipt = self._ask(None)
+                again = self._ask(None)
+                # What is recorded is what the gates were judged on.
+                receipt = replace(again, measurements={**again.measurements, **judged})
             deployment = self._record(bundle, at, receipt)
             with self._step("record"):
                 kept = self._kept(deployment, switched=before != at)
@@ -259,47 +261,6 @@ def form_for(deployer: Deployer, package: ModelPackage, /) -> StoredModel | None
         remedy="Package the model in one of these formats.",
         formats=wanted,
     )
-
-
-def verify(package: ModelPackage, deployer: Deployer, at: Locator | None, /, *, deadline: float = DEADLINE) -> Receipt:
-    """Ask a deployed thing for the package's golden rows and return the receipt, if it passed.
-
-    With None as its place, what users get now is asked.
-
-    Raises:
-        VerificationError: it answered otherwise, or is another package; the receipt is on the error.
-        NotReadyError: it did not answer until the deadline.
-    """
-    rows = [golden.row for golden in package.golden]
-    answer = _patiently(lambda: deployer.predict(package.name, rows, at), deadline)
-    if answer.digest != package.digest:
-        raise VerificationError(
-            f"The target {deployer.target!r} answers as {answer.digest}, expected {package.digest}.",
-            remedy="Look at 'mlopskit status': something else is deployed there.",
-            answered=answer.digest,
-        )
-    receipt = compare(package, answer)
-    if not receipt.passed:
-        raise VerificationError(
-            f"The target {deployer.target!r} answered {len(receipt.mismatches)} outputs of {receipt.rows} golden rows "
-            f"otherwise, by up to {receipt.largest_difference:.3g}:\n{receipt.table().text(width=100)}\n",
-            remedy="Find out what differs there (versions, processor, changed files); the receipt names the rows.",
-            receipt=receipt,
-        )
-    return receipt
-
-
-def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
-    end, pause = time.monotonic() + deadline, 0.05
-    while True:
-        try:
-            return ask()
-        except NotReadyError as error:
-            if time.monotonic() + pause > end:
-                raise
-            _log.info("Asked again in %.2g s: %s", pause, error.message)
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
 
 
 def trusting(deployer: Deployer, digests: Sequence[str], /) -> Deployer:

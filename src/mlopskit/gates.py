@@ -123,6 +123,11 @@ class Gate:
         margin = self.limit.margin if isinstance(self.limit, Relative) else self.limit
         return self._judged(difference, margin, f" beyond {live}")
 
+    def judge_value(self, value: float, what: str, /) -> Finding:
+        """Return the finding of a gate on one plain value, which is not estimated from rows; `what` says what it is."""
+        passed = not isinstance(self.limit, Relative) and self._keeps(value, self.limit)
+        return self.finding(f"{what} {value:.6g}", passed=passed, reached=value, n=1)
+
     def finding(
         self, reason: str, *, passed: bool = False, reached: float | None = None, n: int = 0, needed: int | None = None
     ) -> Finding:
@@ -135,7 +140,7 @@ class Gate:
             return self.finding(estimate.reason or f"{self.metric} is not defined on {estimate.n} rows", n=estimate.n)
         if reached is None:
             return self.finding(f"not judged: {estimate.reason}, there are {estimate.n}", n=estimate.n)
-        passed = reached >= limit if self.op == ">=" else reached <= limit
+        passed = self._keeps(reached, limit)
         reason, needed = self._reason(estimate, reached, beyond), None
         if not passed and self.at == "bound":
             from mlopskit.needed import rows_needed
@@ -143,6 +148,9 @@ class Gate:
             needed = rows_needed(estimate, limit, at_least=self.op == ">=")
             reason += f"; about {needed:,} rows would do at the same rates" if needed else ""
         return self.finding(reason, passed=passed, reached=reached, n=estimate.n, needed=needed)
+
+    def _keeps(self, reached: float, limit: float) -> bool:
+        return reached >= limit if self.op == ">=" else reached <= limit
 
     def _reached(self, estimate: Estimate) -> float | None:
         if self.at == "value":

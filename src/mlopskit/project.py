@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mlopskit import config, trainingrows
+from mlopskit.acceptance import DEADLINE, gates_of, verify
 from mlopskit.assembly import Parts, deployer_from, pipeline_of
 from mlopskit.config import Config, PromoteTable
 from mlopskit.data import Dataset
 from mlopskit.datareport import DataReport
 from mlopskit.deployer import Deployer
-from mlopskit.deployment import DEADLINE, Deploying, trusting, verify
+from mlopskit.deployment import Deploying, trusting
 from mlopskit.difference import Difference, Side, compare_sides
 from mlopskit.drift import LEAST, Drift, drift
 from mlopskit.errors import ConfigError, unknown
@@ -48,6 +49,7 @@ class Project:
         self.file = Path(file).absolute()
         self.root = self.file.parent
         self.config: Config = config.read(self.file)
+        self.gates = gates_of(self.config, file=self.file.name)
 
     @property
     def name(self) -> str:
@@ -153,8 +155,7 @@ class Project:
         progress: Progress = quiet,
     ) -> Deployment:
         """Deploy a package, by default that of the last run, to an endpoint (see `mlopskit.deploy`)."""
-        deployer = self.deployer(endpoint)
-        package = self.package(reference)
+        deployer, package = self.deployer(endpoint), self.package(reference)
         return self._deploying(package, deployer, endpoint, why=why, override=override, progress=progress).run()
 
     def rollback(
@@ -305,8 +306,7 @@ class Project:
         )
 
     def _places(self) -> Places:
-        endpoints = list(self.config.endpoint)
-        return Places(name=self.name, registry=self.registry, endpoints=endpoints, deployer_of=self.deployer)
+        return Places(name=self.name, registry=self.registry, endpoints=self.config.endpoint, deployer_of=self.deployer)
 
     def _deploying(self, package: ModelPackage, deployer: Deployer, endpoint: str, **options: Any) -> Deploying:
         return Deploying(
@@ -316,5 +316,6 @@ class Project:
             endpoint=endpoint,
             trust_code=self.config.trust_code,
             home=Home.of(self.root, endpoint, package.digest),
+            gates=self.gates[endpoint],
             **options,
         )

@@ -126,6 +126,12 @@ DEPLOYERS = {
         "test_locator_is_enough", r"another process .* not found .* Put all that is needed"
     ),
     "RoundsItsAnswers": found_by("test_answers_the_golden_rows", r"answered 16 outputs of 8 golden (?s:.*) unrounded"),
+    "MeasuresInWords": found_by(
+        "test_answers_the_golden_rows", r"no gate can bound.* measured 'cold_start_ms' as 'fast'"
+    ),
+    "TimesItsEmulator": found_by(
+        "test_answers_the_golden_rows", r"as 'emulated', measured 'cold_start_ms' as 84.0.* no time"
+    ),
     "TrustsNobody": found_by(
         "test_runs_the_models_own_code", r"predict gave no answer .* It raised UntrustedCodeError"
     ),

@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 import pytest
 
 import mlopskit as mk
-from mlopskit.deployment import Deploying, endpoint_of, trusting, verify
+from mlopskit.acceptance import endpoint_gates, verify
+from mlopskit.deployment import Deploying, endpoint_of, trusting
 from mlopskit.errors import (
     ConfigError,
     ConflictError,
     DeployError,
     MlopskitError,
     NotReadyError,
+    RefusedError,
     UnsafeNameError,
     VerdictError,
     VerificationError,
@@ -279,6 +281,56 @@ def test_a_target_that_is_not_ready_is_asked_again_until_the_deadline(
     target.failing["predict live"] = fail(NotReadyError("Never.", remedy="Wait."))
     with pytest.raises(NotReadyError):
         verify(package, Scripted(at=target, package=package), None, deadline=0.2)
+
+
+def measuring(**values: float) -> Callable[[mk.Answer], mk.Answer]:
+    return lambda answer: replace(answer, measurements=values)
+
+
+def test_gates_on_measurements_refuse_before_the_switch(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target, gates = old_live(), endpoint_gates(["cold_start_ms <= 1000", "bundle_mb <= 50"])
+    before = target.live
+    target.failing["predict beside change"] = measuring(cold_start_ms=1234.5, bundle_mb=3.0)  # type: ignore[assignment]
+    with pytest.raises(RefusedError) as refused:
+        deploying(package, registry, target, gates=gates).run()
+    error = refused.value
+    assert error.exit_code == 1
+    assert error.message == (
+        f"The package {package.digest} was refused by the endpoint 'production': "
+        "cold_start_ms <= 1000 (measured 1234.5)."
+    )
+    assert error.remedy.startswith("Nothing was switched. Make it keep the limit, or change that in the gates")
+    assert error.step == "verify before the switch"  # type: ignore[attr-defined]
+    assert [one.passed for one in error.findings] == [False, True]  # type: ignore[attr-defined]
+    assert target.live == before
+    assert target.calls[-2:] == ["predict beside", f"retire {package.digest[-4:]}"]
+    assert registry.deployments(package.name, "production") == []
+
+
+def test_a_gate_on_what_was_not_measured_fails_with_what_was(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target, gates = Target(), endpoint_gates(["cold_start_ms <= 1000"])
+    for measured, says in (({"cold_start_s": 1.0}, "Did you mean 'cold_start_s'"), ({}, "No measurement is known")):
+        target.failing["predict beside change"] = measuring(**measured)  # type: ignore[assignment]
+        with pytest.raises(
+            RefusedError, match=rf"cold_start_ms <= 1000 \(There is no measurement.*{says}.*the target"
+        ) as no:
+            deploying(package, registry, target, gates=gates).run()
+        assert "Leave out" in no.value.remedy
+    assert target.live is None
+
+
+def test_what_the_gates_were_judged_on_is_recorded(package: mk.ModelPackage, registry: mk.Registry) -> None:
+    target, gates = Target(), endpoint_gates("cold_start_ms <= 1000")
+    target.failing["predict beside change"] = measuring(cold_start_ms=84.0)  # type: ignore[assignment]
+    target.failing["predict live change"] = measuring(cold_start_ms=2000.0, memory_mb=30.0)  # type: ignore[assignment]
+    first = deploying(package, registry, target, gates=gates).run()
+    assert first.receipt.measurements == {"cold_start_ms": 84.0, "memory_mb": 30.0}
+    target.failing["predict beside change"] = measuring(cold_start_ms=90.0)  # type: ignore[assignment]
+    deploying(package, registry, target, gates=gates).run()
+    recorded = registry.deployments(package.name, "production")
+    assert [one.receipt.measurements["cold_start_ms"] for one in recorded] == [84.0], (
+        "other times are no other deployment"
+    )
 
 
 def test_a_package_without_a_verdict_is_refused(package: mk.ModelPackage, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlopskit import trust
+from mlopskit.acceptance import check_measurements
 from mlopskit.comparison import compare
 from mlopskit.errors import MlopskitError
 from mlopskit.modelpackage import ModelPackage, form_of
@@ -18,13 +19,16 @@ class AnswerChecks(DeployerFixtures):
     """What a deployed thing answers."""
 
     def test_answers_the_golden_rows(self, stage: Stage, package: ModelPackage) -> None:
-        """What was pushed answers as the package says."""
-        receipt = compare(package, stage.ask_golden(package, stage.push(package)))
+        """What was pushed answers as the package says; what is measured with the answer are plain names and numbers."""
+        answer = stage.ask_golden(package, stage.push(package))
+        receipt = compare(package, answer)
         assert receipt.passed, (
             f"predict answered {len(receipt.mismatches)} outputs of {receipt.rows} golden rows otherwise, "
             f"by up to {receipt.largest_difference:.3g}:\n{receipt.table().text()}\n"
             "Return what the deployed thing answered, unrounded and in the order of the rows."
         )
+        with no_error(fault="predict measured something that no gate can bound."):
+            check_measurements(answer, stage.deployer.target)
 
     def test_runs_the_models_own_code(self, stage: Stage, package_with_code: ModelPackage) -> None:
         """A package whose model has code of its own answers, once the person who deploys has trusted it."""

@@ -283,6 +283,16 @@ class RoundsItsAnswers(Shelf):
         return replace(answer, rows=json.loads(json.dumps(answer.rows), parse_float=lambda text: round(float(text), 2)))
 
 
+class MeasuresInWords(Shelf):
+    def ask(self, bundle, rows):
+        return replace(super().ask(bundle, rows), measurements={"cold_start_ms": "fast"})
+
+
+class TimesItsEmulator(Shelf):
+    def ask(self, bundle, rows):
+        return replace(super().ask(bundle, rows), place="emulated", measurements={"cold_start_ms": 84.0})
+
+
 class TrustsNobody(Shelf):
     def ask(self, bundle, rows):
         return answered(open_package(bundle / "package", digest="unpinned"), rows, trust=False)
@@ -346,6 +356,8 @@ class AnswersNothing(Shelf):
 
 
 TestRoundsItsAnswers = suite(RoundsItsAnswers)
+TestMeasuresInWords = suite(MeasuresInWords)
+TestTimesItsEmulator = suite(TimesItsEmulator)
 TestTrustsNobody = suite(TrustsNobody)
 TestNamesTheBundle = suite(NamesTheBundle)
 TestRepeatsTheDigest = suite(RepeatsTheDigest)
