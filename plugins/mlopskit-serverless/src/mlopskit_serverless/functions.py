@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, write_files
+from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, interpreter_for, write_files
 from mlopskit.errors import ConfigError, DeployError
 from mlopskit_serverless import building, contents, running
 from mlopskit_serverless.manifests import manifests
@@ -35,9 +34,10 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
         return (self.form,) if self.form else FORMS
 
     def check(self, package: ModelPackage, /) -> None:
-        """Refuse options that are not what they shall be."""
+        """Refuse options that are not what they shall be, and a Python that cannot be run from here."""
         del package
         check_options(self)
+        interpreter_for(self.platform, self.python)
 
     def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
         """Return the wheels of the form's engine, and of the service's runtime, in which the function is asked."""
@@ -54,14 +54,16 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Start the function in its service's runtime, and send it the rows over the service's form of HTTP."""
+        python = interpreter_for(self.platform, self.python)
         with TemporaryDirectory(prefix="mlopskit-") as temporary:
             folder, site = Path(temporary, "function"), Path(temporary, "runtime")
             with zipfile.ZipFile(bundle / building.ZIP) as archive:
                 archive.extractall(folder)  # which the bundle's digest covers
             self.service.wheels(self.platform, self.python).unpack(site)
-            return self._asked(running.Launch(folder=folder, site=site, command=(sys.executable,)), rows)
+            said = self._asked(running.Launch(folder=folder, site=site, command=python.command), rows)
+        return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"], place=python.place)
 
-    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> Answer:
+    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> dict[str, Any]:
         body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
         with self.service.start(launch) as function:
             reply = function.send("POST", "/predict", _JSON, body)
@@ -71,7 +73,7 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
                 f"The function answered {reply.status}: {said.get('detail', 'no problem details')}",
                 remedy=str(said.get("remedy", "Unpack its zip, and call its handler by hand.")),
             )
-        return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"], place="local")
+        return said
 
 
 def _table(data: bytes) -> dict[str, Any]:
