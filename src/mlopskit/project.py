@@ -292,8 +292,7 @@ class Project:
             return package, verify(package, deployed.deployer, None, deadline=deadline)
 
     def _deployed(self, endpoint: str) -> Deployed:
-        deployer = self.deployer(endpoint)
-        return Deployed(registry=self.registry, deployer=deployer, name=self.name, endpoint=endpoint)
+        return Deployed(registry=self.registry, deployer=self.deployer(endpoint), name=self.name, endpoint=endpoint)
 
     def _promotion(self, alias: str, progress: Progress) -> Promotion:
         return Promotion(
