@@ -17,6 +17,7 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlopskit.archives import write_zip
+    from mlopskit.asking import answer_of, ask_over_http, read_over_http
     from mlopskit.buckets import BucketStorage
     from mlopskit.builtin.fileshare import FileShare
     from mlopskit.bundles import BundleDeployer, PublishingDeployer
@@ -124,7 +125,9 @@ _HOME = {
     "WatchState": "runtime.following",
     "Watched": "runtime.watching",
     "Wheels": "wheels",
+    "answer_of": "asking",
     "approve": "promoting",
+    "ask_over_http": "asking",
     "cache_folder": "wheels",
     "copy": "copying",
     "deploy": "deploying",
@@ -138,6 +141,7 @@ _HOME = {
     "package": "fitted",
     "progress": "steps",
     "promote": "promoting",
+    "read_over_http": "asking",
     "runtime_files": "vendoring",
     "sending": "steps",
     "verify": "verifying",
@@ -209,7 +213,9 @@ __all__ = [
     "WatchState",
     "Watched",
     "Wheels",
+    "answer_of",
     "approve",
+    "ask_over_http",
     "cache_folder",
     "copy",
     "deploy",
@@ -223,6 +229,7 @@ __all__ = [
     "package",
     "progress",
     "promote",
+    "read_over_http",
     "runtime_files",
     "sending",
     "verify",

@@ -103,5 +103,5 @@ def test_no_file_is_opened(tmp_path):
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"rows": [{"y": 1}], "digest": ONE, "runtime": {}}))
     deployer = WebApi(to=str(tmp_path), servers=[f"file://{tmp_path}"], beside="candidate")
-    said = deployer._ask(deployer.servers[0], f"/models/shop/versions/{ONE}/predict", [{"x": 1}])
-    assert "unknown url type" in said
+    with pytest.raises(ConfigError, match="none of http or https"):
+        deployer.predict("shop", [{"x": 1}], AT)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from mlopskit import Answer, Bundle, Deployer, Locator, ModelPackage, Row, StoredModel, Wheels
-from mlopskit.errors import DeployError
+from mlopskit import Answer, Bundle, Deployer, Locator, ModelPackage, Row, StoredModel, Wheels, ask_over_http
+from mlopskit.errors import DeployError, NotReadyError
 from mlopskit_docker import context, loading
-from mlopskit_docker.asking import ask
 from mlopskit_docker.containers import Containers, fault_of
 from mlopskit_docker.engine import address_of, connected
 from mlopskit_docker.forwarder import Forwarder
@@ -68,12 +67,12 @@ class Docker(ImageOptions, Deployer):
                     f"Nothing is live for {name!r} at {self.host}:{self.port}.", remedy="Deploy a package there first."
                 )
             address = containers.published if at is None else containers.address(found)
-            answer = ask(address, rows) if address else None
-            if answer is None and at is None and (fault := forwarder.fault()):
+            with contextlib.suppress(NotReadyError):
+                if address:
+                    return ask_over_http(_url(*address), rows)
+            if at is None and (fault := forwarder.fault()):
                 raise DeployError(fault, remedy="Deploy again; that starts it.")
-            if answer is None:
-                raise containers.silent(found)
-            return answer
+            raise containers.silent(found)
 
     def live(self, name: str, /) -> Locator | None:
         """Return what the forwarder leads to."""
@@ -126,3 +125,7 @@ class Docker(ImageOptions, Deployer):
         with connected(self.engine) as client:
             containers = Containers(client=client, options=self, name=name)
             yield containers, Forwarder(containers) if self.forwarder else Published(containers)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/predict"

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from mlopskit import Answer, Bundle, FileShare, Locator, ModelPackage, PublishingDeployer, Row
+from mlopskit import (
+    Answer,
+    Bundle,
+    FileShare,
+    Locator,
+    ModelPackage,
+    PublishingDeployer,
+    Row,
+    ask_over_http,
+    read_over_http,
+)
 from mlopskit.errors import ConfigError, DeployError, NotReadyError
 
-_TIMEOUT = 60.0
-_LARGEST = 256 << 20
 _NOT_YET = (404, 502, 503, 504)
 
 
@@ -61,13 +66,14 @@ class WebApi(PublishingDeployer):
         path = f"/models/{name}/predict" if at is None else f"/models/{name}/versions/{digest}/predict"
         answers = []
         for server in self.servers:
-            answer = self._ask(server.rstrip("/"), path, rows)
-            if isinstance(answer, str):
+            try:
+                answer = ask_over_http(server.rstrip("/") + path, rows, token=self._token(), not_yet=_NOT_YET)
+            except NotReadyError as error:
                 if at is not None and live != self.live(name):
                     self._offer(name, at)
                 why = self._fault(server.rstrip("/"), name, digest)
-                said = f"does not answer for {digest} yet: {why}" if why else f"cannot be asked: {answer}"
-                raise NotReadyError(f"{server} {said}.", remedy="Look at its /metadata, and its log.")
+                said = f"{server} does not answer for {digest} yet: {why}." if why else error.message
+                raise NotReadyError(said, remedy="Look at its /metadata, and its log.") from error
             if at is None and answer.digest != digest:
                 raise NotReadyError(f"{server} still answers with {answer.digest}.", remedy="Look at its /metadata.")
             answers.append(answer)
@@ -87,55 +93,15 @@ class WebApi(PublishingDeployer):
         offered = self._beside()
         offered.activate(name, at, instead_of=offered.live(name), why="pushed")
 
-    def _ask(self, server: str, path: str, rows: Sequence[Row]) -> Answer | str:
-        """Return a server's answer, or why there is none yet."""
-        try:
-            said = self._said(server + path, json.dumps({"rows": [dict(row) for row in rows]}).encode())
-            return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"])
-        except urllib.error.HTTPError as error:
-            detail, remedy = _problem(error.read())
-            if error.code in _NOT_YET:
-                return f"{error.code}, {detail}"
-            raise DeployError(f"{server} answered {error.code}: {detail}", remedy=remedy) from error
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            return str(getattr(error, "reason", None) or f"{type(error).__name__}: {error}")
-
     def _fault(self, server: str, name: str, digest: str) -> str:
         """Return what a server says of a package that it does not answer for; nothing if it says nothing."""
         try:
-            about = self._said(f"{server}/models/{name}/metadata")
+            about = read_over_http(f"{server}/models/{name}/metadata", token=self._token())
             of = [about, about["beside"] or {}]
             faults = [one["fault"] for one in of if one.get("newest") == digest and one.get("fault")]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (DeployError, LookupError, TypeError, AttributeError):
             return ""
         return str(faults[0]).rstrip(".") if faults else "it has not looked for it yet"
 
-    def _said(self, address: str, body: bytes | None = None) -> Any:
-        headers = {"content-type": "application/json"}
-        if self.token_env:
-            headers["authorization"] = f"Bearer {os.environ.get(self.token_env, '')}"
-        request = urllib.request.Request(address, body, headers)  # noqa: S310  # opened as http(s) or not at all
-        with _opener().open(request, timeout=_TIMEOUT) as reply:
-            return json.loads(reply.read(_LARGEST))
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what opens http(s) addresses alone, and follows them to no other: the token is for this server."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-def _problem(body: bytes) -> tuple[str, str]:
-    try:
-        told = json.loads(body)
-        return str(told["detail"]), str(told["remedy"])
-    except (ValueError, KeyError, TypeError):
-        return "no problem details", "Look at the server's log."
+    def _token(self) -> str:
+        return os.environ.get(self.token_env, "") if self.token_env else ""
