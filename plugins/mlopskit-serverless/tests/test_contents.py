@@ -12,7 +12,6 @@ from mlopskit_serverless.functions import AzureFunctions, GoogleFunctions, Lambd
 
 import mlopskit as mk
 from mlopskit.errors import ConfigError
-from mlopskit.testing.packages import shared_packages
 
 HERE = ".".join(map(str, sys.version_info[:2]))
 OTHER = "3.13" if HERE != "3.13" else "3.12"
@@ -20,11 +19,6 @@ BESIDE = {"README.md", "SIZES.md", "function.zip", "sizes.json"}
 MANIFESTS = {LambdaZip: "template.yaml", AzureFunctions: "settings.json"}
 # What a project holds that is nobody's business.
 PRIVATE = [".env", ".git/config", "id_rsa", ".ssh/id_ed25519", "notes.ipynb", "data/train.csv", "site/x.py"]
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    return mk.ModelPackage.open(shared_packages(tmp_path_factory) / "one", digest="unpinned")
 
 
 def build(target, package, into, **options):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlopskit import ModelPackage, StoredModel, write_zip
 from mlopskit.errors import LimitError
-from mlopskit_serverless import bytecode
-from mlopskit_serverless.contents import contents
+from mlopskit_serverless.contents import Contents, contents
 from mlopskit_serverless.options import FORMS, FunctionOptions
 from mlopskit_serverless.services import Service
 from mlopskit_serverless.sizes import Sizes, mib
@@ -25,13 +25,16 @@ def write(
         DeployError: the wheels of the form's engine were not fetched.
     """
     with contents(service, options, package, model) as held:
-        write_zip({**held.files, **held.bytecode}, file)
-        found = Sizes.of(file, held.stripped)
-        said = "of all sources but the handler" if held.bytecode else _why_none(options)
-        if held.bytecode and not _fits(service, found):
-            write_zip(held.files, file)
-            found = Sizes.of(file, held.stripped)
-            said = "none: with it the zip is larger than the service takes"
+        whole = {**held.files, **held.bytecode}
+        found = _written(whole, held, file) if _bytes(whole) <= service.unzipped_limit else None
+        compiled = found is not None and _fits(service, found)
+        if found is None or (held.bytecode and not compiled):
+            found = _written(held.files, held, file)
+    said = "of all sources but the handler"
+    if not held.bytecode:
+        said = f"none: it is made by Python {options.python} alone, and another one has built this"
+    elif not compiled:
+        said = "none: with it the zip is larger than the service takes"
     if not _fits(service, found):
         file.unlink()
         raise _too_large(service, package, model, found)
@@ -43,10 +46,13 @@ def write(
     }
 
 
-def _why_none(options: FunctionOptions) -> str:
-    if bytecode.is_possible(options.python):
-        return "none"
-    return f"none: it is made by Python {options.python} alone, and another one has built this"
+def _written(files: Mapping[str, bytes | Path], held: Contents, file: Path) -> Sizes:
+    write_zip(files, file)
+    return Sizes.of(file, held.stripped)
+
+
+def _bytes(files: Mapping[str, bytes | Path]) -> int:
+    return sum(len(one) if isinstance(one, bytes) else one.stat().st_size for one in files.values())
 
 
 def _fits(service: Service, found: Sizes) -> bool:
