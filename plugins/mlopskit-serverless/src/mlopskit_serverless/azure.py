@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import select
+import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlopskit.errors import DeployError, LimitError
+from mlopskit_serverless import processes
 from mlopskit_serverless.running import Launch, Reply
 
 _HOST = Path(__file__).with_name("templates") / "azure_host.py"
@@ -43,18 +43,22 @@ def start(launch: Launch, /) -> Iterator[AzureFunction]:
 
 
 class AzureFunction:
-    """A function app in a process of the worker; where that ends, the next request starts another, as Azure does."""
+    """A function app in a process of the worker; where that ends, the next request starts another, as Azure does.
+
+    `begun` is when its process was started, in seconds of `time.monotonic`.
+    """
 
     def __init__(self, launch: Launch, temporary: Path) -> None:
+        self.begun = 0.0
         self._launch = launch
         self._temporary = temporary
         self._log = temporary / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker: _Worker | None = None
 
     @property
     def pid(self) -> int:
         """The process of the worker, in which the function's code runs."""
-        return self._running().pid
+        return self._running().process.pid
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes, /) -> Reply:
         """Return what the function answers to a request; it comes as the host of Azure passes it on.
@@ -63,40 +67,41 @@ class AzureFunction:
             DeployError: it raised, ended, or did not start; the message has its last words.
             LimitError: it took too long, and was ended.
         """
-        if self._process is None:
+        if self._worker is None:
             self.begin()
         data = base64.b64encode(body).decode()
         request = {"id": str(uuid.uuid4()), "method": method, "url": f"{_ADDRESS}{path}"}
-        self._tell({**request, "headers": dict(headers), "body": data})
-        said = self._heard("answered", self._launch.seconds)
+        said = self._heard("answered", self._launch.seconds, {**request, "headers": dict(headers), "body": data})
         return Reply(said["status"], said["headers"], base64.b64decode(said["body"]))
 
     def begin(self) -> None:
         """Start the worker, and let it find the function."""
         if not any(self._launch.site.glob("**/__pycache__")):  # as in Azure's image, where it is there
-            subprocess.run(self._command(""), env=self._environment(), check=False, capture_output=True)
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command(self._launch.folder),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
+            subprocess.run(self._command("import"), env=self._environment(), check=False, capture_output=True)
+        ours, its = socket.socketpair()
+        with its, self._log.open("wb") as log:
+            self.begun = time.monotonic()
+            process = processes.spawn(
+                self._command("serve", str(self._launch.folder), str(its.fileno())),
                 cwd=self._launch.folder,
                 env=self._environment(),
+                writable=self._temporary,
+                output=log,
+                inherit=[its.fileno()],
             )
+        self._worker = _Worker(process, ours, processes.Memory(process, most=self._launch.memory))
         self._heard("started", _START)
 
     def end(self) -> None:
-        """End the worker."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
+        """End the worker, with all that it started."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.channel.close()
+            processes.end(worker.process)
 
-    def _command(self, folder: Path | str) -> list[str]:
+    def _command(self, *arguments: str) -> list[str]:
         # Of the Python that runs it nothing but the standard library: no other packages, no PYTHON… of ours.
-        memory = (self._launch.memory or 0) << 20
-        return [*self._launch.command, "-I", "-S", str(_HOST), str(self._launch.site), str(folder), str(memory)]
+        return [*self._launch.command, "-I", "-S", str(_HOST), str(self._launch.site), *arguments]
 
     def _environment(self) -> dict[str, str]:
         """Return what is set in the cloud, but for HOME; the locale is the plainest."""
@@ -111,54 +116,65 @@ class AzureFunction:
             **self._launch.environment,
         }
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
+    def _running(self) -> _Worker:
+        if self._worker is None:
             raise DeployError("The function's worker was ended.", remedy="Send a request: that starts it anew.")
-        return self._process
+        return self._worker
 
-    def _tell(self, request: Mapping[str, object]) -> None:
-        pipe = self._running().stdin
-        with contextlib.suppress(BrokenPipeError):  # it ended: what it said last is heard next
-            if pipe is not None:
-                pipe.write(json.dumps(request).encode() + b"\n")
-                pipe.flush()
-
-    def _heard(self, what: str, seconds: float) -> dict[str, Any]:
-        """Return the next thing that the worker says, a problem as an error."""
-        line = self._line(seconds)
-        if line is None:
+    def _heard(self, what: str, seconds: float, request: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Return what the worker says next, to a request if there is one; a problem as an error."""
+        worker = self._running()
+        try:
+            line = worker.line(request, seconds)
+        except TimeoutError as error:
             self.end()
             raise LimitError(
                 f"The function had not {what} after {seconds:g} s.",
                 remedy="Give it longer, or look at what its model does.",
-            )
-        if not line.endswith(b"\n"):
-            code = self._running().wait()
+            ) from error
+        if not line:
             self.end()
-            raise _failed(f"The function's worker ended with code {code}", self._last_words())
+            ended = worker.memory.fault or f"it ended with code {worker.process.wait()}: {self._last_words()}"
+            raise _failed("The function's worker failed", ended)
         said: dict[str, Any] = json.loads(line)
         if problem := said.get("problem"):
             raise _failed("The function failed", problem)
         return said
 
-    def _line(self, seconds: float) -> bytes | None:
-        """Return a line, a part of one where the worker ended, None where it took too long."""
-        pipe, line, until = self._running().stdout, bytearray(), time.monotonic() + seconds
-        while pipe is not None and not line.endswith(b"\n"):
-            if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
-                return None
-            part = os.read(pipe.fileno(), _CHUNK)
-            if not part:
-                break
-            line += part
-        return bytes(line)
-
     def _last_words(self) -> str:
-        return self._log.read_bytes()[-_LAST_WORDS:].decode(errors="replace")
+        return self._log.read_bytes()[-_LAST_WORDS:].decode(errors="replace").strip() or "it said nothing"
+
+
+class _Worker(NamedTuple):
+    """A process of the worker, and the line to it."""
+
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+    memory: processes.Memory
+
+    def line(self, request: Mapping[str, object] | None, seconds: float) -> bytes:
+        """Send a request, and return the next line: nothing where it ended before one was whole.
+
+        Raises:
+            TimeoutError: that took longer.
+        """
+        until, line = time.monotonic() + seconds, bytearray()
+        with self.memory.watched(), contextlib.suppress(ConnectionError):
+            if request is not None:
+                self.channel.settimeout(seconds)
+                self.channel.sendall(json.dumps(request).encode() + b"\n")
+            while not line.endswith(b"\n"):
+                self.channel.settimeout(max(0.001, until - time.monotonic()))
+                part = self.channel.recv(_CHUNK)
+                if not part:
+                    return b""
+                line += part
+            return bytes(line)
+        return b""
 
 
 def _failed(what: str, words: str) -> DeployError:
     return DeployError(
-        f"{what}: {words.strip()[-_LAST_WORDS:] or 'it said nothing'}",
+        f"{what}: {words.strip()[-_LAST_WORDS:]}",
         remedy="Unpack the function's zip, and look at what it imports and opens.",
     )

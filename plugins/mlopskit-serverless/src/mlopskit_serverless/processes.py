@@ -35,11 +35,18 @@ def can_seal() -> bool:
 
 
 def spawn(
-    command: Sequence[str], /, *, cwd: Path, env: Mapping[str, str], writable: Path, output: IO[bytes]
+    command: Sequence[str],
+    /,
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    writable: Path,
+    output: IO[bytes],
+    inherit: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a process, in a group of its own, that can write below the folder `writable` alone, though root runs it.
 
-    What it prints goes into `output`.
+    What it prints goes into `output`; the descriptors `inherit` stay open in it.
 
     Raises:
         DeployError: it cannot be started.
@@ -59,6 +66,7 @@ def spawn(
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    pass_fds=inherit,
                     start_new_session=True,
                 )
             )
@@ -70,9 +78,8 @@ def spawn(
     thread.join()
     (one,) = started
     if isinstance(one, OSError):
-        raise DeployError(
-            f"{command[0]} cannot be started: {one}", remedy="Check that it is there and may run."
-        ) from one
+        remedy = "Check that it is there and may run."
+        raise DeployError(f"{command[0]} cannot be started: {one}", remedy=remedy) from one
     return one
 
 

@@ -4,56 +4,43 @@ The host speaks with its worker over gRPC. The half of the worker that does so s
 half is the package azure-functions-runtime: it finds the functions, makes the request of what the host sent, calls the
 function, and makes of its answer what the host gets. Here it gets the same messages, each one through its bytes.
 
-Each line of standard input is a request, each line of standard output an answer, as JSON; the first one says that the
-function was found. Arguments: the folder with the worker's wheels, that with the function, and how many bytes of
-address space both may take, or 0. Without a folder of a function it only imports the worker, so that its bytecode is
-there.
+It is started with the folder of the worker's unpacked wheels, and a word. `import` only imports the worker, so that its
+bytecode is there. `serve` is followed by the function's folder and the number of an open socket: each line that comes
+in is a request, each line that goes out an answer, as JSON; the first one says that the function was found.
 """
 
 import asyncio
 import base64
 import importlib
+import io
 import json
-import os
-import resource
+import socket
 import sys
 import types
 import urllib.parse
-from typing import Any, BinaryIO
+from typing import Any
 
 TRIGGER = "httpTrigger"
 # Classes of the messages: they come with the worker for functions of the first programming model.
 MESSAGES = "tests/protos"
 
 
-def main() -> None:
+def main(site: str, word: str, folder: str = "", number: str = "") -> None:
     """Answer requests until there are no more."""
-    site, folder, memory = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    sys.path[:0] = [folder, site]
+    sys.path[:0] = [folder, site] if folder else [site]
     host = Host(site)
-    if not folder:
+    if word == "import":
         importlib.import_module("azure.functions")
         return
-    if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    requests, answers = _own_pipes()
-    with asyncio.Runner() as runner:
-        _say(answers, runner.run(host.begin(folder)))
-        for line in requests:
-            _say(answers, runner.run(host.answer(json.loads(line))))
+    with asyncio.Runner() as runner, socket.socket(fileno=int(number)).makefile("rwb") as lines:
+        _say(lines, runner.run(host.begin(folder)))
+        for line in lines:
+            _say(lines, runner.run(host.answer(json.loads(line))))
 
 
-def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Return both pipes; what the function reads is empty, what it prints is beside."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
-    return requests, answers
-
-
-def _say(answers: BinaryIO, said: dict[str, Any]) -> None:
-    answers.write(json.dumps(said).encode() + b"\n")
-    answers.flush()
+def _say(lines: io.BufferedRWPair, said: dict[str, Any]) -> None:
+    lines.write(json.dumps(said).encode() + b"\n")
+    lines.flush()
 
 
 class Host:
@@ -149,4 +136,4 @@ def _sent(message: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
