@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from mlopskit.errors import ConfigError, DeployError
 from mlopskit_serverless import building, contents, running
 from mlopskit_serverless.manifests import manifests
 from mlopskit_serverless.options import FORMS, FunctionOptions, check_options
+from mlopskit_serverless.processes import peak_mib
 from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
 from mlopskit_serverless.sizes import report
 
 _OK = 200
+_MIB = 1 << 20
 _JSON = {"content-type": "application/json"}
 
 
@@ -53,27 +56,47 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
         write_files({**report(sizes, facts), **manifests(self.service, self, package, model.format)}, into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
-        """Start the function in its service's runtime, and send it the rows over the service's form of HTTP."""
+        """Start the function in its service's runtime, and send it the rows over the service's form of HTTP.
+
+        It answers from the package in its zip, whatever alias it will follow.
+        """
         python = interpreter_for(self.platform, self.python)
         with TemporaryDirectory(prefix="mlopskit-") as temporary:
             folder, site = Path(temporary, "function"), Path(temporary, "runtime")
             with zipfile.ZipFile(bundle / building.ZIP) as archive:
                 archive.extractall(folder)  # which the bundle's digest covers
             self.service.wheels(self.platform, self.python).unpack(site)
-            said = self._asked(running.Launch(folder=folder, site=site, command=python.command), rows)
-        return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"], place=python.place)
-
-    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> dict[str, Any]:
-        body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
-        with self.service.start(launch) as function:
-            reply = function.send("POST", "/predict", _JSON, body)
-        said = _table(reply.body)
-        if reply.status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
-            raise DeployError(
-                f"The function answered {reply.status}: {said.get('detail', 'no problem details')}",
-                remedy=str(said.get("remedy", "Unpack its zip, and call its handler by hand.")),
+            local = python.place == "local"
+            launch = running.Launch(
+                folder=folder, site=site, command=python.command, memory=self.memory if local else None
             )
-        return said
+            said, measured = self._asked(launch, rows)
+        size = (bundle / building.ZIP).stat().st_size
+        measurements = {"bundle_mb": size / _MIB, **(measured if local else {})}
+        about = {name: said[name] for name in ("rows", "digest", "runtime")}
+        return Answer(**about, place=python.place, measurements=measurements)
+
+    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> tuple[dict[str, Any], dict[str, float]]:
+        """Return what it says to the rows, and what was measured: with one row first, as its first caller sends it."""
+        with self.service.start(launch) as function:
+            said = _answer(function, rows[:1])
+            measured = {"cold_start_ms": (time.monotonic() - function.begun) * 1000}
+            if len(rows) > 1:
+                said = _answer(function, rows)
+            peak = peak_mib(function.pid)
+        return said, measured if peak is None else {**measured, "memory_mb": peak}
+
+
+def _answer(function: running.Function, rows: Sequence[Row]) -> dict[str, Any]:
+    body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
+    reply = function.send("POST", "/predict", _JSON, body)
+    said = _table(reply.body)
+    if reply.status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
+        raise DeployError(
+            f"The function answered {reply.status}: {said.get('detail', 'no problem details')}",
+            remedy=str(said.get("remedy", "Unpack its zip, and call its handler by hand.")),
+        )
+    return said
 
 
 def _table(data: bytes) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Function(Protocol):
     def pid(self) -> int:
         """The process that the function's code runs in."""
 
+    @property
+    def begun(self) -> float:
+        """When its process was started, by `time.monotonic()`."""
+
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes, /) -> Reply:
         """Return what the function answers to a request, made as its service makes it of HTTP.
 
