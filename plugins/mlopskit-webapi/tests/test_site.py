@@ -114,7 +114,7 @@ class Place:
 def followed(monkeypatch, checked, **options):
     monkeypatch.setattr("mlopskit.runtime.serving.site.Watched", Place)
     place = Place()
-    place.model, place.verdict, place.state = MODEL, None, WatchState(checked=checked)
+    place.answering, place.verdict, place.state = MODEL, None, WatchState(checked=checked)
     return Site([Source("shop", place, **options)], metrics=Metrics(1), body=1 << 20, rows=100)
 
 

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import alias as records
 from .alias import AliasRecord
@@ -52,6 +52,25 @@ class WatchState:
     def digest(self) -> str | None:
         """The digest of the package that answers."""
         return None if self.record is None else self.record.digest
+
+
+def told(state: WatchState, /) -> dict[str, Any]:
+    """Return what a state says to everybody, as values of JSON."""
+    return {
+        "record": state.record.seq if state.record else None,
+        "moved": state.record.when if state.record else None,
+        "live_since": _time(state.since),
+        "checked": _time(state.checked),
+        "failed": _time(state.failed),
+        "newest": state.newest.digest if state.newest else None,
+        "tries": state.tries,
+    }
+
+
+def _time(seconds: float | None) -> str | None:
+    from datetime import UTC, datetime  # few ask so
+
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def check_pause(every: object, /) -> None:

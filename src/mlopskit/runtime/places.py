@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from .errors import IntegrityError, StorageError
-from .fetching import CHUNK, kept_folder
+from . import canonical
+from .errors import IntegrityError, PackageError, StorageError
+from .fetching import CHUNK, Source, fetch_folder, kept_folder
+from .manifest import MANIFEST, MAX_MANIFEST, check_manifest
 from .names import check_name, hex_of
-from .package import Package, open_package, open_plain
+from .package import Package, files_of_others, open_package, open_plain
 
 if TYPE_CHECKING:
     from .web import WebPlace
@@ -43,9 +45,11 @@ class Place(Protocol):
 
 
 def place_at(
-    text: str, /, *, headers: Mapping[str, str] | None = None, query: str = "", limit: int
+    text: str, /, *, headers: Mapping[str, str] | None = None, query: str = "", limit: int, form: str | None = None
 ) -> Folder | WebPlace:
     """Return the place at a path or an http(s) address; `limit` is the largest package in bytes that is downloaded.
+
+    With a `form` packages are read for that form of the model alone: what only others use is left where it is.
 
     Raises:
         UsageError: it is neither, or its last part is no model's name.
@@ -53,9 +57,9 @@ def place_at(
     if "://" in text:
         from .web import web_place
 
-        return web_place(text, headers=headers or {}, query=query, limit=limit)
+        return web_place(text, headers=headers or {}, query=query, limit=limit, form=form)
     folder = Path(text).absolute()
-    return Folder(folder, check_name(folder.name, kind="name of a model's folder"))
+    return Folder(folder, check_name(folder.name, kind="name of a model's folder"), form)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Folder:
 
     folder: Path
     name: str
+    form: str | None = None
 
     @property
     def address(self) -> str:
@@ -107,7 +112,7 @@ class Folder:
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, read where it stands."""
         del kept
-        return of_model(open_package(self.folder / PACKAGES / hex_of(digest), digest=digest), self.name)
+        return _opened(self.folder / PACKAGES / hex_of(digest), digest, self.name, self.form)
 
     def _away(self, why: str, key: str = "") -> StorageError:
         return StorageError(
@@ -131,8 +136,49 @@ def of_model(package: Package, name: str, /) -> Package:
     return package
 
 
-def kept_package(kept: Path, digest: str, name: str, /, *, fetch: Callable[[Path], None]) -> Package:
+def fetched_package(
+    source: Source, name: str, digest: str, /, *, kept: Path, limit: int, form: str | None = None
+) -> Package:
+    """Return a model's package of at most `limit` bytes, fetched below a folder unless it is there, and whole.
+
+    Raises:
+        PackageError: it is missing, damaged, another model's, or lacks the form that alone is asked for.
+        StorageError: the source cannot be read now.
+    """
+
+    def files(data: bytes) -> Mapping[str, Any]:
+        manifest = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))
+        _check_form(manifest, digest, form)
+        others = files_of_others(manifest, form)
+        return {path: entry for path, entry in manifest["files"].items() if path not in others}
+
+    def fetch(part: Path) -> None:
+        key = f"{PACKAGES}/{hex_of(digest)}"
+        fetch_folder(source, key, part, digest=digest, listing=MANIFEST, files=files, limit=limit)
+
+    return kept_package(kept, digest, name, fetch=fetch, form=form)
+
+
+def kept_package(
+    kept: Path, digest: str, name: str, /, *, fetch: Callable[[Path], None], form: str | None = None
+) -> Package:
     """Return a package that is kept below a folder, fetched by `fetch` if it is not, or is damaged."""
-    return kept_folder(
-        kept, digest, check=lambda folder: of_model(open_package(folder, digest=digest), name), fetch=fetch
-    )
+    return kept_folder(kept, digest, check=lambda folder: _opened(folder, digest, name, form), fetch=fetch)
+
+
+def _opened(folder: Path, digest: str, name: str, form: str | None) -> Package:
+    # Of one form alone the bytes are read, and checked, once more when it is loaded, and stand in memory once.
+    keep = (lambda _: True) if form is None else (lambda _: False)
+    package = of_model(open_package(folder, digest=digest, format=form, keep=keep), name)
+    _check_form(package.manifest, digest, form)
+    return package
+
+
+def _check_form(manifest: Mapping[str, Any], digest: str, form: str | None) -> None:
+    held = [model["format"] for model in manifest["models"]]
+    if form is not None and form not in held:
+        raise PackageError(
+            f"The package {digest} holds its model as {', '.join(held) or 'nothing'}; here only {form!r} has a loader.",
+            remedy=f"Package the model with the form {form!r}, or deploy again with a form that it holds.",
+            digest=digest,
+        )

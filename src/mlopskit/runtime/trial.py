@@ -12,7 +12,7 @@ from .errors import RowError
 from .golden import check_golden
 from .isolated import IsolatedModel
 from .names import hex_of
-from .package import Package, write_files
+from .package import MANIFEST, Package, files_of_others, write_files
 from .schema import Row
 from .scoring import Model
 
@@ -28,8 +28,10 @@ def try_apart(package: Package, process: IsolatedModel, /, *, trust_code: Collec
     """
     with tempfile.TemporaryDirectory(prefix="mlopskit-") as temporary:
         folder = Path(temporary, hex_of(package.digest))
-        write_files(package.files, folder)
-        process.open(folder, digest=package.digest, trust_code=trust_code)
+        others = files_of_others(package.manifest, package.format)
+        for path in (MANIFEST, *(path for path in package.manifest["files"] if path not in others)):
+            write_files({path: package.files[path]}, folder)  # one after the other: not all may be kept in memory
+        process.open(folder, digest=package.digest, format=package.format, trust_code=trust_code)
         with contextlib.suppress(RowError):  # without a row it says whether it was loaded
             process.ask([])
         check_golden(package, cast("Model", _Asked(package, process)))

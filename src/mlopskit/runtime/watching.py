@@ -31,7 +31,7 @@ from .verdicts import verdict_on
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-__all__ = ["LARGEST", "LONGEST", "WatchState", "Watched", "watch"]
+__all__ = ["LARGEST", "LONGEST", "Following", "WatchState", "Watched", "watch"]
 
 LARGEST = 4 << 30
 _JOIN = 5.0
@@ -71,8 +71,8 @@ def watch(
     return Watched(there, alias=alias, every=every, folder=folder, load=load, same_columns=same_columns)
 
 
-class Watched:
-    """A model that follows an alias: a scorer, to be used by any number of threads, and to be closed.
+class Following:
+    """A model that follows an alias: a scorer, for any number of threads, which looks at the place when it is told to.
 
     `first` answers until the alias could be read. `verdict` is that on what answers, where the place has one: whether
     it `passed`, on which `dataset`, and the reason of an `override`.
@@ -100,19 +100,19 @@ class Watched:
         kept = self._temporary.name if self._temporary else folder
         self._memory = Memory(Path(kept or ""), place.name, alias)
         self._follower = Follower(place, alias=alias, every=every, memory=self._memory, take=self._take)
-        self._live = self._first = first
+        self._live = first
         self.verdict: Mapping[str, Any] | None = None
         self._one = threading.Lock()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch {place.name}@{alias}", daemon=True)
-        if self.look().failure is not None:
-            self._go_on_from_last_time()
-        self._thread.start()
 
     @property
     def state(self) -> WatchState:
         """What answers, since when, and what is wrong."""
         return self._follower.state
+
+    @property
+    def pause(self) -> float:
+        """Seconds between the last look and the next one: more and more while the place is away."""
+        return self._follower.pause
 
     @property
     def model(self) -> Model:
@@ -130,6 +130,11 @@ class Watched:
             )
         return live
 
+    @property
+    def answering(self) -> Model | None:
+        """The model that answers now, None if none does."""
+        return self._live
+
     def predict(self, rows: Sequence[Row], /) -> list[dict[str, Any]]:
         """Return one row of outputs for each row, all of one model."""
         return self.model.predict(rows)
@@ -144,10 +149,7 @@ class Watched:
             return self._follower.look()
 
     def close(self) -> None:
-        """Look no more. What was loaded last goes on answering."""
-        self._closed.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_JOIN)
+        """Keep nothing more on the disk. What was loaded last goes on answering."""
         if self._temporary:
             self._temporary.cleanup()
 
@@ -158,17 +160,17 @@ class Watched:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Watched({self._place.name!r}, alias={self._alias!r}, digest={self.state.digest!r})"
-
-    def _run(self) -> None:
-        while not self._closed.wait(self._follower.pause):
-            self.look()
+        return f"{type(self).__name__}({self._place.name!r}, alias={self._alias!r}, digest={self.state.digest!r})"
 
     def _take(self, record: AliasRecord) -> None:
         model = self._model_of(record)
         self._memory.write("live", record)
         self._live, self.verdict = model, self._verdict(record.digest)
-        self._memory.tidy({record.digest, self.state.digest})
+        self._memory.tidy(self._kept(record))
+
+    def _kept(self, record: AliasRecord) -> set[str | None]:
+        """Return the packages that are kept on the disk: that of a record, and the one before, for a rollback."""
+        return {record.digest, self.state.digest}
 
     def _verdict(self, digest: str | None) -> Mapping[str, Any] | None:
         with contextlib.suppress(Exception):  # a package answers as well without what was judged of it
@@ -189,11 +191,35 @@ class Watched:
             _check_columns(package, self._live)
         return proven(package, self._load(package))
 
+
+class Watched(Following):
+    """A model that follows an alias, and looks at the place in a thread of its own until it is closed."""
+
+    def __init__(self, place: Place, /, *, alias: str, every: float, **options: Any) -> None:
+        super().__init__(place, alias=alias, every=every, **options)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {place.name}@{alias}", daemon=True)
+        first = self._live
+        if self.look().failure is not None and self._live is first:
+            self._go_on_from_last_time()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more. What was loaded last goes on answering."""
+        self._closed.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+        super().close()
+
+    def _run(self) -> None:
+        while not self._closed.wait(self.pause):
+            self.look()
+
     def _go_on_from_last_time(self) -> None:
         """Answer with what answered when the reader ended, if that is kept here, until the place is there again."""
         with contextlib.suppress(Exception):  # the failure that the state tells is the one to be mended
             record = self._memory.read("live")
-            if self._live is self._first and record and record.digest:
+            if record and record.digest:
                 folder = self._memory.packages / hex_of(record.digest)
                 package = of_model(open_package(folder, digest=record.digest), self._place.name)
                 self._live = proven(package, self._load(package))

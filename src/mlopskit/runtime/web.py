@@ -10,24 +10,23 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from . import canonical
 from .errors import StorageError, UsageError
-from .fetching import CHUNK, fetch_folder
-from .manifest import MANIFEST, MAX_MANIFEST, check_manifest
-from .names import check_name, hex_of
+from .fetching import CHUNK
+from .names import check_name
 from .package import Package
-from .places import PACKAGES, kept_package
+from .places import fetched_package
 
 SILENCE = 10.0  # seconds that a server may say nothing
 PATIENCE = 60.0  # seconds for an answer; for a package's file one more for each so many bytes:
 _SLOWEST = 16 << 10
 _OK, _UNCHANGED, _ABSENT = 200, 304, 404
+_UNKNOWN, _DENIED = 401, 403
 _ADDRESS = re.compile(
     r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?((?:/[A-Za-z0-9_~$][A-Za-z0-9._~$-]*)+)/?", re.ASCII
 )
@@ -35,45 +34,62 @@ _QUERY = re.compile(r"[!-~]*", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9_-]+:[ -~]*", re.ASCII)
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _PORTS = 1 << 16
+_CHECK = "Check the address, the network, and the right to read; a redirection is not followed."
 
 
-def web_place(address: str, /, *, headers: Mapping[str, str], query: str, limit: int) -> WebPlace:
+def web_place(
+    address: str, /, *, headers: Mapping[str, str], query: str, limit: int, form: str | None = None
+) -> WebPlace:
     """Return the place at an http(s) address of a model's folder.
+
+    Raises:
+        UsageError: it is none, or holds more than plain names.
+    """
+    own, last = checked_address(address)
+    parts = {f"header {name!r}": _HEADER.fullmatch(f"{name}:{value}") for name, value in headers.items()}
+    for what, sent in {"query": _QUERY.fullmatch(query), **parts}.items():
+        if not sent:
+            raise UsageError(f"The {what} cannot be sent.", remedy="Use plain ASCII, and percent-encode the query.")
+    name, fixed = check_name(last, kind="name of a model's folder"), dict(headers)
+    return WebPlace(address.rstrip("/"), name, limit, own, lambda: fixed, query.removeprefix("?"), form=form)
+
+
+def checked_address(address: str, /) -> tuple[bool, str]:
+    """Return whether an http(s) address is of this machine, and its last part.
 
     Raises:
         UsageError: it is none, or holds more than plain names.
     """
     found = _ADDRESS.fullmatch(address)
     if not found or int((found[3] or ":0")[1:]) >= _PORTS:
-        # What is wrong is shown neither here nor below: it may be a secret.
+        # What is wrong is shown neither here nor by those who ask: it may be a secret.
         raise UsageError(
             "The address of the model's folder is not of the form https://host/plain/names.",
             remedy="Give it without user, query and encoded characters; what gives access stands in headers or query.",
         )
-    parts = {f"header {name!r}": _HEADER.fullmatch(f"{name}:{value}") for name, value in headers.items()}
-    for what, sent in {"query": _QUERY.fullmatch(query), **parts}.items():
-        if not sent:
-            raise UsageError(f"The {what} cannot be sent.", remedy="Use plain ASCII, and percent-encode the query.")
-    name = check_name(found[4].rpartition("/")[2], kind="name of a model's folder")
-    own = found[2].lower() in _LOOPBACK
-    return WebPlace(address.rstrip("/"), name, limit, own, dict(headers), query.removeprefix("?"))
+    return found[2].lower() in _LOOPBACK, found[4].rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class WebPlace:
     """A model's folder at a web address. What gives access to it is sent, and never shown.
 
-    `own` says that the address is of this machine: then no proxy stands between.
+    `own` says that the address is of this machine: then no proxy stands between. `headers` is asked at each request,
+    and `forget` called when they were not accepted. `right` says what to do where reading is denied. With a `form`
+    packages are read for it alone.
     """
 
     address: str
     name: str
     limit: int
     own: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
     query: str = field(default="", repr=False)
     silence: float = SILENCE
     patience: float = PATIENCE
+    form: str | None = None
+    right: str = "Get the right to read it, and to list it: without that a place denies also what is not there."
+    forget: Callable[[], None] = field(default=lambda: None, repr=False)
     _last: dict[str, tuple[str, bytes]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def get(self, key: str, /, *, limit: int) -> bytes | None:
@@ -101,14 +117,7 @@ class WebPlace:
 
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, downloaded below a folder unless it stands there."""
-        key = f"{PACKAGES}/{hex_of(digest)}"
-        return kept_package(kept, digest, self.name, fetch=lambda part: self._download(digest, key, part))
-
-    def _download(self, digest: str, key: str, part: Path) -> None:
-        def files(data: bytes) -> Any:
-            return check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))["files"]
-
-        fetch_folder(self, key, part, digest=digest, listing=MANIFEST, files=files, limit=self.limit)
+        return fetched_package(self, self.name, digest, kept=kept, limit=self.limit, form=self.form)
 
 
 class _Answer:
@@ -129,6 +138,10 @@ class _Answer:
             with self._explained():
                 self._answer = stack.enter_context(self._ask())
             self.status, self.tag = self._answer.status, self._answer.headers.get("ETag", "")
+            if self.status in (_UNKNOWN, _DENIED):
+                self._place.forget()
+                why = f"the status is {self.status}, and so it cannot be told whether it is there"
+                raise self._away(why, self._place.right)
             if self.status not in (_OK, _ABSENT) and not (self._tag and self.status == _UNCHANGED):
                 raise self._away(f"the status is {self.status}, expected {_OK}")
             if self.status == _OK and self._answer.headers.get("Content-Encoding", "identity") != "identity":
@@ -155,7 +168,7 @@ class _Answer:
     def _ask(self) -> Any:
         place = self._place
         url = f"{place.address}/{self._key}{'?' if place.query else ''}{place.query}"
-        headers = {"Accept-Encoding": "identity", "User-Agent": "mlopskit", **place.headers}
+        headers = {"Accept-Encoding": "identity", "User-Agent": "mlopskit", **place.headers()}
         headers |= {"If-None-Match": self._tag} if self._tag else {}
         request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme was checked
         handlers: list[urllib.request.BaseHandler] = [_Led(), _Timed(self._clock)]
@@ -174,11 +187,8 @@ class _Answer:
             why = str(getattr(error, "reason", None) or error) if isinstance(error, OSError) else type(error).__name__
             raise self._away(self._clock.told if self._clock.over else why) from None
 
-    def _away(self, why: str) -> StorageError:
-        return StorageError(
-            f"{self._place.address}/{self._key} cannot be read: {why}.",
-            remedy="Check the address, the network, and the right to read; a redirection is not followed.",
-        )
+    def _away(self, why: str, remedy: str = _CHECK) -> StorageError:
+        return StorageError(f"{self._place.address}/{self._key} cannot be read: {why}.", remedy=remedy)
 
 
 class _Clock:

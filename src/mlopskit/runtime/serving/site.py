@@ -7,14 +7,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from .. import errors, exchange, http, openapi, problems
-from ..errors import AliasError, PackageError
-from ..following import WatchState
+from ..errors import PackageError
+from ..following import told
 from ..golden import proven
 from ..package import Package
 from ..scoring import Model
@@ -77,7 +76,7 @@ class Source:
 
     def served(self, journal: Journal | None) -> http.Served:
         """Return what is served now, and written down if there is a journal."""
-        beside = None if self.beside is None else _answering(self.beside)
+        beside = None if self.beside is None else self.beside.answering
         served = self._served()._replace(beside={} if beside is None else {beside.digest: beside})
         if journal is None or served.model is None:
             return served
@@ -87,15 +86,15 @@ class Source:
         if isinstance(self.model, Model):
             return http.Served(self.name, self.model, about=self.about, examples=self.model.examples)
         state = self.model.state
-        model = _answering(self.model)
+        model = self.model.answering
         fault = errors.printable(state.failure.message) if state.failure else "" if model else "Nothing is live."
         if not fault and self._is_old():
             fault = f"The alias was not read for more than {self.max_age:g} s."
-        about = {**self.about, "verdict": self.model.verdict, **_told(state)}
+        about = {**self.about, "verdict": self.model.verdict, **told(state)}
         if self.beside is not None:
             offered = self.beside.state
             wrong = errors.printable(offered.failure.message) if offered.failure else None
-            about["beside"] = {"fault": wrong, **_told(offered)}
+            about["beside"] = {"fault": wrong, **told(offered)}
         return http.Served(self.name, model, fault, about, examples=model.examples if model else ())
 
     def close(self) -> None:
@@ -103,30 +102,6 @@ class Source:
         for one in (self.model, self.beside):
             if isinstance(one, Watched):
                 one.close()
-
-
-def _answering(watched: Watched) -> Model | None:
-    try:
-        return watched.model
-    except AliasError:  # nothing answers; the state says why
-        return None
-
-
-def _told(state: WatchState) -> dict[str, Any]:
-    """Return what a state says, for /metadata."""
-    return {
-        "record": state.record.seq if state.record else None,
-        "moved": state.record.when if state.record else None,
-        "live_since": _time(state.since),
-        "checked": _time(state.checked),
-        "failed": _time(state.failed),
-        "newest": state.newest.digest if state.newest else None,
-        "tries": state.tries,
-    }
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 class Site:
