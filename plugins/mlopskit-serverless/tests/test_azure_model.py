@@ -15,6 +15,7 @@ from mlopskit_serverless import azure, processes
 from mlopskit_serverless.functions import AzureFunctions
 from mlopskit_serverless.running import Launch
 
+import mlopskit as mk
 from mlopskit.errors import DeployError
 from mlopskit.loading import installed_loaders
 from mlopskit.runtime.functions import Function
@@ -133,11 +134,16 @@ def test_one_in_a_hundred_is_wrong_and_each_is_answered_rightly(count, model, ex
     record_property(f"figure: {count:,} events through Azure's worker, 1 % malformed, answers by status", told)
 
 
-def test_the_steak_was_bad(launch, home, sentiment):
-    with azure.start(launch(home.unzipped(AZURE, sentiment))) as function:
-        body = json.dumps({"row": {"Comment": "The steak was bad!"}}).encode()
-        reply = function.send("POST", "/predict", {"content-type": "application/json"}, body)
-    assert json.loads(reply.body)["row"]["prediction"] == "Negative"
+def test_the_steak_was_bad_says_what_answered_all_golden_rows_in_azures_worker(home, sentiment, tmp_path):
+    deployer = AzureFunctions(to=str(tmp_path / "place"))
+    with home.entered():
+        mk.fetch(sentiment, deployer)
+        receipt = mk.deploy(sentiment, deployer, registry=sentiment.folder.parents[2], why="test").receipt
+        answer = deployer.predict("sentiment", [{"Comment": "The steak was bad!"}], None)
+    assert receipt.passed
+    assert (receipt.place, receipt.rows) == ("local", len(sentiment.golden))
+    assert answer.rows[0]["prediction"] == "Negative"
+    assert answer.digest == sentiment.digest
 
 
 def first_answer(launch, request):
