@@ -5,7 +5,8 @@ from mlopskit import Deployer, hookimpl
 
 @hookimpl
 def mlopskit_deployers() -> list[type[Deployer]]:
-    """Return the targets `lambda-zip`, `azure-functions` and `google-functions`."""
+    """Return the targets `aws-lambda`, `lambda-zip`, `azure-functions` and `google-functions`."""
     from mlopskit_serverless.functions import AzureFunctions, GoogleFunctions, LambdaZip
+    from mlopskit_serverless.lambdadeployer import AwsLambda
 
-    return [LambdaZip, AzureFunctions, GoogleFunctions]
+    return [AwsLambda, LambdaZip, AzureFunctions, GoogleFunctions]
