@@ -63,6 +63,7 @@ PARTS = {
     "onnx": Part(title="ONNX", figures=graph_figures, tests=("plugins/mlopskit-onnx",)),
     "device": Part(title="Devices", tests=("plugins/mlopskit-device",)),
     "docker": Part(title="Images and containers", tests=("plugins/mlopskit-docker",)),
+    "serverless": Part(title="Functions", tests=("plugins/mlopskit-serverless", "tests/e2e/test_console_trainer.py")),
     "buckets": Part(
         title="Buckets", figures=uploading, tests=("plugins/mlopskit-blob", "plugins/mlopskit-objectstore")
     ),
