@@ -291,6 +291,96 @@ def test_a_folder_is_followed_as_an_address_is(start, published):
     assert ask(function) == 2
 
 
+# --- private places --------------------------------------------------------------------------------------------------
+
+
+class Cloud:
+    """A private place behind the shop, and what gives the tokens that open it; what each of them was shown."""
+
+    def __init__(self, shop):
+        self.tokens, self.shown, self.status = 0, [], 401
+        shop.instead = self.answer
+
+    def answer(self, request):
+        if request.path.startswith(("/msi/token?", "/computeMetadata/v1/instance/service-accounts/default/token")):
+            assert "Authorization" not in request.headers
+            self.tokens += 1
+            body = json.dumps({"access_token": f"CANARY-{self.tokens}", "expires_in": "3600"}).encode()
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+            return True
+        self.shown.append((request.headers["Authorization"], request.headers["x-ms-version"]))
+        if request.headers["Authorization"] != f"Bearer CANARY-{self.tokens}":
+            request.send_error(self.status)
+            return True
+        return False
+
+
+@pytest.fixture
+def cloud(shop):
+    return Cloud(shop)
+
+
+@pytest.fixture(params=["az", "gs"])
+def private(request, cloud, shop, start, published):
+    """Return what starts a function that follows a private place by the identity that its cloud gives it."""
+    folder = shop.folder / "models" / "sentiment"
+    folder.parent.mkdir()
+    folder.symlink_to(published.folder)
+    (shop.folder / "account").mkdir()
+    (shop.folder / "account" / "models").symlink_to(folder.parent)
+    azure = {"AZURE_STORAGE_BLOB_ENDPOINT": f"{shop.address}/account", "IDENTITY_ENDPOINT": f"{shop.address}/msi/token"}
+    google = {"GOOGLE_BASE_URL": shop.address, "GCE_METADATA_HOST": shop.address.removeprefix("http://")}
+    uri, environment = {
+        "az": ("az://account/models/sentiment@production", {**azure, "IDENTITY_HEADER": "CANARY-0"}),
+        "gs": ("gs://models/sentiment@production", google),
+    }[request.param]
+    return lambda **more: start(uri, environment={**environment, **more}, every=1e-9)
+
+
+def test_a_private_place_is_opened_by_a_token_that_is_asked_for_once(private, cloud, published, request):
+    function = private()
+    published.move(published.two)
+    assert (ask(function), metadata(function)["fault"]) == (2, None)
+    assert cloud.tokens == 1
+    version = "2021-12-02" if "az" in request.node.name else None
+    assert {*cloud.shown} == {("Bearer CANARY-1", version)}
+
+
+def test_a_token_that_ended_in_between_is_asked_for_again_and_never_shown(private, cloud, published, caplog):
+    function = private()
+    assert ask(function) == 1
+    cloud.tokens = 7  # the first one is not accepted any more
+    published.move(published.two)
+    assert ask(function) == 1
+    state = function._turns.state
+    assert "the status is 401, and so it cannot be told whether it is there" in state.failure.message
+    assert (ask(function), metadata(function)["fault"]) == (2, None)
+    assert cloud.shown[-1][0] == "Bearer CANARY-8"
+    place = function._turns._place._place
+    assert "CANARY" not in f"{state!r}{state.failure}{place!r}{function._turns!r}{caplog.text}"
+
+
+def test_an_identity_without_the_right_is_told_which(private, cloud, request):
+    function = private()
+    cloud.status = 403
+    assert ask(function) == 1
+    cloud.tokens = 7
+    assert ask(function) == 1
+    right = "Storage Blob Data Reader" if "az" in request.node.name else "storage.objects.list"
+    assert right in function._turns.state.failure.remedy
+
+
+def test_where_nobody_gives_a_token_the_place_is_away(private, cloud, shop):
+    shop.instead = lambda request: ("oken" in request.path and request.send_error(500, "CANARY") is None) or False
+    function = private()
+    assert ask(function) == 1
+    assert "token cannot be read: the status is 500" in metadata(function)["fault"]
+    assert "CANARY" not in metadata(function)["fault"]
+
+
 # --- its settings ----------------------------------------------------------------------------------------------------
 
 
