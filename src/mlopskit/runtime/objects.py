@@ -25,8 +25,8 @@ def s3_client() -> Any:
         StorageError: there is no boto3 here.
     """
     try:
-        import boto3  # type: ignore[import-untyped]
-        from botocore.config import Config  # type: ignore[import-untyped]
+        import boto3
+        from botocore.config import Config
     except ImportError as error:
         raise StorageError(
             f"A bucket of S3 is read by boto3, which is not here: {error}.",
