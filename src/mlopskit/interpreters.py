@@ -42,7 +42,8 @@ def interpreter_for(platform: str, python: str | None, /, *, sysroot: Path | Non
     emulator = _there(wanted.emulator, "qemu-user-static")
     if python is None:
         return Interpreter(command=(emulator,), place="emulated")
-    folder = sysroot or sysroots.default_folder(platform, check_python(python))
+    # What is asked runs in a folder of its own.
+    folder = (sysroot or sysroots.default_folder(platform, check_python(python))).absolute()
     found = sysroots.python_in(folder, python)
     if not found.is_file():
         raise ConfigError(

@@ -62,7 +62,7 @@ def make(folder: Path, platform: str, python: str, /, *, mirror: str = MIRROR) -
         ConfigError: no release of Debian known here has that Python, or the folder is taken.
         DeployError: a tool is missing, or it failed; the message has its last words.
     """
-    wanted = platform_of(platform)
+    folder, wanted = folder.absolute(), platform_of(platform)
     if python_in(folder, check_python(python)).exists():
         return
     if python not in RELEASES:

@@ -40,9 +40,10 @@ def test_here_it_is_the_machines_own_without_the_packages_of_the_environment():
     assert mk.interpreter_for(HERE, None) == mk.Interpreter(command=(), place="local")
 
 
-def test_elsewhere_it_is_the_emulator_with_the_sysroot(emulator, tmp_path):
+def test_elsewhere_it_is_the_emulator_with_the_sysroot(emulator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert mk.interpreter_for(ELSEWHERE, None).command == (emulator,)
-    for given, folder in ((None, sysroot.default_folder(ELSEWHERE, "3.11")), (tmp_path / "own", tmp_path / "own")):
+    for given, folder in ((None, sysroot.default_folder(ELSEWHERE, "3.11")), (Path("own"), tmp_path / "own")):
         python = sysroot.python_in(folder, "3.11")
         python.parent.mkdir(parents=True)
         python.touch()

@@ -54,9 +54,10 @@ def test_a_taken_folder_an_unknown_python_and_missing_tools_are_told(tmp_path, m
 
 
 @pytest.mark.live
-def test_an_unreachable_mirror_is_told_and_leaves_nothing(capsys, tmp_path, needs):
+def test_an_unreachable_mirror_is_told_and_leaves_nothing(capsys, tmp_path, monkeypatch, needs):
     needs("apt-get", "dpkg-deb")
-    assert cli.run(["sysroot", str(tmp_path / "new"), "--mirror", "http://127.0.0.1:1/debian"]) == 3
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["sysroot", "new", "--mirror", "http://127.0.0.1:1/debian"]) == 3
     said = capsys.readouterr().err
     assert "apt-get update ended with" in said
     assert "127.0.0.1" in said
