@@ -21,8 +21,10 @@ from mlopskit_serverless.functions import LambdaZip
 from mlopskit_serverless.running import Launch
 from mlopskit_serverless.runtimeapi import LARGEST
 
+import mlopskit as mk
 from mlopskit.errors import DeployError, LimitError
 from mlopskit.runtime import http, load, open_package
+from mlopskit.testing.packages import shared_packages
 
 FORMS = ("rest", "http", "url")
 JSON = {"content-type": "application/json"}
@@ -354,3 +356,29 @@ def test_nothing_is_left_of_it(launch):
         pid = function.pid
         assert time.monotonic() >= function.begun
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_it_follows_an_alias_between_invocations(launch, package, tmp_path, tmp_path_factory):
+    other = mk.ModelPackage.open(shared_packages(tmp_path_factory) / "other", digest="unpinned")
+    share = mk.FileShare(to=str(tmp_path / "share"))
+
+    def publish(one):
+        mk.deploy(one, share, registry=tmp_path / "registry", override="a test")
+
+    def answers(expected):
+        until = time.monotonic() + 60
+        while (reply := function.send("POST", "/predict", JSON, body_of(ROW))).headers["x-model-digest"] != expected:
+            assert reply.status == 200
+            assert time.monotonic() < until, function.send("GET", "/metadata", {}, b"")
+            time.sleep(0.05)
+
+    publish(other)
+    uri = f"{tmp_path / 'share'}/{package.name}@production"
+    with awslambda.start(launch(environment={"MODEL_URI": uri, "MODEL_EVERY": "0.2"}, memory=128)) as function:
+        answers(other.digest)
+        (tmp_path / "share").rename(tmp_path / "away")
+        time.sleep(0.3)
+        answers(other.digest)
+        (tmp_path / "away").rename(tmp_path / "share")
+        publish(package)
+        answers(package.digest)

@@ -17,7 +17,7 @@ sys.path.insert(1, os.path.join(HERE, "site"))
 from _mlopskit_runtime.functions import Function  # type: ignore[import-not-found]  # noqa: E402  # stands beside
 from _mlopskit_runtime.problems import Response, problem  # type: ignore[import-not-found]  # noqa: E402  # the same
 
-FUNCTION = Function(os.path.join(HERE, "package"), digest="$digest", format="$format")
+FUNCTION = Function.of(os.path.join(HERE, "package"), digest="$digest", format="$format", environment=os.environ)
 KNOWN = 'Send what a function URL, an HTTP API or a REST API sends, or {"rows": [...]} without a requestContext.'
 # What Lambda hands on at most: 6 MiB and 100 bytes.
 LARGEST = (6 << 20) + 100
