@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mlopskit_serverless.running import Launch
 import mlopskit as mk
 from mlopskit.errors import DeployError, LimitError
 from mlopskit.runtime.http import MAX_BODY
+from mlopskit.testing.packages import shared_packages
 
 TOLD = Path(__file__).with_name("google_function")
 ROW = {"height": 1.0, "weight": -1.0}
@@ -174,3 +176,28 @@ def test_a_declared_length_that_never_comes_holds_nobody_up(model):
     connection.endheaders(b"{")
     assert predicted(model, {"row": ROW}).status == 200
     connection.close()
+
+
+@pytest.mark.slow
+def test_it_follows_an_alias_between_requests(launch, home, package, tmp_path_factory, tmp_path):
+    other = mk.ModelPackage.open(shared_packages(tmp_path_factory) / "other", digest="unpinned")
+    share = mk.FileShare(to=str(tmp_path / "share"))
+    mk.deploy(package, share, registry=tmp_path / "registry", override="a test")
+    environment = {"MODEL_URI": f"{tmp_path}/share/{package.name}@production", "MODEL_EVERY": "0.001"}
+    built = launch(home.unzipped(GoogleFunctions(to="place"), package), environment=environment)
+    with google.start(built) as function:
+        assert answering(function) == package.digest
+        mk.deploy(other, share, registry=tmp_path / "registry", override="a test")
+        until = time.monotonic() + 60  # a request waits for 2 s at most, a trial's process takes its time
+        while answering(function) != other.digest and time.monotonic() < until:
+            time.sleep(0.1)
+        (tmp_path / "share").rename(tmp_path / "away")
+        assert answering(function) == other.digest
+        fault = json.loads(function.send("GET", "/metadata", {}, b"").body)["fault"]
+    assert "share" in fault
+
+
+def answering(function):
+    said = predicted(function, {"row": ROW})
+    assert said.status == 200
+    return said.headers["x-model-digest"]

@@ -13,7 +13,12 @@ from _mlopskit_runtime.functions import Function  # type: ignore[import-not-foun
 from _mlopskit_runtime.http import MAX_BODY  # type: ignore[import-not-found]  # noqa: E402  # this, too
 
 MIB = 1 << 20
-FUNCTION = Function(os.path.join(HERE, "package"), digest="$digest", format="$format")
+FUNCTION = Function.of(
+    os.path.join(HERE, "package"),
+    digest="$digest",
+    format="$format",
+    environment=os.environ,  # MODEL_URI and what belongs to it
+)
 
 
 @functions_framework.http  # type: ignore[untyped-decorator]  # of the service
