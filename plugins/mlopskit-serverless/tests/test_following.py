@@ -179,7 +179,7 @@ NEXT = "/2/record.json"  # the record that is not there yet
             {"kind": "late status", "path": NEXT, "status": 403},
             "the status is 403 (403), and so it cannot be told whether it is there",
         ),
-        ({"kind": "status", "path": NEXT, "status": 503}, "cannot be read: 503"),
+        ({"kind": "status", "path": NEXT, "status": 503}, "cannot be read: the status is 503"),
         ({"kind": "reset", "path": NEXT}, "cannot be read: ConnectionClosedError"),
         ({"kind": "truncate", "path": "manifest.json", "size": 100}, "cannot be read: "),
         ({"kind": "flip", "path": "model.json"}, "is not the one that is listed"),
@@ -213,7 +213,7 @@ def test_a_denied_bucket_names_the_right_that_is_missing(amazon, bucket, proxy, 
 def test_a_bucket_that_is_not_there_is_away_and_not_empty(amazon, start):
     function = start(MODEL_URI=f"s3://no-such-bucket/models/{NAME}@production")
     assert ask(function) == "above"
-    assert "cannot be read: NoSuchBucket" in fault(function)
+    assert "cannot be read: the status is 404 (NoSuchBucket)" in fault(function)
 
 
 def test_without_credentials_or_region_or_anybody_there_it_says_so(amazon, bucket, start, monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ from .web import WebPlace, checked_address
 
 _EARLY = 300.0  # seconds before its end in which a token is not used any more
 _LARGEST = 64 << 10
-_SILENCE, _PATIENCE = 3.0, 6.0
+_SILENCE, _PATIENCE = 10.0, 20.0  # seconds: nobody waits for it, and one that has just started is slow
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _AZURE = {"Metadata": "true"}
 _GOOGLE = {"Metadata-Flavor": "Google"}

@@ -102,13 +102,16 @@ class BucketPlace:
             # From None, and no more than its kind and code: what a client says may show what gives access.
             response = getattr(error, "response", None) or {}
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            raise self._away(key, status, response.get("Error", {}).get("Code") or type(error).__name__) from None
+            code = (
+                f"the status is {status} ({response.get('Error', {}).get('Code')})" if status else type(error).__name__
+            )
+            raise self._away(key, status, code) from None
 
     def _away(self, key: str, status: int | None, code: str) -> StorageError:
         what = f"{self.address}/{key} cannot be read"
         if status == _DENIED:
             return StorageError(
-                f"{what}: the status is {status} ({code}), and so it cannot be told whether it is there.",
+                f"{what}: {code}, and so it cannot be told whether it is there.",
                 remedy=f"Give the function's role s3:GetObject on arn:aws:s3:::{self.bucket}/* and s3:ListBucket on "
                 f"arn:aws:s3:::{self.bucket}: without the latter S3 denies also what is not there.",
             )

@@ -68,15 +68,18 @@ class Turns(Following):
         """
         with self._turn:
             if self._looking is None and self._is_time():
-                self._waited = time.monotonic() + self.wait
-                self._looking = threading.Thread(target=self._look, name="look", daemon=True)
-                # Where no thread can be started now, the next call tries again.
+                looking = threading.Thread(target=self._look, name="look", daemon=True)
+                # Where no thread can be started now, a later call tries again.
                 with contextlib.suppress(RuntimeError):
-                    self._looking.start()
-            looking = self._looking
+                    self._waited = time.monotonic() + self.wait
+                    self._looking = looking
+                    looking.start()
+                if looking.ident is None:
+                    self._looking = None
+            waited = self._looking
         left = self._waited - time.monotonic()
-        if looking is not None and left > 0 and looking.ident is not None:
-            looking.join(left)
+        if waited is not None and left > 0:
+            waited.join(left)
 
     def _look(self) -> None:
         try:

@@ -142,6 +142,19 @@ def test_many_requests_at_once_look_once(start, published, shop):
     assert [path for path, _ in shop.asked].count(HINT) == 1
 
 
+def test_where_no_thread_can_be_started_a_later_call_looks(start, published, monkeypatch):
+    published.move(published.two)
+    function = start()
+
+    def fails(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", fails)
+        assert ask(function) == 1
+    assert ask(function) == 2
+
+
 # --- what it does not take -------------------------------------------------------------------------------------------
 
 
