@@ -1,5 +1,6 @@
 """Azure Functions calls `answer`; what it answers is said in docs/reference/http.md of mlopskit."""
 
+import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,8 @@ sys.path.append(str(HERE / "site"))  # what the form of the model needs; nothing
 
 from _mlopskit_runtime.functions import Function  # type: ignore[import-not-found]  # noqa: E402  # stands beside
 
-MODEL = Function(HERE / "package", digest="$digest", format="$format")
+# With MODEL_URI among the app's settings it follows that alias.
+MODEL = Function.of(HERE / "package", digest="$digest", format="$format", environment=os.environ)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 # Whoever asks shows a key of the app: https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
