@@ -9,10 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from mlopskit import Answer, BundleDeployer, ModelPackage, Row, StoredModel, Wheels, interpreter_for, write_files
-from mlopskit.errors import ConfigError, DeployError
+from mlopskit import (
+    Answer,
+    BundleDeployer,
+    ModelPackage,
+    Row,
+    StoredModel,
+    Wheels,
+    answer_of,
+    interpreter_for,
+    write_files,
+)
+from mlopskit.errors import ConfigError
 from mlopskit_serverless import building, contents, running
 from mlopskit_serverless.manifests import manifests
 from mlopskit_serverless.options import FORMS, FunctionOptions, check_options
@@ -20,9 +30,8 @@ from mlopskit_serverless.processes import peak_mib
 from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
 from mlopskit_serverless.sizes import report
 
-_OK = 200
 _MIB = 1 << 20
-_JSON = {"content-type": "application/json"}
+_BY_HAND = "Unpack its zip, and call its handler by hand."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,45 +75,31 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
             with zipfile.ZipFile(bundle / building.ZIP) as archive:
                 archive.extractall(folder)  # which the bundle's digest covers
             self.service.wheels(self.platform, self.python).unpack(site)
-            local = python.place == "local"
-            launch = running.Launch(
-                folder=folder, site=site, command=python.command, memory=self.memory if local else None
-            )
-            said, measured = self._asked(launch, rows)
-        size = (bundle / building.ZIP).stat().st_size
-        measurements = {"bundle_mb": size / _MIB, **(measured if local else {})}
-        about = {name: said[name] for name in ("rows", "digest", "runtime")}
-        return Answer(**about, place=python.place, measurements=measurements)
-
-    def _asked(self, launch: running.Launch, rows: Sequence[Row]) -> tuple[dict[str, Any], dict[str, float]]:
-        """Return what it says to the rows, and what was measured: with one row first, as its first caller sends it."""
-        with self.service.start(launch) as function:
-            said = _answer(function, rows[:1])
-            measured = {"cold_start_ms": (time.monotonic() - function.begun) * 1000}
-            if len(rows) > 1:
-                said = _answer(function, rows)
-            peak = peak_mib(function.pid)
-        return said, measured if peak is None else {**measured, "memory_mb": peak}
-
-
-def _answer(function: running.Function, rows: Sequence[Row]) -> dict[str, Any]:
-    body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
-    reply = function.send("POST", "/predict", _JSON, body)
-    said = _table(reply.body)
-    if reply.status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
-        raise DeployError(
-            f"The function answered {reply.status}: {said.get('detail', 'no problem details')}",
-            remedy=str(said.get("remedy", "Unpack its zip, and call its handler by hand.")),
+            # An emulator takes its own memory, and its own time.
+            memory = self.memory if python.place == "local" else None
+            launch = running.Launch(folder=folder, site=site, command=python.command, memory=memory)
+            reply, measured = _asked(self.service, launch, rows)
+        measured = measured if python.place == "local" else {}
+        measured["bundle_mb"] = (bundle / building.ZIP).stat().st_size / _MIB
+        return answer_of(
+            reply.status, reply.body, "The function", remedy=_BY_HAND, place=python.place, measurements=measured
         )
-    return said
 
 
-def _table(data: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(data)
-    except ValueError:
-        said = None
-    return said if isinstance(said, dict) else {}
+def _asked(service: Service, launch: running.Launch, rows: Sequence[Row]) -> tuple[running.Reply, dict[str, float]]:
+    """Return what a function says to rows, and what was measured: with one row first, as a first caller sends it."""
+    with service.start(launch) as function:
+        reply = _sent(function, rows[:1])
+        measured = {"cold_start_ms": (time.monotonic() - function.begun) * 1000}
+        if len(rows) > 1:
+            reply = _sent(function, rows)
+        peak = peak_mib(function.pid)
+    return reply, measured if peak is None else {**measured, "memory_mb": peak}
+
+
+def _sent(function: running.Function, rows: Sequence[Row]) -> running.Reply:
+    body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
+    return function.send("POST", "/predict", {"content-type": "application/json"}, body)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,8 @@ _EXTENSION = "only the tests of NumPy import it"
 _TOOLS = "makes or changes models; nothing that answers imports it"
 _OF_TOOLS = "onnxruntime imports it in its tools alone"
 _EXAMPLES = "example data"
+_OF_CARDS = "skops imports it for tables of model cards alone"
+_OF_SCIPY = "only the tests of SciPy import it"
 ALWAYS = (
     Rule("*.pyi", "only type checkers read it"),
     Rule("numpy/distutils/*", "builds packages"),
@@ -46,6 +48,11 @@ BY_FORMAT: Mapping[str, tuple[Rule, ...]] = {
     "skops": (
         Rule("joblib/test/*", "the tests of joblib"),
         *(Rule(f"sklearn/datasets/{name}/*", _EXAMPLES) for name in ("data", "descr", "images")),
+        *(Rule(f"{name}/*", _OF_CARDS) for name in ("prettytable", "wcwidth")),
+        *(Rule(f"{name}-*.dist-info/*", _OF_CARDS) for name in ("prettytable", "wcwidth")),
+        *(Rule(f"scipy/*/_{name}.cpython-*", _OF_SCIPY) for name in ("test_*", "ctest", "cytest")),
+        Rule("scipy/io/_fast_matrix_market/_fmm_core.*", "reads and writes files of one kind"),
+        Rule("scipy/stats/_sobol_direction_numbers.npz", "only Sobol's sequences read it"),
     ),
 }
 
