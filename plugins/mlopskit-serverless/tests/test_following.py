@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
+from mlopskit_serverless import awslambda
+from mlopskit_serverless.functions import LambdaZip
+from mlopskit_serverless.running import Launch
 
 import mlopskit as mk
 from mlopskit.loading import installed_loaders
@@ -224,3 +229,43 @@ def test_without_credentials_or_region_or_anybody_there_it_says_so(amazon, bucke
     function = start(MODEL_URI=f"{bucket}/models/{NAME}@production")
     assert ask(function) == "above"
     assert "cannot be read: NoCredentialsError" in fault(function)
+
+
+# --- in the service's own runtime ------------------------------------------------------------------------------------
+
+
+def test_in_lambdas_own_runtime_a_bucket_is_followed_and_each_package_tried_apart(
+    amazon, bucket, s3_port, packages, home
+):
+    package = mk.ModelPackage.open(packages / "one", digest="unpinned")
+    deployer = LambdaZip(to="place", form="portable", python=f"{sys.version_info[0]}.{sys.version_info[1]}")
+    site, folder = home.runtime(deployer, package), home.unzipped(deployer, package)
+    environment = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test-secret-canary",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{s3_port}",
+        "MODEL_URI": f"{bucket}/models/{NAME}@production",
+        "MODEL_EVERY": "0.01",
+        # AWS's image brings boto3 beside its runtime.
+        "PYTHONPATH": f"{site}:{Path(boto3.__file__).parents[1]}",
+    }
+    launch = Launch(folder=folder, site=site, command=(sys.executable,), environment=environment)
+    with awslambda.start(launch) as function:
+
+        def says(path, body):
+            reply = function.send("POST" if body else "GET", path, JSON, body)
+            return json.loads(reply.body)
+
+        def until(prediction):
+            while (said := says("/predict", ROW)["row"]["prediction"]) != prediction:
+                time.sleep(0.05)  # a look may take longer than a call waits for it; pytest's own limit ends this
+            return said
+
+        assert until("above")
+        amazon.move(amazon.other.digest)
+        assert until("below")
+        about = says("/metadata", b"")
+        assert (about["digest"], about["fault"], about["record"]) == (amazon.other.digest, None, 2)
+        amazon.move(amazon.one.digest)
+        assert until("above")
