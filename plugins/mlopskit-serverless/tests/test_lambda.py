@@ -7,6 +7,7 @@ formats': a loader sets those parameters wherever it runs.
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import os
@@ -166,9 +167,9 @@ WRONG = [
     {"body": 3},
     {"body": {"rows": []}},
     {"body": ["a"]},
-    {"body": "no base64!", "isBase64Encoded": True},
+    {"body": base64.b64encode(body_of(ROW)).decode() + "!", "isBase64Encoded": True},
     {"body": "\u00e9", "isBase64Encoded": True},
-    {"body": "\ud800"},
+    {"body": '{"row": {"wei\ud800ght": 1}}'},
     {"httpMethod": None},
     {"httpMethod": "POST"},
 ]

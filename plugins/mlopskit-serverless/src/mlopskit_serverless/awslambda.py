@@ -83,19 +83,16 @@ class LambdaFunction:
             said = f"The payload has {len(payload):,} bytes, at most {LARGEST:,} are taken."
             raise LimitError(said, remedy="Send fewer rows at once.")
         with self._one_at_a_time:
-            process = self.start()
-            invoked = process.invoke(payload)
-            if process.is_over():
-                self.close()
-            return invoked
+            return self.start().invoke(payload)
 
     def start(self) -> _Process:
-        """Start the process if none runs, and return it.
+        """Start a process if none runs, and return it.
 
         Raises:
             DeployError: it failed, ended or hung before it asked for its first invocation.
         """
-        if self._process is None:
+        if self._process is None or self._process.is_over():
+            self.close()
             self._process = self._open.enter_context(_process(self._launch))
         return self._process
 
