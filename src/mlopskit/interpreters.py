@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,40 +30,48 @@ def interpreter_for(platform: str, python: str | None, /, *, sysroot: Path | Non
     """Return what runs a version of Python, such as "3.11", for a platform, such as "linux/aarch64".
 
     Without a version it is what runs a program of the platform: nothing, or the emulator. `sysroot` is the root file
-    system of such a machine if not the one that `mlopskit sysroot` makes. Where Python is this one, it is that of the
-    machine and not of the virtual environment, whose packages nobody else has.
+    system of such a machine if not the one that `mlopskit sysroot` makes; one with a Python that this machine lacks is
+    taken under the emulator, too. Where Python is this one, it is that of the machine and not of the virtual
+    environment, whose packages nobody else has.
 
     Raises:
         UnknownNameError: there is no such platform.
         ConfigError: that Python, the emulator or the sysroot is not here; the remedy is the command that gets it.
     """
     wanted = platform_of(platform)
-    if wanted.is_here:
-        return Interpreter(command=() if python is None else (_own(check_python(python)),), place="local")
-    emulator = _there(wanted.emulator, "qemu-user-static")
+    own = _own(None if python is None else check_python(python)) if wanted.is_here else None
+    if own is not None:
+        return Interpreter(command=own, place="local")
+    emulator = shutil.which(wanted.emulator)
+    lacking = [] if emulator else ["apt-get install qemu-user-static"]
+    rest: tuple[str, ...] = ()
+    if python is not None:
+        # What is asked runs in a folder of its own.
+        folder = (sysroot or sysroots.default_folder(platform, check_python(python))).absolute()
+        found = sysroots.python_in(folder, python)
+        lacking += [] if found.is_file() else [f"mlopskit sysroot --platform {platform} --python {python}"]
+        rest = ("-L", str(folder), str(found))
+    if emulator is None or lacking:
+        what, commands = f"Python {python}" if python else "emulator", " and ".join(f"'{one}'" for one in lacking)
+        raise ConfigError(
+            f"Here is no {what} for {platform}, so nothing could be asked under it.",
+            remedy=f"Run 'apt-get install python{python}'; or else {commands}."
+            if wanted.is_here
+            else f"Run {commands}.",
+        )
+    return Interpreter(command=(emulator, *rest), place="emulated")
+
+
+def _own(python: str | None) -> tuple[str, ...] | None:
+    """Return what runs a Python of this machine's, nothing where it is a program; None if it is not here."""
     if python is None:
-        return Interpreter(command=(emulator,), place="emulated")
-    # What is asked runs in a folder of its own.
-    folder = (sysroot or sysroots.default_folder(platform, check_python(python))).absolute()
-    found = sysroots.python_in(folder, python)
-    if not found.is_file():
-        raise ConfigError(
-            f"There is no Python {python} for {platform} in {str(folder)!r}, so nothing could be asked under it.",
-            remedy=f"Run 'mlopskit sysroot --platform {platform} --python {python}'.",
-        )
-    return Interpreter(command=(emulator, "-L", str(folder), str(found)), place="emulated")
-
-
-def _own(python: str) -> str:
+        return ()
     if ".".join(map(str, sys.version_info[:2])) == python:
-        return str(Path(sys.executable).resolve())
-    return _there(f"python{python}", f"python{python}")
-
-
-def _there(tool: str, package: str) -> str:
-    found = shutil.which(tool)
+        return (str(Path(sys.executable).resolve()),)
+    found = shutil.which(f"python{python}")
     if found is None:
-        raise ConfigError(
-            f"Here is no {tool}, so nothing could be asked under it.", remedy=f"Run 'apt-get install {package}'."
-        )
-    return found
+        return None
+    # It may be a stand-in, as pyenv's, which knows which Python is meant, or that there is none.
+    ask = [found, "-I", "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
+    done = subprocess.run(ask, capture_output=True, check=False, text=True, stdin=subprocess.DEVNULL)
+    return (done.stdout.strip(),) if done.returncode == 0 else None

@@ -51,24 +51,38 @@ def test_elsewhere_it_is_the_emulator_with_the_sysroot(emulator, tmp_path, monke
         assert found == mk.Interpreter(command=(emulator, "-L", str(folder), str(python)), place="emulated")
 
 
-def test_what_is_not_here_is_told_with_the_command(emulator):
+def test_what_is_not_here_is_told_with_the_commands(emulator):
+    made = f"'mlopskit sysroot --platform {ELSEWHERE} --python 3.11'"
     with pytest.raises(ConfigError) as caught:
         mk.interpreter_for(ELSEWHERE, "3.11")
-    assert caught.value.remedy == f"Run 'mlopskit sysroot --platform {ELSEWHERE} --python 3.11'."
+    assert caught.value.remedy == f"Run {made}."
     Path(emulator).unlink()
-    with pytest.raises(ConfigError) as caught:
-        mk.interpreter_for(ELSEWHERE, "3.11")
-    assert caught.value.remedy == "Run 'apt-get install qemu-user-static'."
+    for python, remedy in (
+        ("3.11", f"'apt-get install qemu-user-static' and {made}"),
+        (None, "'apt-get install qemu-user-static'"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            mk.interpreter_for(ELSEWHERE, python)
+        assert caught.value.remedy == f"Run {remedy}."
 
 
 @pytest.mark.skipif(HERE is None, reason="this machine is none of the platforms")
-def test_another_python_of_this_machine_is_looked_for(emulator):
+def test_another_python_of_this_machine_is_looked_for_and_then_one_in_a_sysroot(emulator):
     file = Path(emulator).with_name("python3.99")
+    Path(emulator).rename(Path(emulator).with_name(PLATFORMS[HERE].emulator))
+    file.write_text("#!/bin/sh\necho /opt/python3.99\n")
+    file.chmod(0o700)
+    assert mk.interpreter_for(HERE, "3.99") == mk.Interpreter(command=("/opt/python3.99",), place="local")
+    # What pyenv puts there for each version that it has, chosen or not.
+    file.write_text("#!/bin/sh\necho 'command not found' >&2; exit 127\n")
     with pytest.raises(ConfigError) as caught:
         mk.interpreter_for(HERE, "3.99")
-    assert caught.value.remedy == "Run 'apt-get install python3.99'."
-    Path(emulator).rename(file)
-    assert mk.interpreter_for(HERE, "3.99").command == (str(file),)
+    commands = f"Run 'apt-get install python3.99'; or else 'mlopskit sysroot --platform {HERE} --python 3.99'."
+    assert caught.value.remedy == commands
+    python = sysroot.python_in(sysroot.default_folder(HERE, "3.99"), "3.99")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert mk.interpreter_for(HERE, "3.99").place == "emulated"
 
 
 @pytest.mark.parametrize("python", ["", "3", "3.11; true", "../3.11", "2.7", "3.111"])

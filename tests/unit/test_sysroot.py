@@ -10,6 +10,7 @@ import pytest
 import mlopskit as mk
 from mlopskit import cli, sysroot
 from mlopskit.errors import ConfigError, DeployError, UnknownNameError
+from mlopskit.platforms import PLATFORMS
 
 # What Python's own modules need of other libraries, and what tells the processor apart.
 IMPORTED = """
@@ -74,8 +75,9 @@ def test_the_pythons_own_modules_work_there(sysroots):
 
 @pytest.mark.slow
 @pytest.mark.live
-def test_the_next_release_has_the_next_python(tmp_path, needs):
-    needs("apt-get", "dpkg-deb", "qemu-aarch64-static")
-    sysroot.make(tmp_path / "root", "linux/aarch64", "3.13")
-    found = mk.interpreter_for("linux/aarch64", "3.13", sysroot=tmp_path / "root")
+@pytest.mark.parametrize("platform", ["linux/aarch64", "linux/x86_64"])
+def test_the_next_release_has_the_next_python(platform, tmp_path, needs):
+    needs("apt-get", "dpkg-deb", PLATFORMS[platform].emulator)
+    sysroot.make(tmp_path / "root", platform, "3.13")
+    found = mk.interpreter_for(platform, "3.13", sysroot=tmp_path / "root")
     assert run(found, IMPORTED).startswith("3.13.")
