@@ -8,6 +8,7 @@ formats': a loader sets those parameters wherever it runs.
 from __future__ import annotations
 
 import base64
+import gzip
 import importlib
 import json
 import os
@@ -86,6 +87,7 @@ ASKED = [
     ("POST", "/predict?key=1&key=2", {**JSON, "x-request-id": "mine-1"}, body_of(ROW)),
     ("POST", "/predict", CSV, b"height,weight\n0.5,1\n"),
     ("POST", "/predict", {"content-type": "application/octet-stream"}, body_of(ROW)),
+    ("POST", "/predict", {**JSON, "content-encoding": "gzip"}, gzip.compress(b" " * 10_000_000)),
     ("POST", "/predict", JSON, b""),
     ("POST", "/predict", {}, b""),
     ("POST", "/predict", JSON, b'{"rows": [{"height": \xff}]}'),
@@ -263,7 +265,7 @@ def test_what_never_ends_is_cut_off_at_its_deadline_and_the_next_is_answered(lau
 def test_a_request_that_takes_too_long_is_a_limit(launch, monkeypatch):
     with awslambda.start(launch(seconds=1.5)) as function:
         made = awslambda.event_of
-        monkeypatch.setattr(awslambda, "event_of", lambda *given: {**made(*given), "trick": {"hang": 600}})
+        monkeypatch.setattr(awslambda, "event_of", lambda *given: {**made(*given), "trick": {"backtrack": 60}})
         with pytest.raises(LimitError, match=r"timed out after 1\.50 seconds"):
             function.send("POST", "/predict", JSON, body_of(ROW))
 

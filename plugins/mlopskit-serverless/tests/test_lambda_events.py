@@ -39,6 +39,7 @@ HOSTILE = [
     b'{"row": {"height": true, "weight": null}}',
     b'{"row": {"\\u0000\\u001b[31m": 1}}',
     b"\xef\xbb\xbf{}",
+    json.dumps({"row": {f"column {number}": number for number in range(20_000)}}).encode(),
     b"null",
     b'"rows"',
 ]

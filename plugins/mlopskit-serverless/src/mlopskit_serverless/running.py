@@ -23,7 +23,8 @@ class Launch:
 
     `folder` is its unpacked zip, `site` the unpacked wheels of its service's runtime, `command` what runs Python, an
     emulator before it if need be. `environment` is what the function finds set beside what its service sets; `memory`
-    in MiB limits its process's address space (None: no limit), `seconds` how long one invocation may take.
+    is what its processes may have resident at their peak, in MiB (None: no limit), `seconds` how long one invocation
+    may take.
     """
 
     folder: Path

@@ -1,6 +1,7 @@
 """A handler that does what a test asks for, and else what the handler does that it stands in front of."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -35,10 +36,16 @@ def say(given):
     sys.stdout.flush()
 
 
+def backtrack(given):
+    # Two ways to take each letter: as many ways through all of them as no time is enough for.
+    re.fullmatch("(a+)+", "a" * given + "b")
+
+
 TRICKS = {
     "fail": fail,
     "exit": os._exit,
     "hang": time.sleep,
+    "backtrack": backtrack,
     "memory": lambda mib: KEPT.append(b"x" * (mib << 20)),
     "write": write,
     "say": say,
