@@ -79,9 +79,13 @@ class GoogleFunction:
         while time.monotonic() < self.begun + self._seconds:
             if self.process.poll() is not None:
                 raise self.failed(f"did not start: its process ended with code {self.process.returncode}")
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection((_HERE, self.port)):
-                return
-            time.sleep(_PAUSE)
+            try:
+                with socket.create_connection((_HERE, self.port)):
+                    return
+            except ConnectionRefusedError:
+                time.sleep(_PAUSE)
+            except OSError as error:  # a namespace without a loopback interface
+                raise self.failed(f"cannot be asked at {_HERE}: {error}") from error
         raise LimitError(f"The function did not start within {self._seconds:g} s.", remedy="Look at what it loads.")
 
     def failed(self, what: str) -> DeployError:
