@@ -136,6 +136,7 @@ def _environment(launch: Launch, port: int, writable: Path) -> dict[str, str]:
         "PYTHONPATH": str(launch.site),
         "PYTHONUNBUFFERED": "TRUE",
         "LC_ALL": "C",
+        "TZ": "UTC",
         "FUNCTION_TARGET": TARGET,
         "FUNCTION_SIGNATURE_TYPE": "http",
         "K_SERVICE": "function",
