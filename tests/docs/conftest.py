@@ -5,6 +5,7 @@
   `<!-- exits with N -->` above the block says. The lines below a command are what it prints.
 - A block with `title="FILE"` is written to that file instead.
 - A page with the comment `<!-- begins in a project -->` begins in the folder of a project that was deployed twice.
+- A page with the comment `<!-- run by FILE -->` needs more than this, and is run by that test.
 
 Printed lines must stand in the real output, in their order; `…` stands for anything within a line, or for any lines.
 `sh` blocks are for what is run elsewhere (make, pip, git): they hold nothing that could be run here.
@@ -20,7 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,9 +105,10 @@ def check_shown(shown: Sequence[str], real: str, where: str) -> None:
 class Run:
     """One run through a page in a folder."""
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.page = page
         self.folder = folder
+        self.environment = environment or {}
         self.names: dict[str, object] = {"__name__": "page"}
 
     def all(self) -> None:
@@ -141,7 +143,7 @@ class Run:
             done = subprocess.run(
                 ["bash", "-euc", command],
                 cwd=self.folder,
-                env=_environment(self.folder),
+                env={**_environment(self.folder), **self.environment},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
