@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ def _named(service: Service, options: FunctionOptions) -> dict[str, bytes]:
 
 def _pinned(wheel: Path) -> str:
     name, version, *_ = wheel.name.split("-")
+    # A wheel's name has _ for -: Google's buildpack looks for `functions-framework`, and else installs one of its own.
+    name = re.sub("[-_.]+", "-", name).lower()
     return f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
