@@ -87,6 +87,7 @@ def test_a_function_for_aarch64_answers_on_aarch64(target, function, sentiment, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # four starts under an emulator, of an engine that is unpacked each time
 @pytest.mark.parametrize("platform", MACHINES)
 @pytest.mark.parametrize("form", ["portable", "onnx"])
 @pytest.mark.parametrize("target", TARGETS)
