@@ -114,14 +114,15 @@ def check_gates(gates: Sequence[Gate], receipt: Receipt, /, *, endpoint: str) ->
     findings = [_finding(gate, receipt) for gate in gates]
     failed = [one for one in findings if not one.passed]
     if failed:
-        missing = any(one.reached is None for one in failed)
-        where = f"in the gates of the endpoint {endpoint!r}"
+        where = f"the gates of the endpoint {endpoint!r}"
+        missed = any(one.reached is None for one in failed)
+        beyond = any(one.reached is not None for one in failed)
+        advice = [f"Make it smaller or faster, or change the limit in {where}."] if beyond else []
+        advice += [f"Leave out of {where} what is not measured there."] if missed else []
         raise RefusedError(
             f"The package {receipt.package} was refused by the endpoint {endpoint!r}: "
             f"{'; '.join(one_line(f'{one.gate} ({one.reason})') for one in failed)}.",
-            remedy=f"Nothing was switched. Leave out {where} what is not measured there."
-            if missing
-            else f"Nothing was switched. Make it keep the limit, or change that {where}.",
+            remedy=" ".join(["Nothing was switched.", *advice]),
             receipt=receipt,
             findings=findings,
         )

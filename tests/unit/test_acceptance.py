@@ -37,6 +37,8 @@ def test_every_gate_that_is_not_kept_is_named() -> None:
     with pytest.raises(RefusedError) as refused:
         check_gates(gates, receipt(a_mb=2.0, b_mb=1.0, c_mb=3.5), endpoint="e")
     assert "a_mb <= 1 (measured 2); c_mb <= 1 (measured 3.5)" in refused.value.message
+    with pytest.raises(RefusedError, match=r"change the limit in .* 'e'\. Leave out of the gates of the endpoint 'e'"):
+        check_gates(endpoint_gates(["a_mb <= 1", "d_mb <= 1"]), receipt(a_mb=2.0), endpoint="e")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_gates_in_the_file_refuse_a_deployment_and_a_rollback(project: mk.Projec
         assert run(words) == 1
         said = capsys.readouterr().err
         assert "cold_start_ms <= 1000 (There is no measurement 'cold_start_ms'" in said
-        assert "Leave out in the gates of the endpoint 'production' what is not measured there" in said
+        assert "Leave out of the gates of the endpoint 'production' what is not measured there" in said
     assert project.deployer("production").live(project.name) == live
     assert project.history("production") == deployed
 

@@ -299,7 +299,7 @@ def test_gates_on_measurements_refuse_before_the_switch(package: mk.ModelPackage
         f"The package {package.digest} was refused by the endpoint 'production': "
         "cold_start_ms <= 1000 (measured 1234.5)."
     )
-    assert error.remedy.startswith("Nothing was switched. Make it keep the limit, or change that in the gates")
+    assert error.remedy.startswith("Nothing was switched. Make it smaller or faster, or change the limit in the gates")
     assert error.step == "verify before the switch"  # type: ignore[attr-defined]
     assert [one.passed for one in error.findings] == [False, True]  # type: ignore[attr-defined]
     assert target.live == before
