@@ -243,7 +243,8 @@ def test_too_many_rows_and_too_long_an_answer_are_told(function):
     assert function.send("POST", "/predict", JSON, more).status == 413
     rows = body_of(*[ROW] * 70_000)
     reply = function.send("POST", "/predict", JSON, rows)
-    assert (reply.status, json.loads(reply.body)["detail"][:10]) == (413, "The answer")
+    told = json.loads(reply.body)
+    assert (reply.status, told["kind"], told["detail"][:10]) == (413, "LimitError", "The answer")
     said, error = invoked(function, {"rows": [ROW] * 70_000})
     assert (error, said["errorType"]) == ("Unhandled", "Function.ResponseSizeTooLarge")
     assert function.send("POST", "/predict", JSON, body_of(ROW)).status == 200

@@ -21,6 +21,7 @@ FUNCTION = Function.of(os.path.join(HERE, "package"), digest="$digest", format="
 KNOWN = 'Send what a function URL, an HTTP API or a REST API sends, or {"rows": [...]} without a requestContext.'
 # What Lambda hands on at most: 6 MiB and 100 bytes.
 LARGEST = (6 << 20) + 100
+LONG = "The answer has more than the 6 MiB that AWS Lambda hands on."
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
@@ -31,13 +32,11 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     try:
         method, path, headers, body = asked(event)
     except (ValueError, TypeError, LookupError, AttributeError):
-        return told(wrong(context, 400, "The event is no request that this function knows.", KNOWN))
+        return told(problem(context.aws_request_id, 400, "The event is no request that is known here.", remedy=KNOWN))
     headers.setdefault("x-request-id", context.aws_request_id)
     answer = told(FUNCTION.respond(method, path, headers, body))
     if len(answer["body"]) > LARGEST // 6 and len(json.dumps(answer)) > LARGEST:
-        return told(
-            wrong(context, 413, "The answer has more than the 6 MiB that AWS Lambda hands on.", "Send fewer rows.")
-        )
+        return told(problem(context.aws_request_id, 413, LONG, remedy="Send fewer rows.", kind="LimitError"))
     return answer
 
 
@@ -75,8 +74,3 @@ def told(response: Response) -> dict[str, Any]:
         return {**said, "body": response.body.decode()}
     except UnicodeDecodeError:
         return {**said, "body": base64.b64encode(response.body).decode(), "isBase64Encoded": True}
-
-
-def wrong(context: Any, status: int, detail: str, remedy: str) -> Response:
-    """Return the response to what the model is not even asked."""
-    return problem(context.aws_request_id, status, detail, remedy=remedy)
