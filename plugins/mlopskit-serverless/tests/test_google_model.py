@@ -96,6 +96,9 @@ def test_the_steak_was_bad(function, sentiment):
     assert said.status == 200
     assert json.loads(said.body)["row"]["prediction"] == "Negative"
     assert said.headers["x-model-digest"] == sentiment.digest
+    # In the C locale, too.
+    other = '{"row": {"Comment": "Das Fleisch war z\u00e4h \U0001f622 \u8089"}}'.encode()
+    assert function.send("POST", "/predict", JSON, other).status == 200
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
