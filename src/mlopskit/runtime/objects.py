@@ -15,7 +15,7 @@ from .places import fetched_package
 
 _ABSENT = "NoSuchKey"  # not each 404: a bucket may be missing, too
 _DENIED = 403
-_CONNECT, _SILENCE = 2.0, 10.0  # seconds
+_CONNECT, _SILENCE = 2.0, 3.0  # seconds
 
 
 def s3_client() -> Any:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,9 +24,11 @@ from .scoring import Loaders, Model, load
 from .trial import NICE, try_apart
 from .uris import place_of
 from .watching import Following
+from .web import WebPlace
 
 LARGEST = 1 << 30  # bytes of a package: what a function's disk and memory take
-WAIT = 2.0  # seconds that a call waits for a look
+WAIT, WAITS = 2.0, 20.0  # seconds that one call waits for a look, and that all of them do for the same one
+SILENCE = 3.0  # seconds that a place may say nothing
 _MEMORY = 4 << 30
 # The runtime travels as a package of Python; a process runs a folder.
 _MAIN = f"import sys\nfrom {__package__}.__main__ import main\nsys.exit(main())\n"
@@ -38,7 +41,7 @@ class Turns(Following):
     `trial` of more than 0 seconds each package is first loaded, and asked its golden rows, in a process of its own.
     """
 
-    wait = WAIT
+    wait, waits = WAIT, WAITS
 
     def __init__(
         self,
@@ -58,28 +61,35 @@ class Turns(Following):
         )
         self._turn = threading.Lock()
         self._looking: threading.Thread | None = None
-        self._waited = 0.0
+        self._left = 0.0
         self._looked: tuple[float, float] | None = None
 
     def take_turn(self) -> None:
-        """Let somebody look if it is time to and nobody does; wait for that, all callers at most `wait` seconds.
+        """Let somebody look if it is time to and nobody does; wait for that, at most `wait` seconds.
 
-        A look that takes longer goes on beside the calls, which the model of before answers.
+        A look that takes longer goes on beside the calls, which the model of before answers. Those that come next wait
+        for it, too: a process that stands still between them would never come to its end else. But all that wait for
+        the same one do so for at most `waits` seconds.
         """
         with self._turn:
-            if self._looking is None and self._is_time():
-                looking = threading.Thread(target=self._look, name="look", daemon=True)
-                # Where no thread can be started now, a later call tries again.
-                with contextlib.suppress(RuntimeError):
-                    self._waited = time.monotonic() + self.wait
-                    self._looking = looking
-                    looking.start()
-                if looking.ident is None:
-                    self._looking = None
-            waited = self._looking
-        left = self._waited - time.monotonic()
-        if waited is not None and left > 0:
-            waited.join(left)
+            looking = self._looking or self._begun()
+            wait = min(self.wait, self._left)
+        if looking is not None and wait > 0:
+            since = time.monotonic()
+            looking.join(wait)
+            self._left -= time.monotonic() - since
+
+    def _begun(self) -> threading.Thread | None:
+        """Return a look that has just begun; None if it is not time yet."""
+        if not self._is_time():
+            return None
+        looking = threading.Thread(target=self._look, name="look", daemon=True)
+        self._looking, self._left = looking, self.waits
+        try:
+            looking.start()
+        except RuntimeError:  # no thread can be started now: a later call tries again
+            self._looking = None
+        return self._looking
 
     def _look(self) -> None:
         try:
@@ -155,6 +165,8 @@ def turns(
             f"The URI names the model {place.name!r}, the function holds {first.name!r}.",
             remedy="Name a folder of the same model, or build the function from that model.",
         )
+    if isinstance(place, WebPlace):
+        place = replace(place, silence=SILENCE)
     try:
         return Turns(place, alias=alias, every=every, own=own, first=first, trial=trial, loaders=loaders)
     except OSError as error:

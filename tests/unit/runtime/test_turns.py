@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from mlopskit.runtime import functions, turns
 from mlopskit.runtime.errors import AliasError, UsageError
@@ -181,9 +184,12 @@ def test_a_place_that_is_slow_is_waited_for_a_little_and_followed_beside_the_cal
     go_on, asked = threading.Event(), []
     shop.instead = lambda request: asked.append(request.path) or (go_on.wait(), False)[1]
     function = start()
-    function._turns.wait = 0.05
+    function._turns.wait, function._turns.waits = 0.05, 0.08
     assert ask(function) == 1
-    assert function.direct({"row": {"x": 1}})["row"]["prediction"] == 1  # nobody waits a second time
+    assert function.direct({"row": {"x": 1}})["row"]["prediction"] == 1  # the next call waits, too
+    assert function._turns._left <= 0
+    function._turns.wait = 3600
+    assert ask(function) == 1  # and then nobody
     assert len(asked) == 1
     looking = function._turns._looking
     go_on.set()
@@ -274,6 +280,86 @@ def test_a_withdrawn_model_answers_no_more_until_there_is_another(start, publish
         function.direct({"row": {"x": 1}})
     published.move(published.two)
     assert ask(function) == 2
+
+
+# --- all of it together ----------------------------------------------------------------------------------------------
+
+
+def test_while_the_alias_moves_each_answer_is_that_of_the_package_it_names(start, published):
+    """Threads ask while the alias moves back and forth: no request fails, none is answered by half a change."""
+    function = start(f"{published.folder}@production", every=1e-9)
+    factors = {published.one: 1, published.two: 2}
+    stop, wrong, seen = threading.Event(), [], set()
+
+    def asks():
+        while not stop.is_set():
+            said = function.respond("POST", "/predict", JSON, ROW)
+            digest = dict(said.headers).get("x-model-digest")
+            seen.add(digest)
+            if said.status != 200 or json.loads(said.body)["row"]["prediction"] != factors[digest]:
+                wrong.append(said)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(asks)
+        for number in range(40):
+            last = published.move((published.two, published.one)[number % 2])
+            while function._turns.state.record != last:
+                stop.wait(0.001)
+        stop.set()
+    assert not wrong
+    assert seen == {*factors}
+
+
+class Life(RuleBasedStateMachine):
+    """A function's life: its alias moves, its place goes and comes, packages are good or bad."""
+
+    published = start = None
+
+    @initialize()
+    def begins(self):
+        self.function = self.start(f"{self.published.folder}@production", every=1e-9)
+        self.live, self.named, self.away = 1, 1, False
+
+    @rule(good=st.booleans(), factor=st.integers(1, 3))
+    def moves(self, good, factor):
+        if not self.away:
+            self.published.move(self.published.package(factor, expected=None if good else factor + 9))
+            self.named = factor if good else None
+
+    @rule()
+    def goes(self):
+        if not self.away:
+            self.published.folder.rename(self.published.folder.with_name("away"))
+            self.away = True
+
+    @rule()
+    def comes(self):
+        if self.away:
+            self.published.folder.with_name("away").rename(self.published.folder)
+            self.away = False
+
+    @rule()
+    def asks(self):
+        if not self.away and self.named:
+            self.live = self.named
+        assert ask(self.function) == self.live
+        assert bool(metadata(self.function)["fault"]) == (self.away or self.named is None)
+
+
+def test_whatever_happens_the_last_good_package_answers(start, published):
+    class Here(Life):
+        def __init__(self):
+            super().__init__()
+            away = published.folder.with_name("away")
+            if away.exists():
+                away.rename(published.folder)
+            shutil.rmtree(published.folder / "aliases")
+            published.records.clear()
+            published.move(published.one)
+            self.start, self.published = start, published
+
+    run_state_machine_as_test(Here, settings=settings(max_examples=20, stateful_step_count=20, deadline=None))
 
 
 # --- what it leaves --------------------------------------------------------------------------------------------------
