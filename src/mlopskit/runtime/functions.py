@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from . import http
 from .answers import MAX_ROWS, reply
-from .errors import UsageError, printable
+from .errors import PackageError, UsageError, printable
 from .names import shown
 from .package import open_package
 from .scoring import Loaders, Model, load
@@ -158,7 +158,11 @@ class Function:
         (served,) = service.models.values()
         if served.model is None or served.model.digest != self._package.digest:
             return service
-        return service._replace(models={served.name: served._replace(examples=examples_of(self._package))})
+        try:
+            examples = examples_of(self._package)
+        except PackageError:  # what stands beside us was changed: there is nothing to try then
+            return service
+        return service._replace(models={served.name: served._replace(examples=examples)})
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -104,6 +104,14 @@ def test_openapi_shows_rows_that_anybody_may_see(published):
     assert b'{"rows":[{"x":1}]}' not in begin(published).respond("GET", "/openapi.json", {}, b"").body
 
 
+def test_openapi_is_told_where_the_rows_to_try_are_gone(published):
+    golden = {"file": "golden.jsonl", "from": "file", "rows": 1, "scale": 1.0, "tolerance": 1e-6}
+    digest = published.package(3, golden=golden)
+    function = begin(published, digest)
+    published.file(digest, "golden.jsonl").unlink()
+    assert function.respond("GET", "/openapi.json", {}, b"").status == 200
+
+
 def test_a_changed_package_is_refused_at_the_start(published):
     published.file(published.one, "model.json").write_bytes(b'{"factor":9}')
     with pytest.raises(IntegrityError):

@@ -3,13 +3,15 @@
     python FOLDER_OF_A_SERVER PACKAGE_FOLDER [--digest sha256:...] [--host HOST] [--port PORT]
 
 It answers with the package's model, and with `--follow PLACE@ALIAS` with what that alias names from then on: a model's
-folder, or its http(s) address, is looked at again and again, and a new package is tried apart before it answers.
+folder, its http(s) address or one in a bucket (docs/reference/runtime.md says how that is opened) is looked at again
+and again, and a new package is tried apart before it answers.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -18,9 +20,10 @@ from ..errors import MlopskitError, UsageError, printable
 from ..golden import proven
 from ..isolated import running
 from ..package import Package, open_package
-from ..places import place_at
+from ..places import Place, place_at
 from ..scoring import Model, load
 from ..trial import NICE, try_apart
+from ..uris import place_of
 from ..watching import LARGEST, Watched
 from .running import Settings, run
 from .site import Source
@@ -68,16 +71,14 @@ def _sources(
     name = package.manifest["name"]
     if follow is None:
         return [Source(name, model)]
-    place, _, alias = follow.rpartition("@")
-    if not place:
-        raise UsageError(f"{follow!r} names no alias.", remedy="Give PLACE@ALIAS, such as /registry/tumour@production.")
+    place, alias = _followed(follow)
 
     def tried(found: Package) -> Model:
         trial(found)
         return load(found, trust_code=trust_code)
 
     watched = Watched(
-        place_at(place, limit=LARGEST),
+        place,
         alias=alias,
         every=every,
         folder=folder and folder / str(number),
@@ -86,6 +87,16 @@ def _sources(
         first=model,
     )
     return [Source(name, watched, {"alias": alias}, max_age=max_age)]
+
+
+def _followed(follow: str) -> tuple[Place, str]:
+    """Return the place and the alias: of a path, or of a URI, which the container's own identity may open."""
+    if "://" in follow:
+        return place_of(follow, query=os.environ.get("MODEL_QUERY", ""), environment=os.environ, limit=LARGEST)
+    place, _, alias = follow.rpartition("@")
+    if not place:
+        raise UsageError(f"{follow!r} names no alias.", remedy="Give PLACE@ALIAS, such as /registry/tumour@production.")
+    return place_at(place, limit=LARGEST), alias
 
 
 _Try = Callable[[Package], None]

@@ -98,3 +98,30 @@ def test_it_follows_an_alias_and_answers_until_that_can_be_read(
         time.sleep(0.05)
     shutil.rmtree(share)
     assert asked(at, [{"text": "good"}])["digest"] == other.digest
+
+
+def test_it_follows_an_alias_in_a_private_bucket_by_its_own_identity(
+    start: Start, shop: Any, package: mk.ModelPackage, other: mk.ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = mk.Registry.at(shop.folder / "bucket" / "models")
+    shares.add(other)
+    shares.alias(other.name, "production").append(other.digest, after=None, why="a test")
+    shown = []
+
+    def answer(request: Any) -> bool:
+        if not request.path.endswith("/service-accounts/default/token"):
+            shown.append(request.headers["Authorization"])
+            return False
+        body = b'{"access_token": "CANARY", "expires_in": 3600}'
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+        return True
+
+    shop.instead = answer
+    monkeypatch.setenv("GOOGLE_BASE_URL", shop.address)
+    monkeypatch.setenv("GCE_METADATA_HOST", shop.address.removeprefix("http://"))
+    at = start(package, "--follow", f"gs://bucket/models/{other.name}@production", "--every", "0.05")
+    assert asked(at, [{"text": "good"}])["digest"] == other.digest
+    assert {*shown} == {"Bearer CANARY"}
