@@ -131,15 +131,15 @@ def test_bytecode_is_left_out_where_it_alone_is_too_much(package, tmp_path):
 def test_what_google_installs_is_pinned_to_the_wheels_that_it_was_asked_with(package, home):
     """H2: every line has a version and a hash."""
     deployer = GoogleFunctions(to="place", python=PYTHON, form="portable")
-    lines = (home.unzipped(deployer, package) / "requirements.txt").read_text().splitlines()
-    pinned = [
-        re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!]+) --hash=sha256:([0-9a-f]{64})", line) for line in lines
-    ]
+    folder = home.unzipped(deployer, package)
+    assert {one.name for one in folder.iterdir()} == {"_mlopskit_runtime", "main.py", "package", "requirements.txt"}
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    pinned = [re.fullmatch(r"([a-z0-9-]+)==([A-Za-z0-9.+!]+) --hash=sha256:([0-9a-f]{64})", line) for line in lines]
     assert all(pinned)
     with home.entered():
         wheels = deployer.service.wheels(deployer.platform, deployer.python).cached()
     assert {one[3] for one in pinned} == {hashlib.sha256(file.read_bytes()).hexdigest() for file in wheels}
-    assert "functions_framework" in {one[1] for one in pinned}
+    assert "functions-framework" in {one[1] for one in pinned}
 
 
 @pytest.fixture(scope="module")
