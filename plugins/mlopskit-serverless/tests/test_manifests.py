@@ -90,14 +90,17 @@ def test_a_place_of_another_cloud_gives_no_right_in_this(uri, package):
     assert len(policy["PolicyDocument"]["Statement"]) == 1
 
 
-def test_the_settings_of_an_app_let_it_run_what_was_built(package):
+def test_the_settings_of_an_app_name_the_model_and_none_that_its_plan_refuses(package):
     uri = "az://account/models/loans@production"
     said = json.loads(made(AZURE, package, model_uri=uri)["settings.json"])
-    assert {one["name"]: one["value"] for one in said} == {
-        "MODEL_URI": uri,
-        "SCM_DO_BUILD_DURING_DEPLOYMENT": "false",
-        "WEBSITE_RUN_FROM_PACKAGE": "1",
-    }
+    assert {one["name"]: one["value"] for one in said} == {"MODEL_URI": uri, "AzureWebJobsDisableHomepage": "true"}
+
+
+@pytest.mark.parametrize(("memory", "given"), [(128, "512"), (512, "512"), (513, "2048"), (9000, "4096")])
+def test_an_instance_of_azure_is_the_smallest_that_holds_the_memory(memory, given, package):
+    create, _, deploy, _ = commands(made(AZURE, package, memory=memory)["README.md"])
+    assert create[create.index("--instance-memory") + 1] == given
+    assert deploy[deploy.index("--build-remote") + 1] == "false"
 
 
 def test_the_command_for_google_asks_who_calls_and_gives_no_role(package):

@@ -20,6 +20,8 @@ from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
 _ARCHITECTURES = {"linux/x86_64": "x86_64", "linux/aarch64": "arm64"}
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<folder>.+)@[^@]+")
 _SECONDS = 30
+# What an instance of Azure's plan Flex Consumption may have, in MiB.
+_INSTANCES = (512, 2048, 4096)
 _TEMPORARY = 512
 
 
@@ -107,20 +109,28 @@ def _reading(uri: str) -> list[dict[str, Any]]:
 
 
 def _azure(options: FunctionOptions, package: ModelPackage, name: str) -> Made:
+    """Return what makes an app of the plan Flex Consumption: that for Linux before it takes no zip built elsewhere.
+
+    https://learn.microsoft.com/azure/azure-functions/deployment-zip-push: there a package runs without a setting.
+    """
     del package
-    # What is in the zip is what runs: nothing is built there, and nothing of it can be changed there.
-    said = {"SCM_DO_BUILD_DURING_DEPLOYMENT": "false", "WEBSITE_RUN_FROM_PACKAGE": "1", **environment(options)}
+    # Otherwise a page of Azure's own stands at the root.
+    said = {"AzureWebJobsDisableHomepage": "true", **environment(options)}
     settings = [{"name": key, "value": value, "slotSetting": False} for key, value in sorted(said.items())]
     app = ["--resource-group", "GROUP", "--name", name]
+    memory = next((size for size in _INSTANCES if size >= options.memory), _INSTANCES[-1])
     commands = {
         "create": [
             *("az", "functionapp", "create", *app, "--storage-account", "ACCOUNT"),
-            *("--consumption-plan-location", "REGION", "--os-type", "Linux", "--functions-version", "4"),
+            *("--flexconsumption-location", "REGION", "--instance-memory", str(memory)),
             *("--runtime", "python", "--runtime-version", options.python, "--https-only", "true"),
             *("--assign-identity", "[system]"),
         ],
         "settings": ["az", "functionapp", "config", "appsettings", "set", *app, "--settings", "@settings.json"],
-        "deploy": ["az", "functionapp", "deployment", "source", "config-zip", *app, "--src", ZIP],
+        "deploy": [
+            *("az", "functionapp", "deployment", "source", "config-zip", *app),
+            *("--build-remote", "false", "--src", ZIP),
+        ],
         "key": ["az", "functionapp", "keys", "list", *app],
     }
     return {"settings.json": _json(settings)}, commands, "README.azure.md"
