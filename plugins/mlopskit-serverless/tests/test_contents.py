@@ -90,6 +90,11 @@ def test_a_package_without_a_form_is_refused(package, tmp_path):
         ("model_uri", 's3://b/loans@production"\n'),
         ("model_uri", "s3://b/${AWS::AccountId}/loans@production"),
         ("model_uri", "loans@production"),
+        ("model_uri", "models/loans@production"),
+        ("model_uri", "az://account/loans@production"),
+        ("model_uri", "s3://Bucket/loans@production"),
+        ("model_uri", "gs://bucket/Loans@production"),
+        ("model_uri", "s3://bucket/models/con@production"),
         ("model_uri", f"s3://b/{'x/' * 600}loans@production"),
     ],
 )

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from mlopskit.errors import ConfigError
+from mlopskit.errors import ConfigError, UsageError
+from mlopskit.runtime import uris
 
 _PYTHON = re.compile(r"3\.(?:1[1-9]|[2-9][0-9])", re.ASCII)
 # The services give memory in such steps; Lambda's least is 128.
@@ -63,7 +64,14 @@ def _shown(uri: object) -> str:
 
 
 def _is_uri(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST and _MODEL_URI.fullmatch(value) is not None
+    """Say whether the function takes this URI when it starts, and it means nothing else in a manifest."""
+    if not isinstance(value, str) or len(value) > _LONGEST or not _MODEL_URI.fullmatch(value):
+        return False
+    try:
+        uris.place_of(value, environment={}, limit=0)
+    except UsageError:
+        return False
+    return True
 
 
 def _wrong(name: str, value: object, expected: str, remedy: str) -> ConfigError:
