@@ -11,6 +11,9 @@ from pathlib import Path
 
 # https://peps.python.org/pep-0552: found by the source's hash, and not looked at again.
 _UNCHECKED = (0b01).to_bytes(4, "little")
+# Later forms say which strings are interned and which objects are shared, in which all that a process has loaded has a
+# say. This one has no slices, which Python 3.14 takes for constants: such a source gets no bytecode.
+_FORM = 2
 
 
 def is_possible(python: str, /) -> bool:
@@ -37,7 +40,7 @@ def compiled(source: bytes, path: str, /) -> bytes | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of code of others
         try:
-            code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+            code = dumps(compile(source, path, "exec", dont_inherit=True, optimize=0), _FORM)
         except (SyntaxError, ValueError):
             return None
-    return importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(source) + dumps(code)
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(source) + code
