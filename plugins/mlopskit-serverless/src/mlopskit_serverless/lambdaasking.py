@@ -9,22 +9,25 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlopskit import Answer, Row
-from mlopskit.errors import DeployError, NotReadyError
+from mlopskit import Answer, Row, answer_of
+from mlopskit.errors import DeployError, LimitError, NotReadyError
 from mlopskit_serverless import aws
-from mlopskit_serverless.lambdafunction import AwsFunction, limit
+from mlopskit_serverless.events import event_of, reply_of
+from mlopskit_serverless.lambdafunction import AwsFunction
+from mlopskit_serverless.runtimeapi import LARGEST
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB each way, when it is waited for.
-_MOST = 6 * 2**20
-_OK = 200
-_LINES = 20
-_MIB = 2**20
+_HEADERS = {"content-type": "application/json", "host": "localhost", "user-agent": "mlopskit"}
 _NOT_YET = (429, 502, 503, 504)
+_LINES = 20
+_MIB = 1 << 20
+_TIMED_OUT = "Sandbox.Timedout"
+_LOOK = "Look at its log: 'mlopskit logs'."
 _REMEDIES = {
-    "Sandbox.Timedout": "Give it more time or memory: timeout = …, memory = …",
-    "Runtime.ExitError": "Give it more memory: memory = …; and look at 'mlopskit logs'.",
+    _TIMED_OUT: "Give it more time or memory: timeout = …, memory = …",
+    "Runtime.ExitError": f"Give it more memory: memory = …. {_LOOK}",
     "Runtime.OutOfMemory": "Give it more memory: memory = …",
 }
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?= (?:ms|MB)\Z)", re.ASCII)
 
 
 def ask(function: AwsFunction, rows: Sequence[Row], /, *, qualifier: str, version: str) -> Answer:
@@ -32,65 +35,50 @@ def ask(function: AwsFunction, rows: Sequence[Row], /, *, qualifier: str, versio
 
     Raises:
         NotReadyError: another one still answers, or it is busy.
+        LimitError: an event cannot carry the rows.
         DeployError: it failed; the message has the last words of its log.
     """
+    what = f"{function.name}:{version}"
     held = function.configuration(version)
     if held is None:
-        raise DeployError(f"{function.name}:{version} is gone.", remedy="Deploy again; that publishes it.")
-    payload = json.dumps(event({"rows": [dict(row) for row in rows]})).encode()
-    if len(payload) > _MOST:
-        raise limit(len(payload), _MOST)
-    reply = aws.call(
-        function.client,
-        "invoke",
-        FunctionName=function.name,
-        Qualifier=qualifier,
-        LogType="Tail",
-        Payload=payload,
-    )
-    assert reply is not None  # noqa: S101  # no code was passed over
-    log = base64.b64decode(reply.get("LogResult", "")).decode(errors="replace")
-    with aws.worded("the answer"):
-        said = _table(reply["Payload"].read())
-    if reply.get("FunctionError"):
-        raise _failed(f"{function.name}:{version}", said, log)
-    answered = reply.get("ExecutedVersion", version)
-    if answered != version:
+        raise DeployError(f"{what} is gone.", remedy="Deploy again; that publishes it.")
+    payload, log, executed = _invoked(function, _event(rows), qualifier, what)
+    if executed not in (version, None):
         raise NotReadyError(
-            f"{function.name}:{qualifier} leads to version {version}, but {answered} still answered.",
+            f"{function.name}:{qualifier} leads to version {version}, but {executed} still answered.",
             remedy="Ask again: AWS takes a moment to move an alias.",
         )
-    place = "emulated" if aws.is_emulated(function.client) else "target"
+    reply = reply_of(payload)
+    if reply.status in _NOT_YET:
+        raise NotReadyError(f"{what} answered {reply.status}.", remedy=_LOOK)
     taken = {"bundle_mb": held["CodeSize"] / _MIB, **measured(log)}
+    place = "emulated" if aws.is_emulated(function.client) else "target"
     if place == "emulated":
-        taken.pop("cold_start_ms", None)
-    return _answer(function, said, place=place, measurements=taken)
+        taken.pop("cold_start_ms", None)  # it is not AWS's
+    return answer_of(reply.status, reply.body, what, remedy=_LOOK, place=place, measurements=taken)
 
 
-def event(table: Any, /) -> dict[str, Any]:
-    """Return the event of a function URL (payload format 2.0) for POST /predict."""
-    http = {
-        "method": "POST",
-        "path": "/predict",
-        "protocol": "HTTP/1.1",
-        "sourceIp": "127.0.0.1",
-        "userAgent": "mlopskit",
-    }
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": "/predict",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": "localhost"},
-        "requestContext": {
-            "http": http,
-            "requestId": str(uuid.uuid4()),
-            "routeKey": "$default",
-            "stage": "$default",
-        },
-        "body": json.dumps(table),
-        "isBase64Encoded": False,
-    }
+def _event(rows: Sequence[Row]) -> bytes:
+    body = json.dumps({"rows": [dict(row) for row in rows]}).encode()
+    event = json.dumps(event_of("url", "POST", "/predict", _HEADERS, body, str(uuid.uuid4()))).encode()
+    if len(event) > LARGEST:
+        raise LimitError(
+            f"The rows take {len(event):,} bytes, and an event of AWS Lambda at most {LARGEST:,}.",
+            remedy="Package the model with fewer golden rows, or shorter ones.",
+        )
+    return event
+
+
+def _invoked(function: AwsFunction, event: bytes, qualifier: str, what: str) -> tuple[object, str, str | None]:
+    """Return what a function returned, the last of its log, and the version that did it."""
+    named = {"FunctionName": function.name, "Qualifier": qualifier}
+    reply = aws.call(function.client, "invoke", **named, LogType="Tail", Payload=event) or {}
+    log = base64.b64decode(reply.get("LogResult", "")).decode(errors="replace")
+    with aws.worded("the answer"):
+        said = _parsed(reply["Payload"].read())
+    if reply.get("FunctionError"):
+        raise _failed(what, said if isinstance(said, dict) else {}, log)
+    return said, log, reply.get("ExecutedVersion")
 
 
 def measured(log: str, /) -> Mapping[str, float]:
@@ -110,39 +98,16 @@ def measured(log: str, /) -> Mapping[str, float]:
     return taken
 
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?= (?:ms|MB)\Z)", re.ASCII)
-
-
-def _answer(function: AwsFunction, reply: Mapping[str, Any], **more: Any) -> Answer:
-    status, said = reply.get("statusCode"), _body(reply)
-    detail = said.get("detail", "no problem details")
-    remedy = str(said.get("remedy", "Look at 'mlopskit logs'."))
-    if status in _NOT_YET:
-        raise NotReadyError(f"{function.name} answered {status}: {detail}", remedy=remedy)
-    if status != _OK or not {"rows", "digest", "runtime"} <= said.keys():
-        raise DeployError(f"{function.name} answered {status}: {detail}", remedy=remedy)
-    return Answer(rows=said["rows"], digest=said["digest"], runtime=said["runtime"], **more)
-
-
-def _body(reply: Mapping[str, Any]) -> dict[str, Any]:
-    body = reply.get("body") or ""
-    try:
-        return _table(base64.b64decode(body, validate=True) if reply.get("isBase64Encoded") else str(body).encode())
-    except ValueError:
-        return {}
-
-
 def _failed(what: str, said: Mapping[str, Any], log: str) -> DeployError:
     kind, why = str(said.get("errorType", "no type")), str(said.get("errorMessage", "no message"))
     timed_out = "Task timed out" in why
-    remedy = _REMEDIES.get("Sandbox.Timedout" if timed_out else kind, "Look at its log: 'mlopskit logs'.")
+    remedy = _REMEDIES.get(_TIMED_OUT if timed_out else kind, _LOOK)
     last = "\n".join(log.splitlines()[-_LINES:])
     return DeployError(f"{what} failed ({kind}): {why}\n{last}".rstrip(), remedy=remedy, error_type=kind)
 
 
-def _table(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> object:
     try:
-        said = json.loads(data)
+        return json.loads(data)
     except ValueError:
-        said = None
-    return said if isinstance(said, dict) else {}
+        return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlopskit import Bundle
-from mlopskit.errors import ConfigError, ConflictError, DeployError, LimitError
+from mlopskit.errors import ConfigError, ConflictError, DeployError
 from mlopskit_serverless import aws
 from mlopskit_serverless.building import ZIP
 from mlopskit_serverless.lambdacode import Code
@@ -22,6 +22,8 @@ _OURS = "mlopskit"
 _PATIENCE = 300.0
 _LONGEST_PAUSE = 2.0
 _BUSY = ("InProgress", "Pending")
+_AT_WORK = ("ResourceConflictException",)
+_TIMES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,18 +123,30 @@ def _prepared(
         return function.settled()
     held = function.settled()
     _check_ours(held, bundle, function.name)
-    client, name = function.client, function.name
     given = settings.pop("Architectures")
     if held["CodeSha256"] != code.sha256 or held.get("Architectures", given) != given:
-        placed = code.placed(options, name)
-        aws.call(client, "update_function_code", FunctionName=name, Architectures=given, **placed)
-        function.settled()
+        _change(function, "update_function_code", Architectures=given, **code.placed(options, function.name))
     role = {"Role": options.role} if options.role else {}
     # In any case: AWS publishes no version unless something has changed, and its description is part of it.
-    aws.call(client, "update_function_configuration", FunctionName=name, **role, **settings)
-    latest = function.settled()
-    aws.call(client, "tag_resource", Resource=latest["FunctionArn"].removesuffix(f":{LATEST}"), Tags=tags)
+    latest = _change(function, "update_function_configuration", **role, **settings)
+    arn = latest["FunctionArn"].removesuffix(f":{LATEST}")
+    aws.call(function.client, "tag_resource", Resource=arn, Tags=tags)
     return latest
+
+
+def _change(function: AwsFunction, operation: str, /, **change: Any) -> aws.Reply:
+    """Return what AWS says of the function once it is changed.
+
+    It refuses while it is at work on another change, which may be this one, sent again because its answer was lost.
+    """
+    for _ in range(_TIMES):
+        told = aws.call(function.client, operation, unless=_AT_WORK, FunctionName=function.name, **change)
+        latest = function.settled()
+        if told is not None:
+            return latest
+    raise ConflictError(
+        f"Somebody else changes the function {function.name!r} again and again.", remedy="Find out who, then repeat it."
+    )
 
 
 def _create(function: AwsFunction, options: LambdaOptions, code: Code, settings: aws.Reply) -> bool:
@@ -144,9 +158,8 @@ def _create(function: AwsFunction, options: LambdaOptions, code: Code, settings:
             key="role",
         )
     placed = code.placed(options, function.name)
-    conflict = ("ResourceConflictException",)
     made = {"FunctionName": function.name, "Role": options.role, "Code": placed, **settings}
-    return aws.call(function.client, "create_function", unless=conflict, **made) is not None
+    return aws.call(function.client, "create_function", unless=_AT_WORK, **made) is not None
 
 
 def _check_ours(held: aws.Reply, bundle: Bundle, function: str) -> None:
@@ -168,7 +181,7 @@ def _publish(function: AwsFunction, bundle: Bundle, code: Code, latest: aws.Repl
     if (latest["CodeSha256"], latest.get("Description")) == (code.sha256, describe(bundle)):
         # RevisionId: nothing is published that somebody changed after it was looked at.
         condition = {key: latest[key] for key in ("CodeSha256", "RevisionId") if key in latest}
-        lost = ("PreconditionFailedException",)
+        lost = ("PreconditionFailedException", *_AT_WORK)
         said = aws.call(function.client, "publish_version", unless=lost, FunctionName=function.name, **condition)
     if said is not None and said.get("Description") == describe(bundle):
         return str(said["Version"])
@@ -178,14 +191,6 @@ def _publish(function: AwsFunction, bundle: Bundle, code: Code, latest: aws.Repl
         f"Somebody else changed the function {function.name!r} while {bundle.digest} was pushed.",
         remedy="Find out who, then deploy again if it is still wanted.",
         winner=latest.get("Description"),
-    )
-
-
-def limit(size: int, most: int, /) -> LimitError:
-    """Return the error for rows that one event cannot carry."""
-    return LimitError(
-        f"The rows take {size:,} bytes, and an event of AWS Lambda at most {most:,}.",
-        remedy="Package the model with fewer golden rows, or shorter ones.",
     )
 
 
@@ -202,5 +207,5 @@ def remove(function: AwsFunction, version: str, /) -> None:
             break
         marker = {"Marker": page["NextMarker"]}
     # AWS itself refuses it, too, while an alias leads there.
-    unless = (*aws.ABSENT, "ResourceConflictException")
+    unless = (*aws.ABSENT, *_AT_WORK)
     aws.call(function.client, "delete_function", unless=unless, FunctionName=function.name, Qualifier=version)

@@ -1,10 +1,11 @@
 """A stand-in of AWS: moto's server behind a layer that adds what moto leaves out, and runs what is invoked.
 
-Started as `python aws.py PORT`. What moto leaves out and AWS does: a function and an alias have a RevisionId that
-changes with them and is a condition; a version is published only of the CodeSha256 that is named; after a change the
-function is busy until it was looked at; a version that an alias leads to cannot be deleted. Invoke runs the zip that
-moto holds of that very version. POST /test/fail lets requests fail as AWS words it, POST /test/tamper puts another zip
-where a version was published, GET /test/calls returns which requests came since the last time.
+Started as `python aws.py PORT SITE`, where SITE is the folder of awslambdaric. What moto leaves out and AWS does: a
+function and an alias have a RevisionId that changes with them and is a condition; a version is published only of the
+CodeSha256 that is named; after a change the function is busy until it was looked at; a version that an alias leads to
+cannot be deleted. Invoke runs the zip that moto holds of that very version. POST /test/fail lets requests fail as AWS
+words it, POST /test/tamper puts another zip where a version was published, POST /test/calls returns which requests came
+since the last time.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ import hashlib
 import io
 import json
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, unquote
+
+from mlopskit_serverless import awslambda
+from mlopskit_serverless.processes import peak_mib
+from mlopskit_serverless.running import Launch
+from mlopskit_serverless.runtimeapi import Invoked, failed
+
+from mlopskit import interpreter_for
+from mlopskit.errors import DeployError
 
 ACCOUNT = "123456789012"
 FUNCTIONS = "/2015-03-31/functions"
@@ -33,50 +41,51 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Runner:
-    """One process that answers events by the handler of a zip, as a service keeps it until it is not asked."""
+    """A version's zip in awslambdaric, as AWS keeps it until it is asked no more."""
 
-    def __init__(self, code: bytes, memory: int) -> None:
-        self.folder, self.memory, self.init = tempfile.TemporaryDirectory(), memory, 0.0
-        with zipfile.ZipFile(io.BytesIO(code)) as archive:
-            archive.extractall(self.folder.name)
+    def __init__(self, held: Any, site: Path) -> None:
+        self.open = contextlib.ExitStack()
+        folder, self.memory, self.read, self.cold = (
+            Path(self.open.enter_context(TemporaryDirectory())),
+            held.memory_size,
+            0,
+            True,
+        )
+        with zipfile.ZipFile(io.BytesIO(held.code_bytes)) as archive:
+            archive.extractall(folder)
+        command = interpreter_for("linux/x86_64", "3.11").command
+        launch = Launch(
+            folder=folder, site=site, command=command, environment=held.environment_vars, seconds=held.timeout
+        )
         begun = time.monotonic()
-        child = [sys.executable, "-I", "-B", str(Path(__file__).with_name("handler.py")), self.folder.name]
-        self.process = subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.folder.name)
-        self.process.stdout.readline()
+        self.function = self.open.enter_context(awslambda.start(launch))
         self.init = 1000 * (time.monotonic() - begun)
 
-    def invoke(self, payload: bytes) -> tuple[bytes, bool, str]:
-        """Return the reply, whether it is an error, and what it logged, the REPORT line at the end."""
-        begun, id = time.monotonic(), uuid.uuid4()
-        self.process.stdin.write(base64.b64encode(payload) + b"\n")
-        self.process.stdin.flush()
-        said = json.loads(
-            self.process.stdout.readline() or '{"error": true, "peak": 0, "reply": "e30=", "log": "died"}'
-        )
+    def invoke(self, payload: bytes) -> tuple[Invoked, str]:
+        """Return what came of an invocation, and what it logged, the REPORT line at the end."""
+        id, log, begun = uuid.uuid4(), self.function._process._log, time.monotonic()
+        invoked = self.function.invoke(payload)
         taken = 1000 * (time.monotonic() - begun)
-        init, self.init = (f"Init Duration: {self.init:.2f} ms\t" if self.init else ""), 0.0
+        said = log.read_text(errors="replace")[self.read :] if log.exists() else ""
+        self.read += len(said)
+        peak = 0 if invoked.error else peak_mib(self.function.pid)
+        init, self.cold = (f"Init Duration: {self.init:.2f} ms\t" if self.cold else ""), False
         report = (
             f"REPORT RequestId: {id}\tDuration: {taken:.2f} ms\tBilled Duration: {taken:.0f} ms\t"
-            f"Memory Size: {self.memory} MB\tMax Memory Used: {said['peak']} MB\t{init}\n"
+            f"Memory Size: {self.memory} MB\tMax Memory Used: {peak:.0f} MB\t{init}\n"
         )
-        return base64.b64decode(said["reply"]), said["error"], f"START RequestId: {id}\n{said['log']}{report}"
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
-        self.folder.cleanup()
+        return invoked, f"START RequestId: {id}\n{said}{report}"
 
 
 class Aws:
     """The layer: a WSGI application around moto's."""
 
-    def __init__(self, moto: Callable[..., Any]) -> None:
-        self.moto = moto
+    def __init__(self, moto: Callable[..., Any], site: Path) -> None:
+        self.moto, self.site = moto, site
         self.lock = threading.RLock()
         self.revisions: dict[str, str] = {}
         self.busy: dict[str, str] = {}
-        self.runners: dict[str, Runner] = {}
+        self.runners: dict[tuple[str, int], Runner] = {}
         self.faults: list[dict[str, Any]] = []
         self.seen: list[str] = []
 
@@ -164,15 +173,23 @@ class Aws:
             held = self._held(name, qualifier)
         except Exception as error:
             return _error(404, "ResourceNotFoundException", str(error))
-        if held.code_sha_256 not in self.runners:
-            self.runners[held.code_sha_256] = Runner(held.code_bytes, held.memory_size)
-        reply, failed, log = self.runners[held.code_sha_256].invoke(body)
+        invoked, log = self._ran(held, body)
         self._log(held, log)
         headers = [("Content-Type", "application/json"), ("X-Amz-Executed-Version", str(held.version))]
-        headers += [("X-Amz-Function-Error", "Unhandled")] if failed else []
+        headers += [("X-Amz-Function-Error", invoked.error)] if invoked.error else []
         if environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail":
             headers.append(("X-Amz-Log-Result", base64.b64encode(log.encode()[-4096:]).decode()))
-        return 200, headers, reply
+        return 200, headers, invoked.payload
+
+    def _ran(self, held: Any, payload: bytes) -> tuple[Invoked, str]:
+        """Run what moto holds; one that does not start is AWS's answer, too."""
+        key = (held.code_sha_256, held.timeout)
+        try:
+            if key not in self.runners:
+                self.runners[key] = Runner(held, self.site)
+            return self.runners[key].invoke(payload)
+        except DeployError as error:
+            return failed("Runtime.Unknown", error.message), ""
 
     def _log(self, held: Any, text: str) -> None:
         """Write what a function logged where AWS does."""
@@ -216,7 +233,7 @@ class Aws:
     def close(self) -> None:
         """End every process."""
         for runner in self.runners.values():
-            runner.close()
+            runner.open.close()
 
 
 def _backend(environ: dict[str, Any]) -> Any:
@@ -241,7 +258,7 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    aws = Aws(DomainDispatcherApplication(create_backend_app))
+    aws = Aws(DomainDispatcherApplication(create_backend_app), Path(sys.argv[2]))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = make_server("127.0.0.1", int(sys.argv[1]), aws, threaded=True, request_handler=MotoRequestHandler)
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlopskit_serverless.functions import LambdaZip
 from mlopskit_serverless.lambdadeployer import AwsLambda
 
 import mlopskit as mk
@@ -23,6 +24,9 @@ from mlopskit.testing.packages import shared_packages
 READY_SECONDS = 60
 REGION = "us-east-1"
 KEY, SECRET, TOKEN = "AKIATESTKEYID", "secret-key-canary-9d1f", "session-token-canary-77aa"
+
+
+Pair = tuple[mk.ModelPackage, mk.ModelPackage]
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,16 @@ class Cloud:
 
 
 @pytest.fixture(scope="session")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def started(tmp_path_factory: pytest.TempPathFactory, home: Any, pair: Pair) -> Iterator[Cloud]:
     """Start the stand-in once."""
+    site = home.runtime(LambdaZip(to="place"), pair[0])
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = int(one.getsockname()[1])
     log = tmp_path_factory.mktemp("aws") / "log"
     with log.open("wb") as opened:
         program = Path(__file__).with_name("aws.py")
-        server = subprocess.Popen([sys.executable, str(program), str(port)], stdout=opened, stderr=opened)
+        server = subprocess.Popen([sys.executable, str(program), str(port), str(site)], stdout=opened, stderr=opened)
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end and server.poll() is None:
         with socket.socket() as one:
@@ -118,7 +123,7 @@ def proxy(cloud: Cloud) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[mk.ModelPackage, mk.ModelPackage]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Return two packages of one model."""
     folder = shared_packages(tmp_path_factory)
     one, other = (mk.ModelPackage.open(folder / name, digest="unpinned") for name in ("one", "other"))
