@@ -121,6 +121,13 @@ def test_where_it_ends_its_last_words_are_told_and_the_next_request_starts_it_an
     assert function.pid != before
 
 
+@pytest.mark.parametrize("path", ["/meddle", "/half"])
+def test_what_writes_on_the_line_of_its_host_is_ended_and_the_next_request_starts_it_anew(path, function):
+    with pytest.raises(DeployError, match="no answer"):
+        function.send("GET", path, {}, b"")
+    assert asked(function, "/")["method"] == "GET"
+
+
 def test_what_takes_too_long_is_ended_and_the_next_request_starts_it_anew(launch):
     with azure.start(launch(seconds=1)) as function:
         with pytest.raises(LimitError, match="not answered after 1 s"):

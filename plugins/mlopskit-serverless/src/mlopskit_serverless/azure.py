@@ -22,6 +22,7 @@ _HOST = Path(__file__).with_name("templates") / "azure_host.py"
 _ADDRESS = "https://function.azurewebsites.net"
 _LAST_WORDS = 2_000
 _CHUNK = 1 << 20
+_MOST = 256 << 20  # bytes of an answer in base64: ten times as many as the most rows have
 _START = 60.0  # seconds that Azure gives a worker to start
 
 
@@ -72,7 +73,10 @@ class AzureFunction:
         data = base64.b64encode(body).decode()
         request = {"id": str(uuid.uuid4()), "method": method, "url": f"{_ADDRESS}{path}"}
         said = self._heard("answered", self._launch.seconds, {**request, "headers": dict(headers), "body": data})
-        return Reply(said["status"], said["headers"], base64.b64decode(said["body"]))
+        try:
+            return Reply(int(said["status"]), {**said["headers"]}, base64.b64decode(said["body"]))
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._not_ours() from error
 
     def begin(self) -> None:
         """Start the worker, and let it find the function."""
@@ -138,10 +142,20 @@ class AzureFunction:
             self.end()
             ended = worker.memory.fault or f"it ended with code {worker.process.wait()}: {self._last_words()}"
             raise _failed("The function's worker failed", ended)
-        said: dict[str, Any] = json.loads(line)
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise self._not_ours()
         if problem := said.get("problem"):
-            raise _failed("The function failed", problem)
+            raise _failed("The function failed", str(problem))
         return said
+
+    def _not_ours(self) -> DeployError:
+        """Return what is wrong where the function itself wrote on our line, or has more to say than anybody wants."""
+        self.end()
+        return _failed("The function's worker failed", f"it said what is no answer: {self._last_words()}")
 
     def _last_words(self) -> str:
         return self._log.read_bytes()[-_LAST_WORDS:].decode(errors="replace").strip() or "it said nothing"
@@ -165,7 +179,7 @@ class _Worker(NamedTuple):
             if request is not None:
                 self.channel.settimeout(seconds)
                 self.channel.sendall(json.dumps(request).encode() + b"\n")
-            while not line.endswith(b"\n"):
+            while not line.endswith(b"\n") and len(line) < _MOST:
                 self.channel.settimeout(max(0.001, until - time.monotonic()))
                 part = self.channel.recv(_CHUNK)
                 if not part:

@@ -68,4 +68,17 @@ def swell(req):
         held.append(b"x" * (1 << 20))
 
 
-WHAT = {"/where": where, "/write": write, "/fail": fail, "/leave": leave, "/hang": hang, "/swell": swell}
+def meddle(req):
+    os.write(int(sys.argv[-1]), {"meddle": b"1\n", "half": b'{"status": 200}\n'}[urlsplit(req.url).path[1:]])
+
+
+WHAT = {
+    "/where": where,
+    "/write": write,
+    "/fail": fail,
+    "/leave": leave,
+    "/hang": hang,
+    "/swell": swell,
+    "/meddle": meddle,
+    "/half": meddle,
+}
