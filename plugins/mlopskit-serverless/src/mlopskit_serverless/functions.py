@@ -47,8 +47,7 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
 
     def check(self, package: ModelPackage, /) -> None:
         """Refuse options that are not what they shall be, and a Python that cannot be run from here."""
-        del package
-        check_options(self)
+        check_options(self, package.name)
         interpreter_for(self.platform, self.python)
 
     def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:

@@ -45,7 +45,7 @@ def check_lambda(options: LambdaOptions, name: str, /) -> str:
     Raises:
         ConfigError: one is not; the message has its name and value.
     """
-    check_options(options)
+    check_options(options, name)
     _check("region", options.region, _REGION, 'Write it as AWS does: region = "eu-central-1".')
     _check("role", options.role, _ROLE, 'Give its ARN: role = "arn:aws:iam::123456789012:role/NAME".')
     _check("bucket", options.bucket, _BUCKET, "Name a bucket, without s3:// and without a folder.")

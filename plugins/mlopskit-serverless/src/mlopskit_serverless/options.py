@@ -38,8 +38,8 @@ class FunctionOptions:
     model_uri: str = ""
 
 
-def check_options(options: FunctionOptions, /) -> None:
-    """Refuse options that are not what they shall be, to the last character.
+def check_options(options: FunctionOptions, name: str, /) -> None:
+    """Refuse options that are not what they shall be, to the last character; `name` is the model's.
 
     Raises:
         ConfigError: one is not; the message has its name and value.
@@ -56,6 +56,9 @@ def check_options(options: FunctionOptions, /) -> None:
     if options.model_uri and not _is_uri(options.model_uri):
         remedy = "Give one like s3://bucket/models/NAME@production; a signature is MODEL_QUERY of the function."
         raise _wrong("model_uri", _shown(options.model_uri), "a place and NAME@ALIAS, without a query", remedy)
+    if options.model_uri and uris.place_of(options.model_uri, environment={}, limit=0)[0].name != name:
+        remedy = f"Name a folder of the model, as …/{name}@production."
+        raise _wrong("model_uri", _shown(options.model_uri), f"a place of the model {name!r}", remedy)
 
 
 def _shown(uri: object) -> str:
