@@ -95,7 +95,7 @@ class AzureFunction:
                 inherit=[its.fileno()],
             )
         self._worker = _Worker(process, ours, processes.Memory(process, most=self._launch.memory))
-        self._heard("started", _START)
+        self._heard("started", max(_START, self._launch.seconds))
 
     def end(self) -> None:
         """End the worker, with all that it started."""
