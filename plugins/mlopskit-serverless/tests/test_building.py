@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 from mlopskit_serverless import building, stripping
+from mlopskit_serverless.contents import contents as contents_of
 from mlopskit_serverless.functions import AzureFunctions, GoogleFunctions, LambdaZip
 from mlopskit_serverless.options import FunctionOptions
 from mlopskit_serverless.services import AWS
@@ -27,14 +28,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mlopskit as mk
 from mlopskit.errors import DeployError, LimitError, StorageError
+from mlopskit.testing.packages import shared_packages
 from mlopskit.wheels import Home, at_home
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 MIB = 1 << 20
 _BUILD = """
-import importlib, sys
-for name in sys.argv[4:]:
-    importlib.import_module(name)
+import sys
+for character in sys.argv[4:]:
+    sys.intern(character)  # as any code does that uses it as a name
 from pathlib import Path
 from mlopskit import ModelPackage
 from mlopskit_serverless.functions import LambdaZip
@@ -54,7 +56,7 @@ def contents(folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="umask is POSIX's")
 def test_another_user_day_folder_umask_language_and_order_of_sets_change_no_byte(package, tmp_path):
-    """What is compiled, too: another process has other objects that it uses more than once."""
+    """What is compiled, too: another process has interned other strings."""
     surroundings = [
         (0o077, {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C", "USER": "one"}),
         (0o002, {"PYTHONHASHSEED": "2", "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONOPTIMIZE": "1", "HOME": "/nowhere"}),
@@ -68,15 +70,8 @@ def test_another_user_day_folder_umask_language_and_order_of_sets_change_no_byte
         for file in here.rglob("*"):
             os.utime(file, (10**9 * number, 10**9 * number))
         env = {**os.environ, **there, "TMPDIR": str(here)}
-        command = [
-            sys.executable,
-            "-c",
-            _BUILD,
-            here / "package",
-            into,
-            PYTHON,
-            *number * ("email", "sqlite3", "unittest.mock"),
-        ]
+        interned = map(chr, range(1, 128 * number))
+        command = [sys.executable, "-c", _BUILD, here / "package", into, PYTHON, *interned]
         subprocess.run(command, env=env, cwd=here, check=True, capture_output=True, umask=umask)
         built.append(contents(into))
     assert built[0].keys() == built[1].keys()
@@ -125,6 +120,16 @@ def test_bytecode_is_left_out_where_it_alone_is_too_much(package, tmp_path):
         assert "bytecode" not in {part.name for part in found.parts}
         assert facts["bytecode"] == "none: with it the zip is larger than the service takes"
     assert building.write(AWS, options, package, model, tmp_path / "with")[0] == with_it
+
+
+def test_the_code_of_a_package_has_no_bytecode(tmp_path_factory):
+    """It is listed to the last file, and runs from what was checked."""
+    own = mk.ModelPackage.open(shared_packages(tmp_path_factory) / "own", digest="unpinned")
+    model = dataclasses.replace(form(own, "skops"), requires=())  # no wheel is looked at
+    with contents_of(AWS, FunctionOptions(python=PYTHON), own, model) as held:
+        assert [path for path in held.files if path.startswith("package/code/")]
+        assert held.bytecode
+        assert not [path for path in held.bytecode if path.startswith("package/")]
 
 
 @pytest.mark.live

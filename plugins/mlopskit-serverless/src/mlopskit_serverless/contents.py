@@ -52,7 +52,7 @@ def contents(
 ) -> Iterator[Contents]:
     """Give what a function's zip holds; files of folders stand as long as this is open.
 
-    Bytecode stands beside all sources but the handler, which whoever reads it may want to change.
+    Bytecode stands beside the sources but not beside the handler, which whoever reads it may want to change.
 
     Raises:
         DeployError: the wheels of the form's engine were not fetched.
@@ -68,7 +68,9 @@ def contents(
             wheels.unpack(folder / SITE)
             stripped = stripping.strip(folder / SITE, model.format)
         held: dict[str, bytes | Path] = {**runtime, **_files(folder)}
-        compiled = dict(bytecode.beside(held)) if bytecode.is_possible(options.python) else {}
+        # A package's own code runs from its checked sources alone.
+        sources = {path: one for path, one in held.items() if not path.startswith(f"{PACKAGE}/")}
+        compiled = dict(bytecode.beside(sources)) if bytecode.is_possible(options.python) else {}
         yield Contents(files={**held, **handlers, **_named(service, options)}, bytecode=compiled, stripped=stripped)
 
 
