@@ -59,8 +59,9 @@ class Function:
         environment: Mapping[str, str] | None = None,
         loaders: Loaders | None = None,
     ) -> None:
-        # No byte is kept: the model's are read when it is loaded, and stand in memory once.
-        self._package = open_package(package, digest=digest, format=format, keep=lambda _: False)
+        # No byte is kept: the model's are read when it is loaded, and stand in memory once. Services compile what they
+        # find, beside it; the code of a package is run from its checked bytes alone.
+        self._package = open_package(package, digest=digest, format=format, keep=lambda _: False, overlook=_is_bytecode)
         # Whoever built the function has read the code of this package, if it has any, and wrote the digest here.
         model = load(self._package, loaders=loaders, format=format, trust_code=(digest,))
         self._seen: object = None
@@ -176,6 +177,10 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
             f"{name} is {shown(given)}, expected a number of seconds.", remedy=f"Set {name}=30, or leave it."
         )
     return seconds
+
+
+def _is_bytecode(path: str) -> bool:
+    return path.startswith("code/") and path.endswith(".pyc") and path.split("/")[-2] == "__pycache__"
 
 
 def _log() -> Logger:

@@ -71,12 +71,14 @@ def open_package(
     digest: str | None = None,
     format: str | None = None,
     keep: Callable[[str], bool] = lambda _: True,
+    overlook: Callable[[str], bool] = lambda _: False,
 ) -> Package:
     """Return the checked package in a folder.
 
     `digest` is the expected one; without it the folder's name must be the digest's 64 hex digits. The word
     `"unpinned"` opens whatever package stands there. With `format` it may be a lean copy: files that only other forms
-    of the model use may be absent. `keep` says of which files the bytes are kept in memory.
+    of the model use may be absent. `keep` says of which files the bytes are kept in memory, `overlook` which may be
+    there though they are not listed: nothing reads them.
 
     Raises:
         IntegrityError: a file is missing, extra or changed, or the digest is another.
@@ -88,7 +90,9 @@ def open_package(
     manifest = check_manifest(canonical.loads(data, what=MANIFEST, limit=MAX_MANIFEST))
     lean = files_of_others(manifest, format)
     files = _Files(here, manifest["files"])
-    files.update({MANIFEST: data, **read_files(here, manifest["files"], listing=MANIFEST, keep=keep, lean=lean)})
+    listed = manifest["files"]
+    checked = read_files(here, listed, listing=MANIFEST, keep=keep, lean=lean, overlook=overlook)
+    files.update({MANIFEST: data, **checked})
     return Package(digest=canonical.digest_of(data), manifest=manifest, files=files, format=format)
 
 
@@ -153,17 +157,20 @@ def read_files(
     listing: str,
     keep: Callable[[str], bool],
     lean: frozenset[str] = frozenset(),
+    overlook: Callable[[str], bool] = lambda _: False,
 ) -> dict[str, bytes]:
     """Check that a folder holds its listing and exactly the listed files; return the bytes of those to keep.
 
-    Each file is read once: the bytes handed out are the bytes that were hashed. Those of `lean` may be absent.
+    Each file is read once: the bytes handed out are the bytes that were hashed. Those of `lean` may be absent, and what
+    is to be overlooked may be there.
     """
     missing = {listing, *listed}
     try:
         for path in walk(folder):
-            if path not in missing:
+            if path in missing:
+                missing.remove(path)
+            elif not overlook(path):
                 raise _unlisted(path, folder)
-            missing.remove(path)
     except IntegrityError:
         # A folder may be empty because its file is gone: that is what must be said.
         missing = {path for path in missing if not os.path.lexists(_at(folder, path))}

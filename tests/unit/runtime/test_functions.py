@@ -118,6 +118,27 @@ def test_a_changed_package_is_refused_at_the_start(published):
         begin(published)
 
 
+@pytest.mark.parametrize(
+    ("extra", "starts"),
+    [
+        ("code/__pycache__/steps.cpython-311.pyc", True),
+        ("code/deep/__pycache__/steps.cpython-311.pyc", True),
+        ("code/__pycache__/steps.py", False),
+        ("code/steps.pyc", False),
+        ("__pycache__/steps.cpython-311.pyc", False),
+    ],
+)
+def test_bytecode_that_a_service_made_beside_code_is_overlooked_and_nothing_else(published, extra, starts):
+    file = published.file(published.one, "model.json").parent / extra
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no bytecode at all")
+    if starts:
+        assert begin(published).respond("GET", "/health/live", {}, b"").status == 200
+    else:
+        with pytest.raises(IntegrityError, match="is not listed"):
+            begin(published)
+
+
 def test_a_form_without_its_loader_is_refused_at_the_start(published):
     with pytest.raises(PackageError, match="has no loader here"):
         begin(published, loaders={"onnx": Times})
