@@ -30,7 +30,7 @@ def write(
         compiled = found is not None and _fits(service, found)
         if found is None or (held.bytecode and not compiled):
             found = _written(held.files, held, file)
-    said = "of all sources but the handler"
+    said = "of the runtime and of wheels"
     if not held.bytecode:
         said = f"none: it is made by Python {options.python} alone, and another one has built this"
     elif not compiled:
