@@ -19,6 +19,7 @@ from mlopskit_serverless.lambdaoptions import LambdaOptions
 SETTINGS = "function.json"
 LATEST = "$LATEST"
 _OURS = "mlopskit"
+_URI = "MODEL_URI"
 _PATIENCE = 300.0
 _LONGEST_PAUSE = 2.0
 _BUSY = ("InProgress", "Pending")
@@ -126,12 +127,19 @@ def _prepared(
     given = settings.pop("Architectures")
     if held["CodeSha256"] != code.sha256 or held.get("Architectures", given) != given:
         _change(function, "update_function_code", Architectures=given, **code.placed(options, function.name))
+    settings["Environment"] = {"Variables": {**_others(held), **settings["Environment"]["Variables"]}}
     role = {"Role": options.role} if options.role else {}
     # In any case: AWS publishes no version unless something has changed, and its description is part of it.
     latest = _change(function, "update_function_configuration", **role, **settings)
     arn = latest["FunctionArn"].removesuffix(f":{LATEST}")
     aws.call(function.client, "tag_resource", Resource=arn, Tags=tags)
     return latest
+
+
+def _others(held: aws.Reply) -> dict[str, str]:
+    """Return the variables that somebody gave the function, like a secret that has to be in no bundle."""
+    variables = held.get("Environment", {}).get("Variables", {})
+    return {name: value for name, value in variables.items() if name != _URI}
 
 
 def _change(function: AwsFunction, operation: str, /, **change: Any) -> aws.Reply:

@@ -165,11 +165,15 @@ def test_a_function_of_somebody_else_is_left_alone_until_it_is_handed_over(made,
     assert client.get_function_configuration(FunctionName=deployer.function)["Runtime"] == "python3.12"
     command = raised.value.remedy
     assert f"aws lambda update-function-configuration --function-name {deployer.function}" in command
-    client.update_function_configuration(FunctionName=deployer.function, Description="mlopskit")
+    variables = {"MODEL_QUERY": "sig", "MODEL_URI": "s3://before/m@production"}
+    client.update_function_configuration(
+        FunctionName=deployer.function, Description="mlopskit", Environment={"Variables": variables}
+    )
     deployer.push(built(deployer))
     (version,) = versions(cloud, deployer)
     assert version["Runtime"] == "python3.11"
     assert version["Role"] == cloud.role
+    assert version["Environment"]["Variables"] == {"MODEL_QUERY": "sig"}
 
 
 def test_without_a_role_no_function_is_made(made, built):
