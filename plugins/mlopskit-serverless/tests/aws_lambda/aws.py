@@ -156,7 +156,7 @@ class Aws:
         if method == "DELETE" and not rest and qualifier:
             with contextlib.suppress(Exception):
                 backend = _backend(environ)
-                named = [one.name for one in backend.list_aliases(name) if one.function_version == qualifier]
+                named = [one.name for one in backend.list_aliases(name) if qualifier in _versions(one)]
                 if named:
                     return _error(409, "ResourceConflictException", f"These aliases reference it: {named}.")
         return None
@@ -244,6 +244,11 @@ def _backend(environ: dict[str, Any]) -> Any:
 
 def _query(environ: dict[str, Any], key: str) -> str | None:
     return parse_qs(environ.get("QUERY_STRING", "")).get(key, [None])[0]
+
+
+def _versions(alias: Any) -> list[str]:
+    """Return the versions that an alias leads to."""
+    return [alias.function_version, *((alias.routing_config or {}).get("AdditionalVersionWeights") or {})]
 
 
 def _error(status: int, code: str, message: str) -> Reply:

@@ -251,10 +251,15 @@ def test_a_version_that_is_gone_cannot_be_made_live(made, built):
 def test_what_an_alias_leads_to_stays(made, built, cloud, pair):
     deployer = made()
     one, other = deployer.push(built(deployer)), deployer.push(built(deployer, pair[1]))
-    switch(dataclasses.replace(deployer, alias="validation"), one, None)
+    validation = dataclasses.replace(deployer, alias="validation")
+    shared = {**one, "weights": '{"2": 0.25}'}
+    switch(validation, shared, None)
     deployer.remove(NAME, one)
     deployer.remove(NAME, other)
-    assert [one["Version"] for one in versions(cloud, deployer)] == [one["version"]]
+    assert [one["Version"] for one in versions(cloud, deployer)] == ["1", "2"]
+    switch(validation, one, shared)
+    deployer.remove(NAME, other)
+    assert [one["Version"] for one in versions(cloud, deployer)] == ["1"]
 
 
 def test_throttling_is_waited_for(made, built, cloud):
