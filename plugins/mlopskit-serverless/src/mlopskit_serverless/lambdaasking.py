@@ -21,10 +21,10 @@ _NOT_YET = (429, 502, 503, 504)
 _LINES = 20
 _MIB = 1 << 20
 _TIMED_OUT = "Sandbox.Timedout"
-_LOOK = "Look at its log: 'mlopskit logs'."
+_LOOK = "Look at its log: aws logs tail /aws/lambda/FUNCTION"
 _REMEDIES = {
     _TIMED_OUT: "Give it more time or memory: timeout = …, memory = …",
-    "Runtime.ExitError": f"Give it more memory: memory = …. {_LOOK}",
+    "Runtime.ExitError": f"Give it more memory: memory = …; or: {_LOOK}",
     "Runtime.OutOfMemory": "Give it more memory: memory = …",
 }
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?= (?:ms|MB)\Z)", re.ASCII)
