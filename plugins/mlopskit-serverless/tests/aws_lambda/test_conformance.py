@@ -29,3 +29,13 @@ class TestAwsLambda(DeployerConformance):
         """With scikit-learn in the zip."""
         mk.fetch(package_with_code, stage.deployer)
         super().test_runs_the_models_own_code(stage, package_with_code)
+
+    # Each takes seconds, and others see most of it: `make prove` runs these.
+
+    @pytest.mark.slow
+    def test_goes_back_and_forth(self, stage, package, other_package):
+        super().test_goes_back_and_forth(stage, package, other_package)
+
+    @pytest.mark.slow
+    def test_something_is_live_at_every_moment(self, stage, package, other_package):
+        super().test_something_is_live_at_every_moment(stage, package, other_package)
