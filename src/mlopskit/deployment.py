@@ -18,6 +18,7 @@ from mlopskit.errors import (
     ConfigError,
     DeployError,
     MlopskitError,
+    RefusedError,
     VerdictError,
     VerificationError,
     VetoError,
@@ -42,7 +43,7 @@ class Deploying:
     `deadline` is in seconds, for the target to answer; `override` is the reason to go on without a passing verdict;
     `trust_code` are the digests of packages from elsewhere that may run code of their own; `permit` raises where the
     place has a policy that is not met; `home` says where the lock of wheels stands; `gates` bound what is measured when
-    the deployed thing is asked before the switch.
+    the deployed thing is asked before the switch, of all but rollbacks.
     """
 
     package: ModelPackage
@@ -100,7 +101,7 @@ class Deploying:
         try:
             with self._step("verify before the switch"):
                 receipt = self._ask(at)
-                check_gates(self.gates, receipt, endpoint=self.endpoint)
+                self._judge(receipt)
             return self._switch(bundle, at, receipt.measurements)
         except BaseException:
             self._retire(at)
@@ -202,6 +203,15 @@ class Deploying:
                 f"The target {self.deployer.target!r} is public, and the golden rows were taken from the test data.",
                 remedy="Package with golden rows from a file, or set publish_rows = true on the endpoint.",
             )
+
+    def _judge(self, receipt: Receipt) -> None:
+        """Hold what was measured to the gates; who goes back is only told: no slow minute may stand in the way."""
+        try:
+            check_gates(self.gates, receipt, endpoint=self.endpoint)
+        except RefusedError as error:
+            if not self.rollback:
+                raise
+            _log.warning("%s goes on, though it would be refused as a deployment: %s", self._what(), error.message)
 
     def _ask(self, at: Locator | None) -> Receipt:
         return verify(self.package, self.deployer, at, deadline=self.deadline)
