@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.parse
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ _LARGEST = 256 << 20
 _LONGEST = 500
 _LOG = "Look at the log of what answers there."
 _FIELDS = {"rows": list, "digest": str, "runtime": dict}
+# A name, or an address of version 6: the libraries would raise errors of their own, and show what cannot be sent.
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}(?:\.|\Z))+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?", re.ASCII)
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _SCHEMES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 
 
@@ -117,8 +121,10 @@ def _connection(address: str, timeout: float) -> tuple[str, str, http.client.HTT
         raise ConfigError("The address of a server cannot be read.", remedy=remedy) from error
     path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     # What stands before an @, or is no address, may be a secret: neither is shown.
-    if parts.scheme not in _SCHEMES or not host or parts.username is not None or not path.isascii():
+    if parts.scheme not in _SCHEMES or parts.username is not None:
         raise ConfigError("A server's address is none of http or https, or has a user's name in it.", remedy=remedy)
+    if not host or not _HOST.fullmatch(host) or not _VISIBLE.fullmatch(path):
+        raise ConfigError("The address of a server has characters that cannot be sent.", remedy=remedy)
     return f"{parts.scheme}://{parts.netloc}", path, _SCHEMES[parts.scheme](host, port, timeout=timeout)
 
 
