@@ -70,6 +70,8 @@ def test_another_user_day_folder_umask_language_and_order_of_sets_change_no_byte
         for file in here.rglob("*"):
             os.utime(file, (10**9 * number, 10**9 * number))
         env = {**os.environ, **there, "TMPDIR": str(here)}
+        if number:
+            env["PYTHONPYCACHEPREFIX"] = str(here / "bytecode")
         interned = map(chr, range(1, 128 * number))
         command = [sys.executable, "-c", _BUILD, here / "package", into, PYTHON, *interned]
         subprocess.run(command, env=env, cwd=here, check=True, capture_output=True, umask=umask)

@@ -35,6 +35,7 @@ def test_it_holds_what_it_is_made_of_and_nothing_that_lies_about(target, package
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("SECRET=1")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.pycache_prefix", None)
     lean = tmp_path / "lean"
     package.write(lean, format="portable")
     held = build(target, package, tmp_path / "bundle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import posixpath
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,13 @@ def beside(files: Mapping[str, bytes | Path], /) -> Iterator[tuple[str, bytes]]:
         source = held if isinstance(held, bytes) else held.read_bytes()
         data = compiled(source, path)
         if data is not None:
-            yield importlib.util.cache_from_source(path, optimization=""), data
+            yield _path_of(path), data
+
+
+def _path_of(path: str) -> str:
+    """Return where Python looks for a source's bytecode; importlib would put it where this machine keeps its own."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc")
 
 
 def compiled(source: bytes, path: str, /) -> bytes | None:
