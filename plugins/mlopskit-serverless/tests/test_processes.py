@@ -89,6 +89,28 @@ def test_what_a_process_started_ends_with_it(spawn):
     assert processes.end(process) == process.returncode
 
 
+def test_what_a_process_started_ends_though_that_has_ended_by_itself(spawn):
+    process, said = spawn(CHILD.replace("time.sleep(600)\n", "sys.exit(3)\n"))
+    process.wait(timeout=30)
+    child = int(said)
+    assert _runs(child)
+    assert processes.end(process) == 3
+    until = time.monotonic() + 30
+    while _runs(child):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert processes.end(process) == 3
+
+
+def test_bytecode_stands_beside_whatever_our_own_variables_say(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/module.py").write_text("x = 1\n")
+    processes.compile_all(tmp_path / "site", (sys.executable,))
+    assert [one.suffix for one in tmp_path.rglob("*.pyc")] == [".pyc"]
+    assert (tmp_path / "site/__pycache__").is_dir()
+
+
 def _runs(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -89,16 +89,17 @@ def compile_all(folder: Path, command: Sequence[str], /) -> None:
     An emulator is not waited for: what is asked in one is not asked how fast it starts.
     """
     if len(command) == 1:
-        silent = [*command, "-S", "-m", "compileall", "-qq", str(folder)]
+        # -I: whatever our own variables say, it stands beside.
+        silent = [*command, "-I", "-S", "-m", "compileall", "-qq", str(folder)]
         with contextlib.suppress(OSError):  # what cannot run is told when it shall
             subprocess.run(silent, check=False, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def end(process: subprocess.Popen[bytes], /) -> int:
     """End a process with all that it started, and return its exit code, negative if it is a signal's number."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    # Though it has ended by itself, what it started may run on; its number is nobody else's as long as that is so.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
 
 
