@@ -64,8 +64,8 @@ class Function:
         self._package = open_package(package, digest=digest, format=format, keep=lambda _: False, overlook=_is_bytecode)
         # Whoever built the function has read the code of this package, if it has any, and wrote the digest here.
         model = load(self._package, loaders=loaders, format=format, trust_code=(digest,))
-        self._seen: object = None
-        self._service = http.Service.of(model)
+        # What is served, and of which state: one value, as calls overtake one another.
+        self._seen: tuple[object, http.Service] = None, http.Service.of(model)
         self._turns: Turns | None = None
         if uri:
             from .turns import turns
@@ -128,18 +128,20 @@ class Function:
         if self._turns is not None:
             self._turns.take_turn()
             return self._turns.model
-        (served,) = self._service.models.values()
+        (served,) = self._seen[1].models.values()
         return cast("Model", served.model)  # it was loaded at the start, and stays
 
     def _served(self, path: str) -> http.Service:
         """Return what is served now; whether this process lives can be told without a look."""
+        _, service = self._seen
         if self._turns is not None and path != _LIVE:
             self._turns.take_turn()
             state = self._turns.state
-            if state is not self._seen:
-                self._service = self._followed(self._turns, state)
-                self._seen = state
-        return self._shown(self._service) if path == _OPENAPI else self._service
+            seen, service = self._seen
+            if state is not seen:
+                service = self._followed(self._turns, state)
+                self._seen = state, service
+        return self._shown(service) if path == _OPENAPI else service
 
     def _followed(self, turns: Turns, state: WatchState) -> http.Service:
         from .following import told

@@ -282,6 +282,41 @@ def test_a_withdrawn_model_answers_no_more_until_there_is_another(start, publish
     assert ask(function) == 2
 
 
+def test_a_call_that_another_one_overtakes_leaves_the_newer_model(start, published, monkeypatch):
+    """The older call has seen the state of before, and goes on while the newer one is about to note what it saw."""
+    noting, noted = threading.Event(), threading.Event()
+    begun, plain = threading.Event(), Function._followed
+
+    def followed(function, turns, state):
+        served = plain(function, turns, state)
+        if threading.current_thread().name == "older":
+            begun.set()
+            noting.wait(10)
+        return served
+
+    def note(function, name, value):
+        if name == "_seen" and threading.current_thread().name == "newer":
+            noting.set()
+            noted.wait(10)
+        object.__setattr__(function, name, value)
+
+    function = start()
+    assert ask(function) == 1
+    function._turns.look()
+    monkeypatch.setattr(Function, "_followed", followed)
+    monkeypatch.setattr(Function, "__setattr__", note)
+    older, newer = (threading.Thread(target=ask, args=(function,), name=name) for name in ("older", "newer"))
+    older.start()
+    begun.wait(10)
+    published.move(published.two)
+    function._turns.look()
+    newer.start()
+    older.join()
+    noted.set()
+    newer.join()
+    assert ask(function) == 2
+
+
 # --- all of it together ----------------------------------------------------------------------------------------------
 
 
