@@ -101,6 +101,8 @@ class Following:
         self._memory = Memory(Path(kept or ""), place.name, alias)
         self._follower = Follower(place, alias=alias, every=every, memory=self._memory, take=self._take)
         self._live = first
+        # What callers know, though nothing answers for a while.
+        self._columns = first.schema if first else None
         self.verdict: Mapping[str, Any] | None = None
         self._one = threading.Lock()
 
@@ -166,6 +168,7 @@ class Following:
         model = self._model_of(record)
         self._memory.write("live", record)
         self._live, self.verdict = model, self._verdict(record.digest)
+        self._columns = model.schema if model else self._columns
         self._memory.tidy(self._kept(record))
 
     def _kept(self, record: AliasRecord) -> set[str | None]:
@@ -187,8 +190,8 @@ class Following:
 
     def _checked(self, digest: str) -> Model:
         package = self._place.package(digest, kept=self._memory.packages)
-        if self._same_columns and self._live:
-            _check_columns(package, self._live)
+        if self._same_columns and self._columns is not None:
+            _check_columns(package, self._columns)
         return proven(package, self._load(package))
 
 
@@ -223,13 +226,14 @@ class Watched(Following):
                 folder = self._memory.packages / hex_of(record.digest)
                 package = of_model(open_package(folder, digest=record.digest), self._place.name)
                 self._live = proven(package, self._load(package))
+                self._columns = self._live.schema
                 self._follower.go_on_with(record, since=time.time())
 
 
-def _check_columns(package: Package, live: Model) -> None:
-    """Check that a package takes and gives columns of the names and types of a model that answers."""
+def _check_columns(package: Package, known: Mapping[str, Any]) -> None:
+    """Check that a package takes and gives columns of the names and types of the model that answers, or did last."""
     for part, schema in package.manifest["schema"].items():
-        before, after = _columns_of(live.schema[part]), _columns_of(schema)
+        before, after = _columns_of(known[part]), _columns_of(schema)
         if before != after:
             other = sorted(name for name in before | after if before.get(name) != after.get(name))
             named = ", ".join(map(shown, other))

@@ -195,6 +195,21 @@ def test_other_columns_are_not_taken_by_who_promised_callers_the_same(part, publ
     assert answer(watched) == 4
 
 
+def test_other_columns_are_not_taken_after_the_model_was_withdrawn_either(published, columns_schema, start):
+    number = {"type": "number"}
+    schema = {"inputs": columns_schema(x=number, more=number), "outputs": columns_schema(prediction=number)}
+    watched = start(published.folder, same_columns=True)
+    for digest in (None, published.package(3, schema=schema)):
+        published.move(digest)
+        state = watched.look()
+    assert "has other inputs than" in state.failure.message
+    with pytest.raises(AliasError):
+        answer(watched)
+    published.move(published.two)
+    assert watched.look().failure is None
+    assert answer(watched) == 2
+
+
 def test_a_package_that_was_repaired_is_taken_in_the_end(place, published, start):
     watched = start(place, every=0.01)
     digest = published.package(3)
