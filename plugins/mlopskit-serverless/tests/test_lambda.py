@@ -386,3 +386,28 @@ def test_it_follows_an_alias_between_invocations(launch, package, tmp_path, tmp_
         (tmp_path / "away").rename(tmp_path / "share")
         publish(package)
         answers(package.digest)
+
+
+FAILS_FIRST = """
+import answering
+
+ASKED = []
+
+
+def handler(event, context):
+    ASKED.append(event)
+    return answering.handler(event, context) if ASKED[1:] else {"statusCode": 500, "body": "{}"}
+"""
+
+
+def test_a_function_whose_first_answer_is_none_is_refused(package, home, tmp_path):
+    """All golden rows come next: they would not show it, and the time of a failure is no measurement."""
+    deployer = LambdaZip(to="place", form="portable", python=HERE)
+    folder = home.unzipped(deployer, package)
+    (folder / "lambda_function.py").rename(folder / "answering.py")
+    (folder / "lambda_function.py").write_text(FAILS_FIRST)
+    files = {one.relative_to(folder).as_posix(): one for one in folder.rglob("*") if one.is_file()}
+    mk.write_zip(files, tmp_path / "function.zip")
+    home.runtime(deployer, package)
+    with home.entered(), pytest.raises(DeployError, match="The function answered 500"):
+        deployer.ask(tmp_path, [golden.row for golden in package.golden])

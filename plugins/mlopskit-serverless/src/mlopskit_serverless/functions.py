@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -90,9 +91,10 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
 def _asked(service: Service, launch: running.Launch, rows: Sequence[Row]) -> tuple[running.Reply, dict[str, float]]:
     """Return what a function says to rows, and what was measured: with one row first, as a first caller sends it."""
     with service.start(launch) as function:
+        begun = function.begun  # of this process: another one may be asked later
         reply = _sent(function, rows[:1])
-        measured = {"cold_start_ms": (time.monotonic() - function.begun) * 1000}
-        if len(rows) > 1:
+        measured = {"cold_start_ms": (time.monotonic() - begun) * 1000}
+        if len(rows) > 1 and reply.status == HTTPStatus.OK:
             reply = _sent(function, rows)
         peak = peak_mib(function.pid)
     return reply, measured if peak is None else {**measured, "memory_mb": peak}
