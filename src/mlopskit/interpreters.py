@@ -49,7 +49,8 @@ def interpreter_for(platform: str, python: str | None, /, *, sysroot: Path | Non
         # What is asked runs in a folder of its own.
         folder = (sysroot or sysroots.default_folder(platform, check_python(python))).absolute()
         found = sysroots.python_in(folder, python)
-        lacking += [] if found.is_file() else [f"mlopskit sysroot --platform {platform} --python {python}"]
+        if not found.is_file():
+            lacking.append(f"mlopskit sysroot --platform {platform} --python {_of_debian(python, here=wanted.is_here)}")
         rest = ("-L", str(folder), str(found))
     if emulator is None or lacking:
         what, commands = f"Python {python}" if python else "emulator", " and ".join(f"'{one}'" for one in lacking)
@@ -60,6 +61,17 @@ def interpreter_for(platform: str, python: str | None, /, *, sysroot: Path | Non
             else f"Run {commands}.",
         )
     return Interpreter(command=(emulator, *rest), place="emulated")
+
+
+def _of_debian(python: str, *, here: bool) -> str:
+    """Return a version of Python that a sysroot can be made with."""
+    if python in sysroots.RELEASES:
+        return python
+    own = f", or install python{python} so that it is found in the PATH" if here else ""
+    raise ConfigError(
+        f"Here is no Python {python}, and no release of Debian that is known here has it.",
+        remedy=f"Take one of {', '.join(sysroots.RELEASES)}{own}.",
+    )
 
 
 def _own(python: str | None) -> tuple[str, ...] | None:

@@ -77,7 +77,14 @@ def test_another_python_of_this_machine_is_looked_for_and_then_one_in_a_sysroot(
     file.write_text("#!/bin/sh\necho 'command not found' >&2; exit 127\n")
     with pytest.raises(ConfigError) as caught:
         mk.interpreter_for(HERE, "3.99")
-    commands = f"Run 'apt-get install python3.99'; or else 'mlopskit sysroot --platform {HERE} --python 3.99'."
+    assert caught.value.remedy == "Take one of 3.11, 3.13, or install python3.99 so that it is found in the PATH."
+    with pytest.raises(ConfigError) as caught:
+        mk.interpreter_for(ELSEWHERE, "3.99")
+    assert caught.value.remedy == "Take one of 3.11, 3.13."
+    made = "3.13" if PYTHON != "3.13" else "3.11"
+    with pytest.raises(ConfigError) as caught:
+        mk.interpreter_for(HERE, made)
+    commands = f"Run 'apt-get install python{made}'; or else 'mlopskit sysroot --platform {HERE} --python {made}'."
     assert caught.value.remedy == commands
     python = sysroot.python_in(sysroot.default_folder(HERE, "3.99"), "3.99")
     python.parent.mkdir(parents=True)
