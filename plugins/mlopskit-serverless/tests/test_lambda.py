@@ -247,6 +247,10 @@ def test_too_many_rows_and_too_long_an_answer_are_told(function):
     assert (reply.status, told["kind"], told["detail"][:10]) == (413, "LimitError", "The answer")
     said, error = invoked(function, {"rows": [ROW] * 70_000})
     assert (error, said["errorType"]) == ("Unhandled", "Function.ResponseSizeTooLarge")
+    event = events.event_of("url", "GET", "/schema", {}, b"", "1")
+    for text, status in (("\U0001f600" * 5, 200), ("\U0001f600" * 6, 413)):  # twelve bytes of JSON each
+        said, error = invoked(function, {**event, "trick": {"answer": text}})
+        assert (said.get("statusCode"), error) == (status, "")
     assert function.send("POST", "/predict", JSON, body_of(ROW)).status == 200
 
 

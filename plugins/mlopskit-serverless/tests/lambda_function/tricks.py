@@ -4,10 +4,12 @@ import os
 import re
 import sys
 import time
+import types
 from pathlib import Path
 
 import answering
 
+FUNCTION = answering.FUNCTION
 KEPT = []
 
 
@@ -19,7 +21,16 @@ def handler(event, context):
         return {name: os.environ.get(name) for name in tricks["tell"]} | {
             "left": context.get_remaining_time_in_millis()
         }
-    return answering.handler(event, context)
+    try:
+        return answering.handler(event, context)
+    finally:
+        answering.FUNCTION = FUNCTION
+
+
+def answer(text):
+    """Let the model answer a text a hundred thousand times."""
+    said = FUNCTION.respond("GET", "/schema", {}, b"")._replace(body=(text * 100_000).encode())
+    answering.FUNCTION = types.SimpleNamespace(respond=lambda *_: said)
 
 
 def fail(given):
@@ -42,6 +53,7 @@ def backtrack(given):
 
 
 TRICKS = {
+    "answer": answer,
     "fail": fail,
     "exit": os._exit,
     "hang": time.sleep,

@@ -19,7 +19,7 @@ from _mlopskit_runtime.problems import Response, problem  # type: ignore[import-
 
 FUNCTION = Function.of(os.path.join(HERE, "package"), digest="$digest", format="$format", environment=os.environ)
 KNOWN = 'Send what a function URL, an HTTP API or a REST API sends, or {"rows": [...]} without a requestContext.'
-# What Lambda hands on at most: 6 MiB and 100 bytes.
+# What Lambda hands on at most: 6 MiB and 100 bytes. JSON takes up to twelve of them for a character.
 LARGEST = (6 << 20) + 100
 LONG = "The answer has more than the 6 MiB that AWS Lambda hands on."
 
@@ -35,7 +35,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         return told(problem(context.aws_request_id, 400, "The event is no request that is known here.", remedy=KNOWN))
     headers.setdefault("x-request-id", context.aws_request_id)
     answer = told(FUNCTION.respond(method, path, headers, body))
-    if len(answer["body"]) > LARGEST // 6 and len(json.dumps(answer)) > LARGEST:
+    if len(answer["body"]) > LARGEST // 12 and len(json.dumps(answer)) > LARGEST:
         return told(problem(context.aws_request_id, 413, LONG, remedy="Send fewer rows.", kind="LimitError"))
     return answer
 
