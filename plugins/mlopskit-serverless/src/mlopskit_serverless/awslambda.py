@@ -25,7 +25,6 @@ HANDLER = "lambda_function.handler"
 TIMED_OUT = "Sandbox.Timedout"
 _KILLED = "Runtime exited with error: signal: killed"
 _TICK = 0.05
-_WORDS = 1000
 _REMEDY = "Read its log, and call the handler by hand in its unpacked zip."
 _TOO_LONG = Reply(413, {"content-type": "application/json"}, b'{"message":"Request Too Long"}')
 
@@ -182,9 +181,7 @@ class _Process:
             return None
 
     def _words(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - _WORDS))
-            words = log.read().decode(errors="replace").strip()
+        words = processes.last_words(self._log)
         return f" Its last words: {words}" if words else ""
 
 

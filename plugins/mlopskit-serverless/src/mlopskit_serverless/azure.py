@@ -158,7 +158,7 @@ class AzureFunction:
         return _failed("The function's worker failed", f"it said what is no answer: {self._last_words()}")
 
     def _last_words(self) -> str:
-        return self._log.read_bytes()[-_LAST_WORDS:].decode(errors="replace").strip() or "it said nothing"
+        return processes.last_words(self._log) or "it said nothing"
 
 
 class _Worker(NamedTuple):

@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlopskit import ModelPackage, StoredModel, write_zip
-from mlopskit.errors import LimitError
+from mlopskit.errors import ConfigError, LimitError
 from mlopskit_serverless.contents import Contents, contents
 from mlopskit_serverless.options import FORMS, FunctionOptions
 from mlopskit_serverless.services import Service
 from mlopskit_serverless.sizes import Sizes, mib
 
 ZIP = "function.zip"
+
+
+def needed(model: StoredModel | None, /) -> StoredModel:
+    """Return the form of a model that a function is built from.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if model is None:
+        raise ConfigError("A function needs a form of the model.", remedy="Package it as portable, onnx or skops.")
+    return model
 
 
 def write(

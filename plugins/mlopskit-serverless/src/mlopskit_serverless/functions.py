@@ -23,30 +23,23 @@ from mlopskit import (
     interpreter_for,
     write_files,
 )
-from mlopskit.errors import ConfigError
 from mlopskit_serverless import building, contents, running
 from mlopskit_serverless.manifests import manifests
-from mlopskit_serverless.options import FORMS, FunctionOptions, check_options
+from mlopskit_serverless.options import FunctionOptions, check_options
 from mlopskit_serverless.processes import peak_mib
-from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
+from mlopskit_serverless.services import AWS, AZURE, GOOGLE, MIB, Service
 from mlopskit_serverless.sizes import report
 
-_MIB = 1 << 20
 # To import scikit-learn alone takes a busy machine a minute there.
 _EMULATED = 600.0
 _BY_HAND = "Unpack its zip, and call its handler by hand."
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionBundle(FunctionOptions, BundleDeployer):
+class FunctionBundle(FunctionOptions, BundleDeployer):  # type: ignore[override]  # not of the class: an option says its formats
     """Builds the zip of a function, with what its service wants beside, and asks it in that service's own runtime."""
 
     service: ClassVar[Service]
-
-    @property
-    def formats(self) -> tuple[str, ...]:  # type: ignore[override]  # not of the class: an option may say it
-        """The forms of the model it takes, the smallest first."""
-        return (self.form,) if self.form else FORMS
 
     def check(self, package: ModelPackage, /) -> None:
         """Refuse options that are not what they shall be, and a Python that cannot be run from here."""
@@ -61,10 +54,9 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
 
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Write the zip, and what its service wants beside it."""
-        if model is None:
-            raise ConfigError("A function needs a form of the model.", remedy="Package it as portable, onnx or skops.")
-        sizes, facts = building.write(self.service, self, package, model, into / building.ZIP)
-        write_files({**report(sizes, facts), **manifests(self.service, self, package, model.format)}, into)
+        form = building.needed(model)
+        sizes, facts = building.write(self.service, self, package, form, into / building.ZIP)
+        write_files({**report(sizes, facts), **manifests(self.service, self, package, form.format)}, into)
 
     def ask(self, bundle: Path, rows: Sequence[Row], /) -> Answer:
         """Start the function in its service's runtime, and send it the rows over the service's form of HTTP.
@@ -82,7 +74,7 @@ class FunctionBundle(FunctionOptions, BundleDeployer):
                 launch = replace(launch, memory=None, seconds=_EMULATED)
             reply, measured = _asked(self.service, launch, rows)
         measured = measured if python.place == "local" else {}
-        measured["bundle_mb"] = (bundle / building.ZIP).stat().st_size / _MIB
+        measured["bundle_mb"] = (bundle / building.ZIP).stat().st_size / MIB
         return answer_of(
             reply.status, reply.body, "The function", remedy=_BY_HAND, place=python.place, measurements=measured
         )

@@ -22,7 +22,6 @@ from mlopskit_serverless.running import Launch, Reply
 
 TARGET = "answer"
 _HERE = "127.0.0.1"
-_LAST = 2000  # characters of what a process printed
 _PAUSE = 0.005
 
 
@@ -90,10 +89,9 @@ class GoogleFunction:
 
     def failed(self, what: str) -> DeployError:
         """Return an error that has the function's last words."""
-        said = self._output.read_text("utf-8", errors="replace")[-_LAST:].strip()
         why = f": {self.memory.fault}" if self.memory.fault else ""
         return DeployError(
-            f"The function {what}{why}. It said last:\n{said or 'nothing'}",
+            f"The function {what}{why}. It said last:\n{processes.last_words(self._output) or 'nothing'}",
             remedy="Unpack its zip, and start functions-framework in that folder.",
         )
 

@@ -12,14 +12,15 @@ from typing import Any
 from mlopskit import Answer, Row, answer_of
 from mlopskit.errors import DeployError, LimitError, NotReadyError
 from mlopskit_serverless import aws
+from mlopskit_serverless.awslambda import parsed
 from mlopskit_serverless.events import event_of, reply_of
 from mlopskit_serverless.lambdafunction import AwsFunction
 from mlopskit_serverless.runtimeapi import LARGEST
+from mlopskit_serverless.services import MIB
 
 _HEADERS = {"content-type": "application/json", "host": "localhost", "user-agent": "mlopskit"}
 _NOT_YET = (429, 502, 503, 504)
 _LINES = 20
-_MIB = 1 << 20
 _TIMED_OUT = "Sandbox.Timedout"
 _LOOK = "Look at its log: aws logs tail /aws/lambda/FUNCTION"
 _REMEDIES = {
@@ -51,7 +52,7 @@ def ask(function: AwsFunction, rows: Sequence[Row], /, *, qualifier: str, versio
     reply = reply_of(payload)
     if reply.status in _NOT_YET:
         raise NotReadyError(f"{what} answered {reply.status}.", remedy=_LOOK)
-    taken = {"bundle_mb": held["CodeSize"] / _MIB, **measured(log)}
+    taken = {"bundle_mb": held["CodeSize"] / MIB, **measured(log)}
     place = "emulated" if aws.is_emulated(function.client) else "target"
     if place == "emulated":
         taken.pop("cold_start_ms", None)  # it is not AWS's
@@ -75,7 +76,7 @@ def _invoked(function: AwsFunction, event: bytes, qualifier: str, what: str) -> 
     reply = aws.call(function.client, "invoke", **named, LogType="Tail", Payload=event) or {}
     log = base64.b64decode(reply.get("LogResult", "")).decode(errors="replace")
     with aws.worded("the answer"):
-        said = _parsed(reply["Payload"].read())
+        said = parsed(reply["Payload"].read())
     if reply.get("FunctionError"):
         raise _failed(what, said if isinstance(said, dict) else {}, log)
     return said, log, reply.get("ExecutedVersion")
@@ -104,10 +105,3 @@ def _failed(what: str, said: Mapping[str, Any], log: str) -> DeployError:
     remedy = _REMEDIES.get(_TIMED_OUT if timed_out else kind, _LOOK)
     last = "\n".join(log.splitlines()[-_LINES:])
     return DeployError(f"{what} failed ({kind}): {why}\n{last}".rstrip(), remedy=remedy, error_type=kind)
-
-
-def _parsed(data: bytes) -> object:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return None

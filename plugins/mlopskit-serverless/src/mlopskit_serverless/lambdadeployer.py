@@ -10,30 +10,23 @@ from pathlib import Path
 from typing import ClassVar
 
 from mlopskit import Answer, Bundle, Deployer, Locator, ModelPackage, Row, StoredModel, Wheels, write_files
-from mlopskit.errors import ConfigError, DeployError, LimitError
+from mlopskit.errors import DeployError, LimitError
 from mlopskit_serverless import aws, building, contents, lambdafunction, lambdalogs
 from mlopskit_serverless.lambdaalias import LambdaAlias
 from mlopskit_serverless.lambdaasking import ask
 from mlopskit_serverless.lambdafunction import AwsFunction, fault_of
 from mlopskit_serverless.lambdaoptions import LambdaOptions, check_lambda
 from mlopskit_serverless.manifests import environment
-from mlopskit_serverless.options import FORMS
+from mlopskit_serverless.options import ARCHITECTURES
 from mlopskit_serverless.services import AWS
 from mlopskit_serverless.sizes import report
 
-_MACHINES = {"linux/x86_64": "x86_64", "linux/aarch64": "arm64"}
-
 
 @dataclass(frozen=True, kw_only=True)
-class AwsLambda(LambdaOptions, Deployer):
+class AwsLambda(LambdaOptions, Deployer):  # type: ignore[override]  # not of the class: an option says its formats
     """Publishes a version of a function of AWS Lambda for each bundle, and moves the function's alias."""
 
     target: ClassVar[str] = "aws-lambda"
-
-    @property
-    def formats(self) -> tuple[str, ...]:  # type: ignore[override]  # not of the class: an option may say it
-        """The forms of the model it takes, the smallest first."""
-        return (self.form,) if self.form else FORMS
 
     def check(self, package: ModelPackage, /) -> None:
         """Check the options; nothing is asked of AWS yet."""
@@ -47,10 +40,8 @@ class AwsLambda(LambdaOptions, Deployer):
 
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Write the zip, and what the function is given beside it."""
-        if model is None:
-            raise ConfigError("A function needs a form of the model.", remedy="Package it as portable, onnx or skops.")
         settings = {
-            "Architectures": [_MACHINES[self.platform]],
+            "Architectures": [ARCHITECTURES[self.platform]],
             "Environment": {"Variables": environment(self)},
             "Handler": "lambda_function.handler",
             "MemorySize": self.memory,
@@ -58,7 +49,7 @@ class AwsLambda(LambdaOptions, Deployer):
             "Timeout": self.timeout,
         }
         files = {lambdafunction.SETTINGS: json.dumps(settings, indent=2).encode() + b"\n"}
-        write_files({**files, **self._zip(package, model, into / building.ZIP)}, into)
+        write_files({**files, **self._zip(package, building.needed(model), into / building.ZIP)}, into)
 
     def _zip(self, package: ModelPackage, model: StoredModel, file: Path) -> Mapping[str, bytes]:
         """Write the zip, and return the report of its sizes; a bucket brings one of any size that fits unzipped."""

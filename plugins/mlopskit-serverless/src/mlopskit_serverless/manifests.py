@@ -14,10 +14,9 @@ from typing import Any
 from mlopskit import ModelPackage
 from mlopskit_serverless.building import ZIP
 from mlopskit_serverless.contents import template
-from mlopskit_serverless.options import FunctionOptions
+from mlopskit_serverless.options import ARCHITECTURES, FunctionOptions
 from mlopskit_serverless.services import AWS, AZURE, GOOGLE, Service
 
-_ARCHITECTURES = {"linux/x86_64": "x86_64", "linux/aarch64": "arm64"}
 _S3 = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<folder>.+)@[^@]+")
 _SECONDS = 30
 # What an instance of Azure's plan Flex Consumption may have, in MiB.
@@ -56,7 +55,7 @@ Made = tuple[Mapping[str, bytes], Mapping[str, Sequence[str]], str]
 
 def _aws(options: FunctionOptions, package: ModelPackage, name: str) -> Made:
     values = {
-        "architecture": _ARCHITECTURES[options.platform],
+        "architecture": ARCHITECTURES[options.platform],
         "description": f"The model {package.name}, {package.digest}.",
         "environment": environment(options),
         "logs": f"/aws/lambda/{name}",

@@ -12,7 +12,8 @@ from mlopskit.runtime import uris
 _PYTHON = re.compile(r"3\.(?:1[1-9]|[2-9][0-9])", re.ASCII)
 # The services give memory in such steps; Lambda's least is 128.
 _MEMORY = range(128, 10_241)
-PLATFORMS = ("linux/x86_64", "linux/aarch64")
+# By the platform of wheels, what AWS calls it.
+ARCHITECTURES = {"linux/x86_64": "x86_64", "linux/aarch64": "arm64"}
 # NAME@ALIAS below a place; what a place is asked with, like a signature, is a secret and stands in no manifest.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._=+-]{0,254}"
 _NAME = r"[a-z0-9][a-z0-9._-]{0,62}"
@@ -37,6 +38,11 @@ class FunctionOptions:
     form: Form | None = None
     model_uri: str = ""
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The forms of the model that a function takes, the smallest first."""
+        return (self.form,) if self.form else FORMS
+
 
 def check_options(options: FunctionOptions, name: str, /) -> None:
     """Refuse options that are not what they shall be, to the last character; `name` is the model's.
@@ -44,8 +50,8 @@ def check_options(options: FunctionOptions, name: str, /) -> None:
     Raises:
         ConfigError: one is not; the message has its name and value.
     """
-    if options.platform not in PLATFORMS:
-        raise _wrong("platform", options.platform, "a platform", f"Take one of {', '.join(PLATFORMS)}.")
+    if options.platform not in ARCHITECTURES:
+        raise _wrong("platform", options.platform, "a platform", f"Take one of {', '.join(ARCHITECTURES)}.")
     if not _PYTHON.fullmatch(options.python):
         raise _wrong("python", options.python, "a version from 3.11 on", 'Say what the service has: python = "3.11".')
     if type(options.memory) is not int or options.memory not in _MEMORY:
@@ -53,12 +59,19 @@ def check_options(options: FunctionOptions, name: str, /) -> None:
         raise _wrong("memory", options.memory, expected, "Give memory such a number of MiB.")
     if options.form not in (None, *FORMS):
         raise _wrong("form", options.form, f"one of {', '.join(FORMS)}", "Leave form out: the smallest is taken.")
-    if options.model_uri and not _is_uri(options.model_uri):
+    if options.model_uri:
+        _check_uri(options.model_uri, name)
+
+
+def _check_uri(uri: object, name: str) -> None:
+    """Refuse what the function would refuse when it starts, and what could mean something else in a manifest."""
+    found = _model_of(uri)
+    if found is None:
         remedy = "Give one like s3://bucket/models/NAME@production; a signature is MODEL_QUERY of the function."
-        raise _wrong("model_uri", _shown(options.model_uri), "a place and NAME@ALIAS, without a query", remedy)
-    if options.model_uri and uris.place_of(options.model_uri, environment={}, limit=0)[0].name != name:
+        raise _wrong("model_uri", _shown(uri), "a place and NAME@ALIAS, without a query", remedy)
+    if found != name:
         remedy = f"Name a folder of the model, as …/{name}@production."
-        raise _wrong("model_uri", _shown(options.model_uri), f"a place of the model {name!r}", remedy)
+        raise _wrong("model_uri", _shown(uri), f"a place of the model {name!r}", remedy)
 
 
 def _shown(uri: object) -> str:
@@ -66,15 +79,14 @@ def _shown(uri: object) -> str:
     return re.sub(r"//[^/]*@", "//…@", str(uri).partition("?")[0])
 
 
-def _is_uri(value: object) -> bool:
-    """Say whether the function takes this URI when it starts, and it means nothing else in a manifest."""
-    if not isinstance(value, str) or len(value) > _LONGEST or not _MODEL_URI.fullmatch(value):
-        return False
+def _model_of(uri: object) -> str | None:
+    """Return the model that a URI names, None if it is no such URI."""
+    if not isinstance(uri, str) or len(uri) > _LONGEST or not _MODEL_URI.fullmatch(uri):
+        return None
     try:
-        uris.place_of(value, environment={}, limit=0)
+        return uris.place_of(uri, environment={}, limit=0)[0].name
     except UsageError:
-        return False
-    return True
+        return None
 
 
 def _wrong(name: str, value: object, expected: str, remedy: str) -> ConfigError:

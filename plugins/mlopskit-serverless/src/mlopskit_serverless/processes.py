@@ -17,6 +17,7 @@ from mlopskit.errors import DeployError
 # Landlock, https://docs.kernel.org/userspace-api/landlock.html: the numbers are the same on every processor.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _NO_NEW_PRIVILEGES = 38
+_WORDS = 2000  # bytes
 _BENEATH = 1
 _WRITE_FILE = 1 << 1
 # To remove and make files and folders of any kind; to move between folders (since version 2), to cut off (3).
@@ -152,6 +153,13 @@ class Memory:
         finally:
             over.set()
             thread.join()
+
+
+def last_words(output: Path, /) -> str:
+    """Return the end of what a process printed into a file; it may have printed nothing."""
+    with output.open("rb") as opened:
+        opened.seek(max(0, output.stat().st_size - _WORDS))
+        return opened.read().decode(errors="replace").strip()
 
 
 def peak_mib(pid: int, /) -> float | None:

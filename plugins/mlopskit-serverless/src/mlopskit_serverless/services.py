@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlopskit_serverless.running import Start
 
 _MB = 10**6
-_MIB = 1 << 20
+MIB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class Service:
 AWS = Service(
     name="AWS Lambda",
     handlers=("lambda_function.py",),
-    zip_limit=50 * _MIB,
-    unzipped_limit=250 * _MIB,
+    zip_limit=50 * MIB,
+    unzipped_limit=250 * MIB,
     runtime=("awslambdaric==4.2.2",),
     module="awslambda",
 )

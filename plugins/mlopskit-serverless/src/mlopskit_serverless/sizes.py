@@ -12,9 +12,9 @@ from typing import Any
 
 from mlopskit import Table
 from mlopskit_serverless import contents
+from mlopskit_serverless.services import MIB
 from mlopskit_serverless.stripping import Rule
 
-_MIB = 1 << 20
 BYTECODE = "bytecode"
 #: What stands at the root of a zip, by the first part of its paths.
 _ROOTS = {"_mlopskit_runtime": "runtime", contents.PACKAGE: "package"}
@@ -81,7 +81,7 @@ class Sizes:
 
 def mib(size: int, /) -> str:
     """Return a number of bytes in words."""
-    return f"{size / _MIB:,.1f} MiB"
+    return f"{size / MIB:,.1f} MiB"
 
 
 def report(sizes: Sizes, facts: Mapping[str, str], /) -> dict[str, bytes]:
