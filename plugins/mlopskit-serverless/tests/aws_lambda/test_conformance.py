@@ -12,7 +12,8 @@ from mlopskit.testing import DeployerConformance
 
 class TestAwsLambda(DeployerConformance):
     @pytest.fixture
-    def deployer(self, made):
+    def deployer(self, made, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # for the lock of the wheels that one check fetches
         return made()
 
     @pytest.fixture(autouse=True)
