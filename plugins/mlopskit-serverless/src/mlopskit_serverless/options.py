@@ -76,7 +76,7 @@ def _check_uri(uri: object, name: str) -> None:
 
 def _shown(uri: object) -> str:
     """Return what may be shown of a wrong place: a password or a signature may stand in it."""
-    return re.sub(r"//[^/]*@", "//…@", str(uri).partition("?")[0])
+    return re.sub(r"//[^/]*@", "//...@", str(uri).partition("?")[0])
 
 
 def _model_of(uri: object) -> str | None:
