@@ -56,7 +56,7 @@ def test_options_that_mean_nothing_are_refused(options, here, package):
         ({"platform": ELSEWHERE}, "apt-get install qemu-user-static"),
         ({"platform": ELSEWHERE, "python": "none", "ssh": "pi@host"}, "apt-get install openssh-client"),
         ({"platform": HERE, "python": "none"}, "apt-get install gcc libc6-dev"),
-        ({"platform": HERE, "python": "3.99"}, "apt-get install python3.99"),
+        ({"platform": HERE, "python": "3.99"}, "install python3.99"),
     ],
 )
 def test_what_is_not_installed_is_told_with_the_command(options, remedy, here, package, monkeypatch, tmp_path):
