@@ -112,4 +112,4 @@ def test_what_a_model_says_of_processors_is_not_done(sentiment, tmp_path):
     function = Function(tmp_path / hex_of(digest), digest=digest, format="skops", loaders=LOADERS)
     before = threading.active_count()
     assert json.loads(function.respond("POST", "/predict", JSON, BODY).body)["row"]["prediction"] == "Negative"
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

@@ -164,6 +164,10 @@ class _Answer:
             yield chunk
         if self._clock.over:
             raise self._away(self._clock.told)
+        declared = self._answer.headers.get("Content-Length", "")
+        # A server that ends in the middle closes the connection, which http.client takes for the end of the body.
+        if left > 0 and declared.isdecimal() and int(declared) != most - left:
+            raise self._away("it ended early")
 
     def _ask(self) -> Any:
         place = self._place

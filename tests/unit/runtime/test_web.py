@@ -229,10 +229,13 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left(head, address, shop):
         dataclasses.replace(at(address), silence=5, patience=0.4).get(HINT, limit=1000)
 
 
-def test_a_file_cut_short_is_not_the_one_listed(address, published, shop, tmp_path):
+def test_a_file_cut_short_is_a_place_that_is_away_and_no_damaged_package(address, published, shop, tmp_path):
     shop.instead = lambda request: "model.json" in request.path and send(request, b"{", length=12)
-    with pytest.raises((IntegrityError, StorageError), match=r"model.json"):
+    with pytest.raises(StorageError, match=r"model\.json cannot be read: it ended early"):
         at(address).package(published.one, kept=tmp_path / "own")
+    shop.instead = lambda request: send(request, b"{", length=12)
+    with pytest.raises(StorageError, match="it ended early"):
+        at(address).get(HINT, limit=10)
 
 
 def test_a_package_is_downloaded_once(address, published, shop, tmp_path):
