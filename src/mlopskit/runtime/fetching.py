@@ -115,6 +115,14 @@ def _copied(held: Path | None, file: Path, want: tuple[int, str]) -> bool:
     return False
 
 
+def bounded(read: Callable[[int], bytes], most: int, /) -> Iterator[bytes]:
+    """Yield the chunks that `read` gives when it is asked for so many bytes, at most `most` bytes of all."""
+    left = most
+    while left > 0 and (chunk := read(min(CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
+
+
 def write_file(file: Path, chunks: Iterable[bytes], /) -> tuple[int, str]:
     """Write a new file to the disk; return its size and sha256."""
     size, sha256 = 0, hashlib.sha256()

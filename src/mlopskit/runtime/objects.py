@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .fetching import CHUNK
+from .fetching import bounded
 from .package import Package
 from .places import fetched_package
 
@@ -83,14 +83,12 @@ class BucketPlace:
                 raise
 
     def _chunks(self, body: Any, key: str, most: int) -> Iterator[bytes]:
-        left = most
-        while left > 0:
+        def read(size: int) -> bytes:
             with self._explained(key):
-                chunk = body.read(min(CHUNK, left))
-            if not chunk:
-                return
-            left -= len(chunk)
-            yield chunk
+                chunk: bytes = body.read(size)
+            return chunk
+
+        return bounded(read, most)
 
     @contextlib.contextmanager
     def _explained(self, key: str) -> Iterator[None]:

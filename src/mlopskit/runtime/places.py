@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from . import canonical
 from .errors import IntegrityError, PackageError, StorageError
-from .fetching import CHUNK, Source, fetch_folder, kept_folder
+from .fetching import Source, bounded, fetch_folder, kept_folder
 from .manifest import MANIFEST, MAX_MANIFEST, check_manifest
 from .names import check_name, hex_of
 from .package import Package, files_of_others, open_package, open_plain
@@ -98,16 +98,13 @@ class Folder:
             raise self._away(error.strerror or str(error), key) from error
 
     def _chunks(self, opened: BinaryIO, key: str, most: int) -> Iterator[bytes]:
-        left = most
-        while left > 0:
+        def read(size: int) -> bytes:
             try:
-                chunk = opened.read(min(CHUNK, left))
+                return opened.read(size)
             except OSError as error:
                 raise self._away(error.strerror or str(error), key) from error
-            if not chunk:
-                return
-            left -= len(chunk)
-            yield chunk
+
+        return bounded(read, most)
 
     def package(self, digest: str, /, *, kept: Path) -> Package:
         """Return a package with every byte checked, read where it stands."""

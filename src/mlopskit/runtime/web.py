@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .errors import StorageError, UsageError
-from .fetching import CHUNK
+from .fetching import bounded
 from .names import check_name
 from .package import Package
 from .places import fetched_package
@@ -154,19 +154,20 @@ class _Answer:
 
     def chunks(self, most: int) -> Iterator[bytes]:
         """Yield at most so many bytes of the body."""
-        left = most
-        while left > 0:
+
+        def read(size: int) -> bytes:
             with self._explained():
-                chunk = self._answer.read1(min(CHUNK, left))
-            if not chunk:
-                break
-            left -= len(chunk)
+                chunk: bytes = self._answer.read1(size)
+            return chunk
+
+        told, size = self._answer.length, 0
+        for chunk in bounded(read, most):
+            size += len(chunk)
             yield chunk
         if self._clock.over:
             raise self._away(self._clock.told)
-        declared = self._answer.headers.get("Content-Length", "")
         # A server that ends in the middle closes the connection, which http.client takes for the end of the body.
-        if left > 0 and declared.isdecimal() and int(declared) != most - left:
+        if told is not None and size < min(told, most):
             raise self._away("it ended early")
 
     def _ask(self) -> Any:
