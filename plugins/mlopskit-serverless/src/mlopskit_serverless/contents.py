@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,11 +39,11 @@ def template(name: str, /, **words: str) -> bytes:
     return string.Template(data).substitute(words).encode()
 
 
-def engine(options: FunctionOptions, model: StoredModel, /) -> Wheels | None:
-    """Return the wheels of a form's engine for a function's platform; None for the portable form, which needs none."""
-    if not model.requires:
-        return None
-    return Wheels(requirements=model.requires, platform=options.platform, python=options.python)
+def needs(options: FunctionOptions, model: StoredModel | None, /) -> Sequence[Wheels]:
+    """Return the wheels of a form's engine for a function's platform; the portable form needs none."""
+    if model is None or not model.requires:
+        return ()
+    return (Wheels(requirements=model.requires, platform=options.platform, python=options.python),)
 
 
 @contextmanager
@@ -62,9 +62,8 @@ def contents(
     with TemporaryDirectory(prefix="mlopskit-") as temporary:
         folder = Path(temporary)
         package.write(folder / PACKAGE, format=model.format)
-        wheels = engine(options, model)
         stripped: dict[stripping.Rule, int] = {}
-        if wheels is not None:
+        for wheels in needs(options, model):
             wheels.unpack(folder / SITE)
             stripped = stripping.strip(folder / SITE, model.format)
         held: dict[str, bytes | Path] = {**runtime, **_files(folder)}

@@ -49,8 +49,7 @@ class FunctionBundle(FunctionOptions, BundleDeployer):  # type: ignore[override]
     def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
         """Return the wheels of the form's engine, and of the service's runtime, in which the function is asked."""
         del package
-        engine = contents.engine(self, model) if model else None
-        return [*([engine] if engine else []), self.service.wheels(self.platform, self.python)]
+        return [*contents.needs(self, model), self.service.wheels(self.platform, self.python)]
 
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Write the zip, and what its service wants beside it."""

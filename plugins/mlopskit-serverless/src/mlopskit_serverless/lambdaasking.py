@@ -12,7 +12,7 @@ from typing import Any
 from mlopskit import Answer, Row, answer_of
 from mlopskit.errors import DeployError, LimitError, NotReadyError
 from mlopskit_serverless import aws
-from mlopskit_serverless.awslambda import parsed
+from mlopskit_serverless.awslambda import TIMED_OUT, parsed
 from mlopskit_serverless.events import event_of, reply_of
 from mlopskit_serverless.lambdafunction import AwsFunction
 from mlopskit_serverless.runtimeapi import LARGEST
@@ -21,10 +21,9 @@ from mlopskit_serverless.services import MIB
 _HEADERS = {"content-type": "application/json", "host": "localhost", "user-agent": "mlopskit"}
 _NOT_YET = (429, 502, 503, 504)
 _LINES = 20
-_TIMED_OUT = "Sandbox.Timedout"
 _LOOK = "Look at its log: aws logs tail /aws/lambda/FUNCTION"
 _REMEDIES = {
-    _TIMED_OUT: "Give it more time or memory: timeout = …, memory = …",
+    TIMED_OUT: "Give it more time or memory: timeout = …, memory = …",
     "Runtime.ExitError": f"Give it more memory: memory = …; or: {_LOOK}",
     "Runtime.OutOfMemory": "Give it more memory: memory = …",
 }
@@ -102,6 +101,6 @@ def measured(log: str, /) -> Mapping[str, float]:
 def _failed(what: str, said: Mapping[str, Any], log: str) -> DeployError:
     kind, why = str(said.get("errorType", "no type")), str(said.get("errorMessage", "no message"))
     timed_out = "Task timed out" in why
-    remedy = _REMEDIES.get(_TIMED_OUT if timed_out else kind, _LOOK)
+    remedy = _REMEDIES.get(TIMED_OUT if timed_out else kind, _LOOK)
     last = "\n".join(log.splitlines()[-_LINES:])
     return DeployError(f"{what} failed ({kind}): {why}\n{last}".rstrip(), remedy=remedy, error_type=kind)

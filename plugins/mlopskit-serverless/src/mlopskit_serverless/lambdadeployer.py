@@ -12,6 +12,7 @@ from typing import ClassVar
 from mlopskit import Answer, Bundle, Deployer, Locator, ModelPackage, Row, StoredModel, Wheels, write_files
 from mlopskit.errors import DeployError, LimitError
 from mlopskit_serverless import aws, building, contents, lambdafunction, lambdalogs
+from mlopskit_serverless.awslambda import HANDLER
 from mlopskit_serverless.lambdaalias import LambdaAlias
 from mlopskit_serverless.lambdaasking import ask
 from mlopskit_serverless.lambdafunction import AwsFunction, fault_of
@@ -35,15 +36,14 @@ class AwsLambda(LambdaOptions, Deployer):  # type: ignore[override]  # not of th
     def needs(self, package: ModelPackage, model: StoredModel | None, /) -> Sequence[Wheels]:
         """Return the wheels of the form's engine."""
         del package
-        engine = contents.engine(self, model) if model else None
-        return [engine] if engine else []
+        return contents.needs(self, model)
 
     def build(self, package: ModelPackage, model: StoredModel | None, into: Path, /) -> None:
         """Write the zip, and what the function is given beside it."""
         settings = {
             "Architectures": [ARCHITECTURES[self.platform]],
             "Environment": {"Variables": environment(self)},
-            "Handler": "lambda_function.handler",
+            "Handler": HANDLER,
             "MemorySize": self.memory,
             "Runtime": f"python{self.python}",
             "Timeout": self.timeout,
